@@ -1,0 +1,298 @@
+"""`params.yaml` as frozen dataclasses: the only place that knows the knobs and their types."""
+
+import dataclasses
+import difflib
+import json
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from typing_extensions import Annotated
+
+from pipeline.errors import UserError
+
+_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+frozen = dataclass(frozen=True, config=_CONFIG, kw_only=True)
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+@frozen
+class Data:
+    """Where the competition's files are: a folder in Kaggle's layout, relative or absolute."""
+
+    source: str
+
+
+@frozen
+class Clean:
+    """Text cleaning: C1 control characters back to what cp1252 meant; no-break to plain spaces."""
+
+    repair_cp1252: bool
+    plain_spaces: bool
+
+
+@frozen
+class Split:
+    """Essays to folds, stratified by label and type, grouped by essay."""
+
+    n_folds: Annotated[int, Field(ge=2)]
+    seed: int
+
+
+@frozen
+class Compute:
+    """The machine: a platform that is not there is an error, `devices: auto` takes all of it."""
+
+    platform: Literal["cpu", "gpu", "tpu"]
+    devices: Literal["auto"] | Count
+    dtype: Literal["float32", "bfloat16"]
+
+
+@frozen
+class Session:
+    """How a run is interrupted and saved. Changes no result, so no stage declares it to DVC."""
+
+    checkpoint_minutes: Positive
+    stop_after_minutes: Positive | None
+
+
+@frozen
+class Baseline:
+    """The scikit-learn member: type, lengths and TF-IDF into a logistic regression."""
+
+    max_features: Count
+    ngrams: Count
+    min_documents: Count
+    C: Positive
+
+
+@frozen
+class Backbone:
+    """Where the encoder comes from: a Hub id with a revision, a folder with a sha256, `builtin:`.
+
+    `seed` draws what the source does not bring: the marker rows, the head, builtin weights.
+    """
+
+    source: str
+    revision: str | None
+    sha256: str | None
+    seed: int
+
+
+@frozen
+class Inputs:
+    """What the encoder reads: whole essays or single elements, in windows of so many tokens.
+
+    `overlap` tokens of preceding text stand at the start of a further window, free of loss.
+    """
+
+    context: Literal["essay", "element"]
+    window: Annotated[int, Field(ge=8)]
+    overlap: Annotated[int, Field(ge=0)]
+
+
+@frozen
+class Rows:
+    """Packed rows of one fixed shape.
+
+    `per_step` rows are global (over devices and accumulation); `slots` caps the elements in a
+    row; windows are packed within seeded pools of `pool` windows.
+    """
+
+    per_step: Count
+    length: Annotated[int, Field(ge=8)]
+    slots: Count
+    pool: Count
+
+
+@frozen
+class Optimizer:
+    """AdamW with decoupled decay, linear warm-up over a share of the steps, then the schedule."""
+
+    backbone_rate: NonNegative
+    head_rate: NonNegative
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)]
+    weight_decay: NonNegative
+    b1: Rate
+    b2: Rate
+    eps: Positive
+    clip: Positive
+    warmup: Share
+    schedule: Literal["linear", "cosine"]
+
+
+@frozen
+class Dropout:
+    """Rates in training; null takes the checkpoint's own."""
+
+    hidden: Rate | None
+    attention: Rate | None
+    head: Rate | None
+
+
+@frozen
+class Train:
+    """One fold's training."""
+
+    seed: int
+    epochs: Count
+    accumulation: Count
+    evaluations: Count  # per epoch
+    rows: Rows
+    optimizer: Optimizer
+    dropout: Dropout
+    label_smoothing: Rate
+    remat: bool
+    attention: Literal["auto", "xla", "blocked"]
+    select: Literal["last", "best"]
+
+
+@frozen
+class Model:
+    """One model of the board; `encoder` names the architecture's file in pipeline/encoders."""
+
+    encoder: Name
+    backbone: Backbone
+    inputs: Inputs
+    train: Train
+    predict: Rows
+
+
+@frozen
+class Member:
+    """Someone else's model: out-of-fold and test probabilities as CSV files, by discourse_id."""
+
+    oof: str
+    test: str
+
+
+@frozen
+class Ensemble:
+    """How members are pooled; everything fitted is refitted inside `nested_folds` by essay."""
+
+    pool: Literal["simplex", "loglinear"]
+    ridge: NonNegative
+    nested_folds: Annotated[int, Field(ge=2)]
+    seed: int
+
+
+@frozen
+class Parameters:
+    """The whole board."""
+
+    data: Data
+    clean: Clean
+    split: Split
+    folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    compute: Compute
+    session: Session
+    baseline: Baseline
+    models: dict[Name, Model]
+    members: dict[Name, Member]
+    ensemble: Ensemble
+
+
+T = TypeVar("T")
+
+
+class Board:
+    """A validated board of parameters that is read section by section."""
+
+    def __init__(self, parameters: Parameters, path: Path) -> None:
+        self._parameters = parameters
+        self.path = path
+
+    def read(self, key: str, kind: type[T]) -> T:
+        """Return the section at a dotted `key`, which a stage has to declare to DVC.
+
+        Raises:
+          UserError: there is no such section.
+        """
+        value: Any = self._parameters
+        for part in key.split("."):
+            mapping = value if isinstance(value, dict) else vars(value)
+            if part not in mapping:
+                raise UserError(f"{self.path}: no {key!r}{_nearest(part, mapping)}")
+            value = mapping[part]
+        if not isinstance(value, kind):
+            raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
+        return value
+
+
+def load(path: Path = Path("params.yaml")) -> Board:
+    """Read and check a whole board.
+
+    Raises:
+      UserError: the file is missing or no YAML, or a key is unknown, missing or mistyped.
+    """
+    try:
+        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run from the root of the project") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    return Board(check(tree, path), path)
+
+
+def check(tree: object, path: Path) -> Parameters:
+    """Turn a parsed YAML tree into `Parameters`; `path` is for messages.
+
+    Raises:
+      UserError: one line on the first key that is unknown, missing, mistyped or out of range.
+    """
+    if isinstance(tree, dict):  # keys that start with a dot or x- hold YAML anchors
+        tree = {key: value for key, value in tree.items() if not str(key).startswith("x-")}
+    try:
+        parameters = TypeAdapter(Parameters).validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        raise UserError(f"{path}: {_explain(error)}") from None
+    outside = [fold for fold in parameters.folds if fold >= parameters.split.n_folds]
+    if outside or len(set(parameters.folds)) < len(parameters.folds):
+        raise UserError(
+            f"{path}: folds: expected different numbers below split.n_folds "
+            f"({parameters.split.n_folds}), found {parameters.folds}"
+        )
+    taken = {"baseline", "ensemble"}.union(parameters.members) & set(parameters.models)
+    taken |= {"baseline", "ensemble"} & set(parameters.members)
+    if taken:
+        raise UserError(f"{path}: {sorted(taken)[0]!r} names two members; rename one")
+    return parameters
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for the first of pydantic's findings, unknown keys first: they cause the others."""
+    findings = error.errors(include_url=False)
+    finding = min(findings, key=lambda f: f["type"] != "unexpected_keyword_argument")
+    key = ".".join(str(part) for part in finding["loc"] if part != "[key]")
+    if finding["type"] == "unexpected_keyword_argument":
+        return f"unknown key {key!r}{_nearest(str(finding['loc'][-1]), _valid_keys(finding['loc']))}"
+    if finding["type"] in ("missing", "missing_argument"):
+        return f"missing key {key!r}"
+    message = finding["msg"][0].lower() + finding["msg"][1:]
+    return f"{key}: {message}, found {finding['input']!r}"
+
+
+def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that are valid beside the last part of `location`."""
+    kind: Any = Parameters
+    for part in location[:-1]:
+        if dataclasses.is_dataclass(kind):
+            kind = {field.name: field.type for field in dataclasses.fields(kind)}[str(part)]
+        else:
+            kind = kind.__args__[1]
+    return [field.name for field in dataclasses.fields(kind)]
+
+
+def _nearest(name: str, valid: object) -> str:
+    names = sorted(str(n) for n in valid)  # type: ignore[attr-defined]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+    return f"; the nearest valid one is {close[0]!r}" if close else ""

@@ -1,0 +1,84 @@
+"""Every path of the graph, relative to the root of the project, where every command runs."""
+
+import os
+from pathlib import Path
+
+SPLITS = ("train", "test")
+
+CLEAN = Path("data/clean")
+CLEAN_REPORT = CLEAN / "report.json"
+FOLDS = Path("data/folds.parquet")
+OOF = Path("artifacts/oof")
+TEST = Path("artifacts/test")
+BASELINE = Path("artifacts/baseline")
+ENSEMBLE = Path("artifacts/ensemble")
+SUBMISSION = Path("submission.csv")
+METRICS = Path("metrics")
+PLOTS = Path("plots")
+
+
+def clean(split: str) -> Path:
+    """Elements and essays of `train` or `test` as Parquet."""
+    return CLEAN / split
+
+
+def backbone(model: str) -> Path:
+    """A model's config, tokenizer, weights and their origin."""
+    return Path("data/backbones") / model
+
+
+def tokens(model: str, split: str) -> Path:
+    """Token arrays of `train` or `test`, memory-mapped Arrow."""
+    return Path("data/tokens") / model / split
+
+
+def weights(model: str, fold: int | None = None) -> Path:
+    """One fold's Hugging Face folder, or the folder of all folds."""
+    folder = Path("artifacts/weights") / model
+    return folder if fold is None else folder / f"fold{fold}"
+
+
+def fold(model: str, fold: int | None = None) -> Path:
+    """What training a fold leaves beside weights: predictions, history, metrics; or all folds."""
+    folder = Path("artifacts/folds") / model
+    return folder if fold is None else folder / f"fold{fold}"
+
+
+def timing(model: str, fold: int) -> Path:
+    """Wall-clock figures and the hardware of one fold; nothing depends on it."""
+    return Path("artifacts/timing") / model / f"fold{fold}.json"
+
+
+def oof(member: str) -> Path:
+    """A member's out-of-fold predictions."""
+    return OOF / f"{member}.parquet"
+
+
+def test(member: str) -> Path:
+    """A member's test predictions."""
+    return TEST / f"{member}.parquet"
+
+
+def evaluation(model: str) -> Path:
+    """A model's detailed evaluation: figures per fold and per type."""
+    return Path("artifacts/evaluation") / f"{model}.json"
+
+
+def metrics(member: str) -> Path:
+    """The few figures that DVC shows."""
+    return METRICS / f"{member}.json"
+
+
+def plots(model: str) -> Path:
+    """A model's plot data: learning curves, confusion, calibration."""
+    return PLOTS / model
+
+
+def checkpoints() -> Path:
+    """The root of checkpoints, outside DVC's outputs: a mounted drive or bucket may hold it."""
+    return Path(os.environ.get("CHECKPOINT_ROOT", ".checkpoints"))
+
+
+def compile_cache() -> Path:
+    """JAX's persistent compile cache."""
+    return Path(os.environ.get("JAX_COMPILATION_CACHE_DIR", ".cache/jax"))

@@ -1,0 +1,13 @@
+"""Every test runs with the shapes in the annotations checked, and on the CPU."""
+
+import os
+
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+install_import_hook(
+    ["pipeline.inputs", "pipeline.encoders", "pipeline.training", "pipeline.evaluation"],
+    "beartype.beartype",
+)
