@@ -1,0 +1,112 @@
+"""Token arrays as `datasets` saved them, read as numpy views of memory-mapped files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Float, Int
+
+from pipeline.errors import UserError
+from pipeline.files import read_json
+
+ELEMENTS = "elements.parquet"
+"""The index of elements, within a folder of tokens: discourse_id, essay_id, label."""
+
+REPORT = "counts.json"
+"""What was cut, continued, inserted, within a folder of tokens."""
+
+
+class Window(NamedTuple):
+    """One sequence for the encoder; all arrays are views."""
+
+    ids: Int[np.ndarray, "tokens"]
+    slot: Int[np.ndarray, "tokens"]  # element of this window that a token belongs to, or -1
+    element: Int[np.ndarray, "slots"]  # row of the elements index
+    label: Int[np.ndarray, "slots"]  # -1: unknown
+    weight: Float[np.ndarray, "slots"]  # this part's share of its element's tokens
+
+
+class _Chunk(NamedTuple):
+    """One record batch: flat values and where each window's begin."""
+
+    first: int
+    token_offsets: Int[np.ndarray, "windows+1"]
+    slot_offsets: Int[np.ndarray, "windows+1"]
+    values: Window
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Every window of one folder; holds no copy of the corpus."""
+
+    essay_ids: list[str]  # per window
+    lengths: Int[np.ndarray, "windows"]
+    n_slots: Int[np.ndarray, "windows"]
+    discourse_ids: list[str]  # per element
+    element_labels: Int[np.ndarray, "elements"]
+    chunks: list[_Chunk]
+    chunk_of: Int[np.ndarray, "windows"]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def window(self, index: int) -> Window:
+        """Views of one window's arrays."""
+        chunk = self.chunks[self.chunk_of[index]]
+        i = index - chunk.first
+        t = slice(chunk.token_offsets[i], chunk.token_offsets[i + 1])
+        s = slice(chunk.slot_offsets[i], chunk.slot_offsets[i + 1])
+        ids, slot, element, label, weight = chunk.values
+        return Window(ids[t], slot[t], element[s], label[s], weight[s])
+
+
+def read_tokens(folder: Path) -> Tokens:
+    """Open a folder that the tokenize stage wrote.
+
+    Raises:
+      UserError: the folder is missing or not whole.
+    """
+    try:
+        names = [entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
+        parts = [batch for name in names for batch in _record_batches(folder / name)]
+        index = pq.read_table(folder / ELEMENTS)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
+    chunks = _chunks(parts)
+    sizes = [len(chunk.token_offsets) - 1 for chunk in chunks]
+    return Tokens(
+        essay_ids=[essay for part in parts for essay in part.column("essay_id").to_pylist()],
+        lengths=_differences([chunk.token_offsets for chunk in chunks]),
+        n_slots=_differences([chunk.slot_offsets for chunk in chunks]),
+        discourse_ids=index.column("discourse_id").to_pylist(),
+        element_labels=index.column("label").to_numpy(),
+        chunks=chunks,
+        chunk_of=np.repeat(np.arange(len(chunks)), sizes),
+    )
+
+
+def _record_batches(path: Path) -> list[pa.RecordBatch]:
+    """An Arrow stream's batches, whose buffers lie in the mapped file."""
+    if not path.stat().st_size:
+        return []
+    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
+        return [batch for batch in stream if batch.num_rows]
+
+
+def _chunks(parts: list[pa.RecordBatch]) -> list[_Chunk]:
+    chunks, first = [], 0
+    for part in parts:
+        lists = [part.column(name) for name in ("input_ids", "slot", "element", "label", "weight")]
+        values = Window(*(column.values.to_numpy(zero_copy_only=True) for column in lists))
+        ids, _, element, _, _ = lists
+        chunks.append(_Chunk(first, ids.offsets.to_numpy(), element.offsets.to_numpy(), values))
+        first += part.num_rows
+    return chunks
+
+
+def _differences(offsets: list[Int[np.ndarray, "_"]]) -> Int[np.ndarray, "windows"]:
+    parts = [np.diff(part) for part in offsets]
+    return np.concatenate([np.zeros(0, np.int32), *parts])
