@@ -1,0 +1,117 @@
+"""The small parts that encoders share: dropout by row, dense layers, norms and activations."""
+
+import enum
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+from jax.typing import DTypeLike
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from pipeline.errors import UserError
+
+LEVELS = 256  # of the random bytes that decide what dropout keeps
+
+
+class Site(enum.IntEnum):
+    """Where a layer drops out; a value is part of the mask's key, so it never changes."""
+
+    EMBEDDINGS = 0
+    ATTENTION = 1
+    ATTENTION_OUTPUT = 2
+    OUTPUT = 3
+    HEAD = 4
+
+
+_SITES = 8  # room for each layer; more than there are members in `Site`
+
+
+def site_keys(
+    keys: Key[Array, "rows"] | None, site: Site, layer: Int[Array, ""] | int = 0
+) -> Key[Array, "rows"] | None:
+    """One key per row for one place of the network; None stays None, no dropout."""
+    if keys is None:
+        return None
+    return jax.vmap(lambda key: jax.random.fold_in(key, layer * _SITES + site))(keys)
+
+
+def kept(rate: float) -> int:
+    """How many of the `LEVELS` bytes keep an entry at a dropout rate."""
+    return max(1, round(LEVELS * (1.0 - rate)))
+
+
+def keep_mask(key: Key[Array, ""], shape: tuple[int, ...], rate: float) -> Bool[Array, "..."]:
+    """Draw what dropout keeps, a byte an entry.
+
+    Threefry makes 32 bits at a time and is the dear part on CPU, so each draw serves four entries
+    along the leading axis.
+    """
+    quarter = -(-shape[0] // 4)
+    words = jax.random.bits(key, (quarter, *shape[1:]), jnp.uint32)
+    octets = jnp.concatenate([(words >> shift) & 0xFF for shift in (0, 8, 16, 24)])
+    return octets[: shape[0]] < kept(rate)
+
+
+def drop(x: Float[Array, "*shape"], key: Key[Array, ""], rate: float) -> Float[Array, "*shape"]:
+    """Inverted dropout (Srivastava et al., 2014), scaled by the share that is really kept."""
+    return jnp.where(keep_mask(key, x.shape, rate), x * (LEVELS / kept(rate)), 0).astype(x.dtype)
+
+
+def dropout(
+    x: Float[Array, "rows *rest"], keys: Key[Array, "rows"] | None, rate: float
+) -> Float[Array, "rows *rest"]:
+    """Dropout whose mask depends on each row's key alone, not on the rows beside it.
+
+    Args:
+      x: activations, a row of the batch per leading index.
+      keys: a key per row for this place (see `site_keys`), or None for none.
+      rate: the share of entries to drop.
+    """
+    if keys is None or rate == 0.0:
+        return x
+    return jax.vmap(lambda row, key: drop(row, key, rate))(x, keys)
+
+
+def dense(features: int, std: float, dtype: DTypeLike, name: str) -> nn.Dense:
+    """A dense layer with float32 parameters, initialised as Hugging Face's checkpoints are."""
+    return nn.Dense(features, dtype=dtype, kernel_init=nn.initializers.normal(std), name=name)
+
+
+def layer_norm(epsilon: float, dtype: DTypeLike, name: str) -> nn.LayerNorm:
+    """Layer normalisation with statistics in float32, by the two-pass variance as in torch."""
+    return nn.LayerNorm(epsilon=epsilon, dtype=dtype, use_fast_variance=False, name=name)
+
+
+def gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Exact GELU (Hendrycks and Gimpel, 2016), through erf as in torch."""
+    return (0.5 * x * (1.0 + lax.erf(x * 0.5**0.5))).astype(x.dtype)
+
+
+def gelu_tanh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """GELU by its tanh approximation."""
+    return nn.gelu(x, approximate=True)
+
+
+_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": gelu,
+    "gelu_new": gelu_tanh,
+    "gelu_fast": gelu_tanh,
+    "gelu_pytorch_tanh": gelu_tanh,
+    "relu": nn.relu,
+    "silu": nn.silu,
+    "swish": nn.silu,
+}
+
+
+def activation(name: str) -> Callable[[Array], Array]:
+    """Look an activation up by Hugging Face's name of it.
+
+    Raises:
+      UserError: it is not one that this project has.
+    """
+    if name not in _ACTIVATIONS:
+        valid = ", ".join(sorted(_ACTIVATIONS))
+        raise UserError(f"config.json: hidden_act: expected one of {valid}; found {name!r}")
+    return _ACTIVATIONS[name]
