@@ -1,0 +1,214 @@
+"""BERT (Devlin et al., 2018) and RoBERTa (Liu et al., 2019): the same encoder, other positions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float, Int, Key
+
+from pipeline.encoders.attention import attend
+from pipeline.encoders.config import Config, Settings, need, refuse
+from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
+from pipeline.encoders.registry import Architecture, Family, Tensor
+from pipeline.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BertConfig(Config):
+    """A BERT's or RoBERTa's config.json; `offset` is the position of a window's first token."""
+
+    heads: int
+    intermediate_size: int
+    type_vocab_size: int
+    offset: int
+    activation: str
+    epsilon: float
+
+
+def configure(fields: Mapping[str, Any]) -> BertConfig:
+    """Read config.json; raises `UserError` for a variant that is not served."""
+    refuse(fields, "position_embedding_type", "absolute", None)
+    refuse(fields, "is_decoder", False, None)
+    refuse(fields, "add_cross_attention", False, None)
+    width, heads = need(fields, "hidden_size", int), need(fields, "num_attention_heads", int)
+    if width % heads:
+        raise UserError(f"config.json: hidden_size {width} is not divisible by {heads} heads")
+    model_type = need(fields, "model_type", str)
+    pad = need(fields, "pad_token_id", int, 1 if model_type == "roberta" else 0)
+    offset = pad + 1 if model_type == "roberta" else 0
+    hidden_dropout = need(fields, "hidden_dropout_prob", float)
+    return BertConfig(
+        model_type=model_type,
+        vocab_size=need(fields, "vocab_size", int),
+        hidden_size=width,
+        layers=need(fields, "num_hidden_layers", int),
+        positions=need(fields, "max_position_embeddings", int) - offset,
+        pad_token_id=pad,
+        std=need(fields, "initializer_range", float),
+        head_dropout=need(fields, "classifier_dropout", float, hidden_dropout),
+        heads=heads,
+        intermediate_size=need(fields, "intermediate_size", int),
+        type_vocab_size=need(fields, "type_vocab_size", int),
+        offset=offset,
+        activation=need(fields, "hidden_act", str),
+        epsilon=need(fields, "layer_norm_eps", float),
+        hidden_dropout=hidden_dropout,
+        attention_dropout=need(fields, "attention_probs_dropout_prob", float),
+    )
+
+
+class Embeddings(nn.Module):
+    """Words, positions and the one token type in use, summed in float32 and normalised."""
+
+    config: BertConfig
+    settings: Settings
+
+    @nn.compact
+    def __call__(
+        self,
+        ids: Int[Array, "rows tokens"],
+        position: Int[Array, "rows tokens"],
+        keys: Key[Array, "rows"] | None,
+    ) -> Float[Array, "rows tokens width"]:
+        """Embed tokens; a position beyond the config's gives not-a-number, never another one."""
+        c = self.config
+
+        def table(size: int, name: str) -> nn.Embed:
+            initial = nn.initializers.normal(c.std)
+            return nn.Embed(size, c.hidden_size, embedding_init=initial, name=name)
+
+        words = table(c.vocab_size, "word")(ids)
+        places = table(c.positions + c.offset, "position")(position + c.offset)
+        first_type = table(c.type_vocab_size, "token_type")(jnp.zeros((), jnp.int32))
+        norm = layer_norm(c.epsilon, self.settings.activations, "norm")
+        return dropout(
+            norm(words + places + first_type), site_keys(keys, Site.EMBEDDINGS), c.hidden_dropout
+        )
+
+
+class Layer(nn.Module):
+    """Self-attention and feed-forward, each with a residual and a norm after it."""
+
+    config: BertConfig
+    settings: Settings
+
+    @nn.compact
+    def __call__(
+        self,
+        hidden: Float[Array, "rows tokens width"],
+        index: Int[Array, ""],
+        segment: Int[Array, "rows tokens"],
+        keys: Key[Array, "rows"] | None,
+    ) -> tuple[Float[Array, "rows tokens width"], None]:
+        """Apply layer `index`; the pair is what `nn.scan` carries and collects."""
+        c, dtype = self.config, self.settings.activations
+
+        def linear(features: int, name: str) -> nn.Dense:
+            return dense(features, c.std, dtype, name)
+
+        def by_head(name: str) -> Array:
+            x = linear(c.hidden_size, name)(hidden)
+            return x.reshape(*x.shape[:2], c.heads, -1)
+
+        def add(x: Array, change: Array, site: Site, name: str) -> Array:
+            change = dropout(change, site_keys(keys, site, index), c.hidden_dropout)
+            return layer_norm(c.epsilon, dtype, name)(x + change)
+
+        mixed = attend(
+            by_head("query"),
+            by_head("key"),
+            by_head("value"),
+            segment,
+            site_keys(keys, Site.ATTENTION, index),
+            c.attention_dropout,
+            self.settings.attention,
+        ).reshape(hidden.shape)
+        attended = linear(c.hidden_size, "attention_output")(mixed)
+        hidden = add(hidden, attended, Site.ATTENTION_OUTPUT, "attention_norm")
+        inner = activation(c.activation)(linear(c.intermediate_size, "intermediate")(hidden))
+        return add(hidden, linear(c.hidden_size, "output")(inner), Site.OUTPUT, "output_norm"), None
+
+
+class Bert(nn.Module):
+    """The encoder; parameters of its layers are stacked along a leading axis."""
+
+    config: BertConfig
+    settings: Settings
+
+    @nn.compact
+    def __call__(
+        self,
+        ids: Int[Array, "rows tokens"],
+        segment: Int[Array, "rows tokens"],
+        position: Int[Array, "rows tokens"],
+        keys: Key[Array, "rows"] | None,
+    ) -> Float[Array, "rows tokens width"]:
+        """Encode packed rows.
+
+        Args:
+          ids: tokens.
+          segment: a number for each window of a row, 0 for padding.
+          position: within the window, from 0.
+          keys: a dropout key per row; None is deterministic.
+        """
+        hidden = Embeddings(self.config, self.settings, name="embeddings")(ids, position, keys)
+        layers = nn.scan(
+            nn.remat(Layer, prevent_cse=False) if self.settings.remat else Layer,
+            variable_axes={"params": 0},
+            split_rngs={"params": True},
+            in_axes=(0, nn.broadcast, nn.broadcast),  # type: ignore[arg-type]  # Flax says int
+            length=self.config.layers,
+        )(self.config, self.settings, name="layers")
+        return layers(hidden, jnp.arange(self.config.layers), segment, keys)[0]
+
+
+def _linear(path: str, name: str) -> dict[str, Tensor]:
+    return {
+        f"{path}/kernel": Tensor(f"{name}.weight", transposed=True),
+        f"{path}/bias": Tensor(f"{name}.bias"),
+    }
+
+
+def _norm(path: str, name: str) -> dict[str, Tensor]:
+    return {f"{path}/scale": Tensor(f"{name}.weight"), f"{path}/bias": Tensor(f"{name}.bias")}
+
+
+_LAYER = "encoder.layer.{}"
+_TENSORS = {
+    "embeddings/word/embedding": Tensor("embeddings.word_embeddings.weight"),
+    "embeddings/position/embedding": Tensor("embeddings.position_embeddings.weight"),
+    "embeddings/token_type/embedding": Tensor("embeddings.token_type_embeddings.weight"),
+    **_norm("embeddings/norm", "embeddings.LayerNorm"),
+    **_linear("layers/query", f"{_LAYER}.attention.self.query"),
+    **_linear("layers/key", f"{_LAYER}.attention.self.key"),
+    **_linear("layers/value", f"{_LAYER}.attention.self.value"),
+    **_linear("layers/attention_output", f"{_LAYER}.attention.output.dense"),
+    **_norm("layers/attention_norm", f"{_LAYER}.attention.output.LayerNorm"),
+    **_linear("layers/intermediate", f"{_LAYER}.intermediate.dense"),
+    **_linear("layers/output", f"{_LAYER}.output.dense"),
+    **_norm("layers/output_norm", f"{_LAYER}.output.LayerNorm"),
+}
+
+ARCHITECTURE = Architecture(
+    configure=configure,
+    encoder=Bert,
+    families=MappingProxyType(
+        {
+            "bert": Family("bert.", "BertForTokenClassification"),
+            "roberta": Family("roberta.", "RobertaForTokenClassification"),
+        }
+    ),
+    tensors=MappingProxyType(_TENSORS),
+    head=MappingProxyType(_linear("classifier", "classifier")),
+    droppable=(
+        r"pooler\.dense\.(weight|bias)",
+        r"embeddings\.(position_ids|token_type_ids)",
+        r"cls\..+",  # masked language model and next sentence
+        r"lm_head\..+",
+        r"classifier\..+",
+    ),
+    drawn=("classifier/kernel", "classifier/bias"),
+)

@@ -1,0 +1,80 @@
+"""The token classifier: an encoder, dropout and a linear layer, as Hugging Face's own head is."""
+
+import dataclasses
+from pathlib import Path
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float, Int, Key
+
+from pipeline.competition.schema import LABELS
+from pipeline.encoders.config import Config, Settings
+from pipeline.encoders.layers import Site, dense, dropout, site_keys
+from pipeline.encoders.registry import architecture, check_served
+from pipeline.files import read_json
+
+
+class TokenClassifier(nn.Module):
+    """Logits for every token.
+
+    Attributes:
+      encoder: module of the architecture; its parameters stand under "encoder".
+      name_of_encoder: its name in the registry, for reading and writing weights.
+      config: what config.json says, with the run's dropout rates.
+    """
+
+    encoder: nn.Module
+    name_of_encoder: str
+    config: Config
+
+    @nn.compact
+    def __call__(
+        self,
+        ids: Int[Array, "rows tokens"],
+        segment: Int[Array, "rows tokens"],
+        position: Int[Array, "rows tokens"],
+        keys: Key[Array, "rows"] | None,
+    ) -> Float[Array, "rows tokens labels"]:
+        """Classify the tokens of packed rows.
+
+        Args:
+          ids: tokens.
+          segment: a number for each window of a row, 0 for padding.
+          position: within the window, from 0.
+          keys: a dropout key per row; None is deterministic.
+
+        Returns:
+          float32 logits whatever the dtype of activations.
+        """
+        hidden = self.encoder(ids, segment, position, keys).astype(jnp.float32)
+        hidden = dropout(hidden, site_keys(keys, Site.HEAD), self.config.head_dropout)
+        return dense(len(LABELS), self.config.std, jnp.float32, "classifier")(hidden)
+
+
+def build(folder: Path, encoder: str, settings: Settings) -> TokenClassifier:
+    """Build the model of a backbone's or an exported fold's config.json.
+
+    Args:
+      folder: holds config.json.
+      encoder: a name in the registry.
+      settings: choices of the run.
+
+    Raises:
+      UserError: the encoder does not serve this config.
+    """
+    path = folder / "config.json"
+    fields = read_json(path)
+    offered = architecture(encoder)
+    check_served(encoder, fields.get("model_type"), path)
+    config = _with_rates(offered.configure(fields), settings)
+    return TokenClassifier(offered.encoder(config, settings), encoder, config)
+
+
+def _with_rates(config: Config, settings: Settings) -> Config:
+    """Replace the checkpoint's dropout rates by those that the run names."""
+    rates = {
+        name: getattr(settings, name)
+        for name in ("hidden_dropout", "attention_dropout", "head_dropout")
+        if getattr(settings, name) is not None
+    }
+    return dataclasses.replace(config, **rates)
