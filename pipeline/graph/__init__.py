@@ -1,0 +1,1 @@
+"""What the graph of stages is made of: each stage's code, and what it alone owns."""

@@ -1,0 +1,94 @@
+"""Import closures: the files of this project that a stage's code is made of."""
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGES = ("pipeline", "stages")
+REGISTRY = Path("pipeline/encoders/registry.py")
+
+
+def closure(entry: Path, root: Path) -> frozenset[Path]:
+    """Every file of the project that `entry` can import, itself included, relative to `root`.
+
+    Imports inside functions count; those for type checkers alone don't. A package's `__init__`
+    that holds only a docstring is left out: no edit to it changes what a stage does.
+    """
+    found: set[Path] = set()
+    waiting = [entry]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(imported(path, root))
+    return frozenset(path for path in found if not _is_docstring_only(path, root))
+
+
+@functools.cache
+def imported(path: Path, root: Path) -> frozenset[Path]:
+    """The files of the project that the file at `path` imports itself, relative to `root`."""
+    tree = ast.parse((root / path).read_text(encoding="utf-8"))
+    files = {file for name in _names(tree) for file in _files(name, root)}
+    return frozenset(files - {path})
+
+
+def architectures(root: Path) -> frozenset[Path]:
+    """The encoders' own files, which the registry loads by name: the keys of its `ENCODERS`."""
+    for node in ast.parse((root / REGISTRY).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ENCODERS":
+            tables = [child for child in ast.walk(node) if isinstance(child, ast.Dict)]
+            names = [ast.literal_eval(key) for key in tables[0].keys if key is not None]
+            return frozenset(REGISTRY.with_name(f"{name}.py") for name in names)
+    raise ValueError(f"{REGISTRY}: no ENCODERS")
+
+
+def stage_code(stage: str, root: Path) -> tuple[frozenset[Path], frozenset[Path]]:
+    """The files that a graph stage declares, and those it reaches through a backbone's hash.
+
+    What looks encoders up by name gets whatever each of them imports; the encoders' own files
+    are left to `backbone`, which writes the hash of its encoder into its output.
+    """
+    code = closure(Path(f"stages/{stage}.py"), root)
+    if REGISTRY not in code:
+        return code, frozenset()
+    encoders = architectures(root)
+    for encoder in encoders:
+        code |= closure(encoder, root)
+    return code - encoders, encoders
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of everything imported below `tree`, unless for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for other in node.orelse:
+                yield from _names(other)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"relative import of {node.module}: write the package's name")
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from _names(node)
+
+
+def _files(name: str, root: Path) -> Iterator[Path]:
+    """The files that importing the dotted `name` runs: the packages above it, and itself."""
+    parts = name.split(".")
+    if parts[0] not in PACKAGES:
+        return
+    for end in range(1, len(parts) + 1):
+        module = Path(*parts[:end])
+        if (root / module / "__init__.py").is_file():
+            yield module / "__init__.py"
+        elif (root / module.with_suffix(".py")).is_file():
+            yield module.with_suffix(".py")
+
+
+def _is_docstring_only(path: Path, root: Path) -> bool:
+    if path.name != "__init__.py":
+        return False
+    body = ast.parse((root / path).read_text(encoding="utf-8")).body
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)

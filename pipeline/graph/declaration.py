@@ -1,0 +1,81 @@
+"""What `dvc.yaml` declares for each stage beside what the stage's code reads."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.graph.closure import stage_code
+
+UNDECLARED = frozenset({"session"})  # how a run is saved and interrupted: changes no result
+
+
+def with_code(text: str, root: Path) -> str:
+    """`dvc.yaml` with every stage's list of modules written anew; all else stays as it stands."""
+    yaml = _yaml()
+    tree = yaml.load(text)
+    for body in bodies(tree).values():
+        data = [dep for dep in body["deps"] if not is_code(dep)]
+        code, _ = stage_code(entry(body), root)
+        body["deps"][:] = data + sorted(path.as_posix() for path in code)
+    stream = StringIO()
+    yaml.dump(tree, stream)
+    return stream.getvalue()
+
+
+def bodies(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Each stage's own mapping, whether it stands alone, in a `foreach` or in a `matrix`."""
+    return {name: stage.get("do", stage) for name, stage in tree["stages"].items()}
+
+
+def entry(body: Mapping[str, Any]) -> str:
+    """The module in `stages` that a stage's command runs."""
+    found = re.search(r"-m stages\.(\w+)", body["cmd"])
+    if found is None:
+        raise ValueError(f"{body['cmd']!r} runs no module of stages")
+    return found[1]
+
+
+def is_code(dependency: str) -> bool:
+    """Whether `make deps` owns an entry; what is interpolated is written by hand."""
+    return dependency.endswith(".py") and "${" not in dependency
+
+
+def declared_parameters(body: Mapping[str, Any]) -> frozenset[str]:
+    """The parameters that a stage declares, an interpolated part as `*`."""
+    return frozenset(re.sub(r"\$\{[^}]*\}", "*", key) for key in body.get("params", ()))
+
+
+def read_parameters(stage: str, root: Path) -> frozenset[str]:
+    """The sections that a stage's code reads off the board, an interpolated part as `*`."""
+    code, _ = stage_code(stage, root)
+    return frozenset(key for path in code for key in _reads(root / path)) - UNDECLARED
+
+
+def _reads(path: Path) -> Iterator[str]:
+    """Keys of calls like `board.read(f"models.{model}.train", Train)`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="read"), args=[key, _]):
+                yield _pattern(key, path)
+
+
+def _pattern(key: ast.expr, path: Path) -> str:
+    match key:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(str(p.value) if isinstance(p, ast.Constant) else "*" for p in parts)
+    raise ValueError(f"{path}:{key.lineno}: write the section's key where it is read")
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 100
+    yaml.preserve_quotes = True
+    return yaml

@@ -1,0 +1,65 @@
+"""Outputs and lock entries that no stage of the present board owns."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from pipeline import paths
+from pipeline.files import atomic_file
+
+# What the graph writes into; everything below belongs to some stage, or to nobody any more.
+TERRITORY = (
+    paths.CLEAN,
+    Path("data/backbones"),
+    Path("data/tokens"),
+    Path("artifacts"),
+    paths.METRICS,
+    paths.PLOTS,
+)
+
+
+def leftover_paths(territory: Iterable[Path], known: Iterable[Path]) -> list[Path]:
+    """The topmost paths in `territory` that neither hold nor lie in a `known` path.
+
+    `known` are the outputs of the stages that there are now, and what they depend on: someone
+    may keep another model's predictions beside the graph's own.
+    """
+    kept = set(known)
+    above = {parent for path in kept for parent in path.parents}
+    return sorted(path for root in territory for path in _unknown(root, kept, above))
+
+
+def _unknown(path: Path, known: set[Path], above: set[Path]) -> Iterator[Path]:
+    if path in known or not path.exists():
+        return
+    if path not in above:
+        yield path
+        return
+    for child in path.iterdir():
+        if child.name != ".gitignore":
+            yield from _unknown(child, known, above)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def drop_lock_entries(lock: Path, stages: Iterable[str]) -> list[str]:
+    """Remove the entries of stages that are not among `stages`; return their names."""
+    if not lock.exists():
+        return []
+    yaml = YAML()
+    tree = yaml.load(lock.read_text(encoding="utf-8"))
+    dead = sorted(set(tree["stages"]) - set(stages))
+    if dead:
+        for name in dead:
+            del tree["stages"][name]
+        with atomic_file(lock) as temporary:
+            yaml.dump(tree, temporary)
+    return dead

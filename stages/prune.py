@@ -1,0 +1,31 @@
+"""Remove outputs and lock entries that no stage of the present board owns: `make prune`."""
+
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from pipeline.errors import exit_with_message
+from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
+from pipeline.progress import say
+
+
+def main() -> None:
+    """Ask DVC which stages there are; remove what belongs to none of them."""
+    with Repo() as repo, repo.lock:
+        stages = list(repo.index.stages)
+        root = Path(repo.root_dir)
+        known = [Path(item.fs_path) for stage in stages for item in (*stage.outs, *stage.deps)]
+    inside = [path.relative_to(root) for path in known if path.is_relative_to(root)]
+    found = leftover_paths(TERRITORY, inside)
+    for path in found:
+        remove(path)
+        say(f"removed {path}")
+    dead = drop_lock_entries(Path("dvc.lock"), [stage.addressing for stage in stages])
+    for name in dead:
+        say(f"removed the lock entry of {name}")
+    if not found and not dead:
+        say("nothing to prune: every output and lock entry belongs to a stage of this board")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)
