@@ -1,0 +1,74 @@
+# `make submission` and `make test` set up what they need. All targets: `make help`.
+ACCELERATOR ?= cpu
+PYTHON ?= python3 3.13 3.12 3.11
+MODEL ?= tiny
+FOLD ?= 0
+COMPAT := tests/training tests/encoders tests/evaluation
+
+# Before the first environment is there, and with others activated, `python` is still the project's.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The installation is repeated when the build of JAX or its lock changes.
+INSTALLED := .venv/.installed-$(ACCELERATOR)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv submission test check parity compat smoke prune accept plots deps lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+$(INSTALLED): $(wildcard requirements/$(ACCELERATOR)-py*.txt)
+	@sh requirements/install.sh .venv $(ACCELERATOR) $(PYTHON)
+	@rm -f .venv/.installed-* && touch $@
+
+venv: $(INSTALLED)  ## make .venv from the lock (ACCELERATOR=cpu|tpu|cuda, PYTHON=python3)
+	@:
+
+# DVC looks for git; in a checkout without it this one setting, kept on this machine, lets it run.
+.dvc/config.local: | $(INSTALLED)
+	@touch $@
+	@test -e .git || dvc config --local core.no_scm true
+
+submission: venv .dvc/config.local  ## bring the whole graph up to date: submission.csv
+	@dvc --wait-for-lock repro
+	@python -m stages.summary
+
+test: venv  ## every test
+	@python -m pytest
+
+check: venv  ## linting, formatting, types, and the contracts of the graph
+	ruff check
+	ruff format --check
+	pyright
+	python -m pytest tests/contract -m "not slow"
+
+# $(call elsewhere,name,Python): the environment .venv-name from requirements/name.txt, or a skip.
+elsewhere = sh requirements/install.sh .venv-$(1) $(1).txt $(2) || \
+	{ echo "skipped: no environment for $(1)"; exit 0; }
+
+parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
+	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest tests/parity
+
+compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
+	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
+
+smoke: venv  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
+	@python -m stages.smoke --model $(MODEL) --fold $(FOLD)
+
+prune: venv  ## remove outputs and lock entries that no stage of the present board owns
+	@python -m stages.prune
+
+accept: venv  ## golden tests, then take an edit to STAGE's code that changes no result
+	@python -m stages.accept $(STAGE)
+
+plots: venv  ## learning curves, confusion and calibration in dvc_plots/index.html
+	@dvc plots show
+
+deps: venv  ## write each stage's modules into dvc.yaml
+	@python -m stages.deps
+
+lock:  ## write every file in requirements/ anew (needs uv)
+	@bash requirements/lock.sh
+
+clean:  ## remove environments and caches; outputs and DVC's cache stay
+	rm -rf .venv .venv-* .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
