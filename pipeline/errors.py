@@ -1,7 +1,9 @@
-"""The one exception for mistakes that a user can mend, and how a stage reports it."""
+"""The mistakes that a user can mend, and how a stage reports them."""
 
 import sys
 from collections.abc import Callable
+
+STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run the same command again
 
 
 class UserError(Exception):
@@ -11,10 +13,17 @@ class UserError(Exception):
     """
 
 
+class Stopped(Exception):
+    """A run that saved its state and left early, as it was asked to; its text says how to go on."""
+
+
 def exit_with_message(main: Callable[[], None]) -> None:
-    """Run a stage; a `UserError` becomes one line on standard error and exit status 1."""
+    """Run a stage; what a user can mend becomes one line on standard error, without a traceback."""
     try:
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except Stopped as stop:
+        print(f"stopped: {stop}", file=sys.stderr)
+        raise SystemExit(STOPPED) from None

@@ -4,18 +4,24 @@ import dataclasses
 import difflib
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast, dataclass_transform
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from typing_extensions import Annotated
 
 from pipeline.errors import UserError
 
 _CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-frozen = dataclass(frozen=True, config=_CONFIG, kw_only=True)
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def frozen(kind: type[T]) -> type[T]:
+    """Make a section of the board: a frozen dataclass that refuses unknown and mistyped keys."""
+    return cast(type[T], dataclass(frozen=True, config=_CONFIG, kw_only=True)(kind))
+
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -79,7 +85,7 @@ class Baseline:
 class Backbone:
     """Where the encoder comes from: a Hub id with a revision, a folder with a sha256, `builtin:`.
 
-    `seed` draws what the source does not bring: the marker rows, the head, builtin weights.
+    `seed` draws what the source does not bring: the marker rows, builtin weights.
     """
 
     source: str
@@ -201,9 +207,6 @@ class Parameters:
     ensemble: Ensemble
 
 
-T = TypeVar("T")
-
-
 class Board:
     """A validated board of parameters that is read section by section."""
 
@@ -274,7 +277,9 @@ def _explain(error: ValidationError) -> str:
     finding = min(findings, key=lambda f: f["type"] != "unexpected_keyword_argument")
     key = ".".join(str(part) for part in finding["loc"] if part != "[key]")
     if finding["type"] == "unexpected_keyword_argument":
-        return f"unknown key {key!r}{_nearest(str(finding['loc'][-1]), _valid_keys(finding['loc']))}"
+        return (
+            f"unknown key {key!r}{_nearest(str(finding['loc'][-1]), _valid_keys(finding['loc']))}"
+        )
     if finding["type"] in ("missing", "missing_argument"):
         return f"missing key {key!r}"
     message = finding["msg"][0].lower() + finding["msg"][1:]

@@ -1,0 +1,117 @@
+"""The machine and the only `pmap`: what is replicated, what is split, and over what.
+
+Everything above this file is a pure function of one device's share of a batch; `AXIS` is the
+name under which such a function sums over all devices.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from pipeline import paths
+from pipeline.errors import UserError
+from pipeline.params import Compute
+
+if TYPE_CHECKING:
+    from jaxlib._jax import Device  # a type checker takes jax.Device for a variable
+else:
+    Device = jax.Device
+
+AXIS = "batch"
+_PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+
+Tree = TypeVar("Tree")
+
+
+def start(compute: Compute) -> list[Device]:
+    """Start JAX on the platform that is asked for, with the persistent compile cache.
+
+    Raises:
+      UserError: the platform is not there, or has fewer devices than asked for.
+    """
+    platform = _PLATFORMS[compute.platform]
+    if platform == "cuda":  # bit-identical reruns need deterministic reductions
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    jax.config.update("jax_platforms", platform)
+    if platform == "cpu" and compute.devices != "auto":
+        jax.config.update("jax_num_cpu_devices", compute.devices)
+    jax.config.update("jax_compilation_cache_dir", str(paths.compile_cache().absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    try:
+        found = jax.local_devices()
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"params.yaml: compute.platform: {compute.platform!r} is not on this machine ({reason})"
+        ) from None
+    wanted = len(found) if compute.devices == "auto" else compute.devices
+    if wanted > len(found):
+        raise UserError(
+            f"params.yaml: compute.devices: {wanted} asked for, {len(found)} "
+            f"{compute.platform} device(s) found"
+        )
+    return found[:wanted]
+
+
+def rows_per_device(per_step: int, devices: int, accumulation: int) -> int:
+    """Rows that one device sees at once.
+
+    Raises:
+      UserError: the rows of a step do not divide evenly.
+    """
+    rows, rest = divmod(per_step, devices * accumulation)
+    if rest or rows == 0:
+        raise UserError(
+            f"params.yaml: rows.per_step: {per_step} rows cannot be split over {devices} "
+            f"device(s) x {accumulation} accumulation step(s)"
+        )
+    return rows
+
+
+def parallel(
+    function: Callable[[Any, Any], Any],
+    devices: Sequence[Device],
+    *,
+    replicated_out: bool,
+    donate: bool = False,
+) -> Callable[[Any, Any], Any]:
+    """Run `function(replicated, share)` on every device at once.
+
+    The first argument is the same everywhere; the second is split along its leading axis, which
+    must be the number of devices. With `replicated_out` the function has to return the same on
+    every device (it summed over `AXIS`), and one copy comes back.
+    """
+    return jax.pmap(
+        function,
+        AXIS,
+        in_axes=(None, 0),
+        out_axes=None if replicated_out else 0,
+        devices=list(devices),
+        donate_argnums=(0,) if donate else (),
+    )
+
+
+def replicate(tree: Tree, devices: Sequence[Device]) -> Tree:
+    """Put a copy of every array on every device, on the mesh that `parallel` itself uses.
+
+    On any other sharding the first call would compile for it and the second once more.
+    """
+    return jax.device_put(tree, replicated(devices))
+
+
+def replicated(devices: Sequence[Device]) -> NamedSharding:
+    """The sharding of `replicate`, for arrays that are restored straight onto the devices."""
+    return NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
+
+
+def split(batch: Tree, devices: int, accumulation: int = 1) -> Tree:
+    """Reshape [rows, ...] to [devices, accumulation, rows of one device, ...]."""
+    return jax.tree.map(
+        lambda array: array.reshape(devices, accumulation, -1, *array.shape[1:]), batch
+    )

@@ -1,0 +1,90 @@
+"""A model's test predictions: the same tokens through the weights of every fold."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline import devices as machine
+from pipeline import paths
+from pipeline.encoders.attention import default_attention
+from pipeline.encoders.config import Settings
+from pipeline.encoders.head import build
+from pipeline.encoders.weights import load_fold
+from pipeline.errors import UserError
+from pipeline.evaluation.predict import predict, predict_step
+from pipeline.inputs.tokens import read_tokens
+from pipeline.members.predictions import write_predictions
+from pipeline.params import Compute, Rows
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldPredictor:
+    """Predicts with every fold of one model; all folds share one compilation."""
+
+    model: str
+    encoder: str
+    rows: Rows
+    compute: Compute
+
+    def write(self, folds: Sequence[int]) -> int:
+        """Write the predictions of `folds`; return the number of elements.
+
+        Raises:
+          UserError: a fold's weights are missing or belong to no fold of the board.
+        """
+        check_folds(self.model, folds)
+        devices = machine.start(self.compute)
+        tokens = read_tokens(paths.tokens(self.model, "test"))
+        settings = Settings(
+            dtype=self.compute.dtype, attention=default_attention(self.compute.platform)
+        )
+        first = paths.weights(self.model, folds[0])
+        model = build(first, self.encoder, settings)
+        step = predict_step(model, devices)
+        windows = np.arange(len(tokens))
+        tables = []
+        for fold in folds:
+            weights = load_fold(paths.weights(self.model, fold), model)
+            params = machine.replicate(weights, devices)
+            name = f"predict@{self.model} fold {fold}"
+            tables.append(
+                predict(
+                    step,
+                    params,
+                    tokens,
+                    windows,
+                    self.rows,
+                    devices,
+                    model.config.pad_token_id,
+                    name,
+                )
+            )
+        count = len(tokens.discourse_ids)
+        write_predictions(
+            paths.test(self.model),
+            list(tokens.discourse_ids) * len(folds),
+            np.repeat(np.array(folds), count),
+            np.concatenate(tables),
+        )
+        return count
+
+
+def check_folds(model: str, folds: Sequence[int]) -> None:
+    """Hold the folders of weights against the board.
+
+    Raises:
+      UserError: a fold is missing, or one lies there that the board doesn't have.
+    """
+    there = {path.name for path in paths.weights(model).glob("fold*")}
+    wanted = {f"fold{fold}" for fold in folds}
+    if wanted - there:
+        raise UserError(
+            f"{paths.weights(model)}: {sorted(wanted - there)[0]} is missing; "
+            f"expected {sorted(wanted)}, found {sorted(there)}"
+        )
+    if there - wanted:
+        raise UserError(
+            f"{paths.weights(model)}: {sorted(there - wanted)[0]} is no fold of params.yaml; "
+            f"`make prune` removes leftovers"
+        )

@@ -1,0 +1,1 @@
+"""One fold under `pmap`: loss, optimizer, step, checkpoints and the loop around them."""

@@ -1,0 +1,67 @@
+"""Learning curves: dvclive's files beside the checkpoints, one tidy table at the end."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pipeline.files import atomic_file
+
+COLUMNS = ("step", "epoch", "series", "loss")
+_POINTS = 200  # of the training curve; dvclive costs milliseconds a point
+
+
+class History:
+    """Losses of a run. `points` and `pending` go into checkpoints, so a resumed curve is whole.
+
+    The training curve has the mean loss of every `1 / 200` of the run.
+    """
+
+    def __init__(self, folder: Path, total: int, saved: dict[str, Any] | None = None) -> None:
+        """Go on from `saved` (what `state` returned), or begin; dvclive writes into `folder`."""
+        # Not at the top: it costs a second, which would come before the first compilation.
+        from dvclive.live import Live
+
+        self._every = max(1, total // _POINTS)
+        self.points: list[list[Any]] = list(saved["points"]) if saved else []
+        self._pending: list[float] = list(saved["pending"]) if saved else []
+        self._live = Live(
+            str(folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False
+        )
+        for step, _, series, loss in self.points:  # a killed run may have logged past its save
+            self._write(step, series, loss)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs to hold."""
+        return {"points": self.points, "pending": self._pending}
+
+    def train(self, step: int, epoch: float, loss: float) -> None:
+        """Note the loss of one step."""
+        self._pending.append(loss)
+        if len(self._pending) == self._every:
+            self._add(step, epoch, "train", sum(self._pending) / len(self._pending))
+            self._pending.clear()
+
+    def validation(self, step: int, epoch: float, loss: float) -> None:
+        """Note the log loss of the held-out fold."""
+        self._add(step, epoch, "validation", loss)
+
+    def _add(self, step: int, epoch: float, series: str, loss: float) -> None:
+        self.points.append([step, round(epoch, 4), series, round(loss, 6)])
+        self._write(step, series, loss)
+
+    def _write(self, step: int, series: str, loss: float) -> None:
+        self._live.step = step
+        self._live.log_metric(f"{series}/loss", loss, timestamp=False)
+
+    def close(self) -> None:
+        """End dvclive's files."""
+        self._live.end()
+
+
+def write_history(path: Path, points: Iterable[Iterable[Any]]) -> None:
+    """Write the tidy table: step, epoch, series (train or validation), loss."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as f:
+        table = csv.writer(f, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(points)

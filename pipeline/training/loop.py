@@ -1,0 +1,246 @@
+"""The loop of one fold: steps, evaluations, checkpoints, and nothing that decides a number."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Int
+
+from pipeline import devices as machine
+from pipeline import progress
+from pipeline.errors import Stopped, UserError
+from pipeline.inputs.batches import Batch, batches
+from pipeline.inputs.packing import Plan
+from pipeline.inputs.tokens import Tokens
+from pipeline.params import Train
+from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.history import History
+from pipeline.training.interruptions import Interruptions
+from pipeline.training.state import TrainState
+from pipeline.training.step import StepMetrics
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
+Validate = Callable[[Any], float]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Every epoch's plan, and which global step is which."""
+
+    tokens: Tokens
+    windows: Int[np.ndarray, " windows"]
+    plans: Sequence[Plan]
+    options: Train
+    pad_id: int
+
+    @property
+    def ends(self) -> Int[np.ndarray, " epochs"]:
+        """Steps done at the end of each epoch."""
+        steps = [math.ceil(len(plan) / self.options.rows.per_step) for plan in self.plans]
+        return np.cumsum(steps)
+
+    @property
+    def total(self) -> int:
+        """Steps of all epochs: where the schedule ends."""
+        return int(self.ends[-1])
+
+    @property
+    def evaluations(self) -> set[int]:
+        """After which steps the held-out fold is predicted; the end of the run is not one."""
+        parts = self.options.evaluations
+        starts = [0, *self.ends[:-1]]
+        steps = {
+            int(start + math.ceil((end - start) * part / parts))
+            for start, end in zip(starts, self.ends, strict=True)
+            for part in range(1, parts + 1)
+        }
+        return steps - {self.total}
+
+    def epoch(self, step: int) -> float:
+        """Epochs done after `step` steps, with a fraction."""
+        index = min(int(np.searchsorted(self.ends, step, side="left")), len(self.ends) - 1)
+        start = int(self.ends[index - 1]) if index else 0
+        return index + (step - start) / (int(self.ends[index]) - start)
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        """Every batch from global step `start` to the last."""
+        done = 0
+        for plan, end in zip(self.plans, self.ends, strict=True):
+            if start < end:
+                rows, skip = self.options.rows, max(start - done, 0)
+                yield from batches(self.tokens, self.windows, plan, rows, self.pad_id, skip)
+            done = int(end)
+
+
+@dataclass
+class Best:
+    """The parameters with the lowest validation loss, held on the host; `select: best` alone."""
+
+    loss: float = math.inf
+    params: Any = None
+    step: int = 0
+
+
+@dataclass
+class Meter:
+    """Speed of this process: real tokens over seconds, from the second step on."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+    first_step: float = 0.0
+    _since: float = field(default_factory=time.monotonic)
+
+    def count(self, tokens: int) -> None:
+        """Note a step that has ended."""
+        now = time.monotonic()
+        if self.first_step == 0.0:
+            self.first_step = now - self._since  # compilation, mostly
+        else:
+            self.tokens += tokens
+            self.seconds += now - self._since
+        self._since = now
+
+    def pause(self) -> None:
+        """Leave out what passed since the last step: an evaluation or a save."""
+        self._since = time.monotonic()
+
+    @property
+    def rate(self) -> float:
+        """Real tokens a second; 0 before there is a figure."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+class Loop:
+    """Runs one fold to its end, or to where it is asked to stop."""
+
+    def __init__(
+        self,
+        name: str,
+        schedule: Schedule,
+        step: Step,
+        validate: Validate,
+        devices: Sequence[machine.Device],
+    ) -> None:
+        """`step` is the parallel train step, `validate` maps parameters to a log loss."""
+        self.name, self.schedule, self.step, self.validate = name, schedule, step, validate
+        self.devices = devices
+        self.meter = Meter()
+        self.best = Best()
+        self.resumed_from = 0
+
+    def run(
+        self,
+        state: TrainState,
+        checkpoints: Checkpoints,
+        interruptions: Interruptions,
+        checkpoint_seconds: float,
+    ) -> tuple[TrainState, History]:
+        """Train from `state`, or from the last checkpoint if there is one.
+
+        Raises:
+          UserError: a loss is not finite; the last checkpoint stays.
+          Stopped: a signal or the session's limit; the state is saved.
+        """
+        state, history = self._begin(state, checkpoints)
+        total, evaluations = self.schedule.total, self.schedule.evaluations
+        accumulation = self.schedule.options.accumulation
+        saved, pending = time.monotonic(), None
+        done = self.resumed_from
+        with progress.bar(total, "step", self.name, initial=done) as bar:
+            for batch in self.schedule.batches(done):
+                share = machine.split(batch, len(self.devices), accumulation)
+                state, metrics = self.step(state, share)
+                # One step behind, so that the host packs a batch while the devices work.
+                self._note(pending, history, bar)
+                done += 1
+                pending = (done, metrics, int(np.count_nonzero(batch.segment)))
+                reason = interruptions.reason()
+                due = time.monotonic() - saved >= checkpoint_seconds
+                if not (reason or due or done in evaluations):
+                    continue
+                self._note(pending, history, bar)
+                pending = None
+                if done in evaluations:
+                    self._evaluate(state, done, history)
+                if reason or due:
+                    self._save(state, done, history, checkpoints)
+                    saved = time.monotonic()
+                if reason and done < total:
+                    checkpoints.close()
+                    raise Stopped(
+                        f"{self.name}: {reason} at step {done} of {total}; saved in "
+                        f"{checkpoints.folder}, run the same command to go on"
+                    )
+                self.meter.pause()
+            self._note(pending, history, bar)
+        return state, history
+
+    def _begin(self, state: TrainState, checkpoints: Checkpoints) -> tuple[TrainState, History]:
+        keep_best = self.schedule.options.select == "best"
+        like = {"state": state, "best": state.params if keep_best else {}}
+        found = checkpoints.restore(like)
+        notes = found.notes if found else None
+        history = History(
+            checkpoints.folder / "live", self.schedule.total, notes and notes["history"]
+        )
+        if found is None or notes is None:
+            return state, history
+        self.resumed_from = found.step
+        if keep_best and notes["best"]["step"]:
+            best = jax.device_get(found.arrays["best"])
+            self.best = Best(notes["best"]["loss"], best, notes["best"]["step"])
+        progress.say(f"{self.name}: resumed at step {found.step} of {self.schedule.total}")
+        if notes["devices"] != len(self.devices):
+            progress.say(
+                f"{self.name}: saved with {notes['devices']} device(s), going on with "
+                f"{len(self.devices)}; the last bits may differ"
+            )
+        return found.arrays["state"], history
+
+    def _save(
+        self, state: TrainState, step: int, history: History, checkpoints: Checkpoints
+    ) -> None:
+        keep_best = self.schedule.options.select == "best"
+        best = (self.best.params or jax.device_get(state.params)) if keep_best else {}
+        loss = self.best.loss if self.best.step else 0.0  # JSON has no infinity
+        notes = {
+            "history": history.state(),
+            "best": {"loss": loss, "step": self.best.step},
+            "devices": len(self.devices),
+        }
+        checkpoints.save(step, {"state": state, "best": best}, notes)
+
+    def _evaluate(self, state: TrainState, step: int, history: History) -> None:
+        self.note_validation(state.params, self.validate(state.params), step, history)
+
+    def note_validation(self, params: Any, loss: float, step: int, history: History) -> None:
+        """Record a validation loss and keep the best parameters where they are asked for."""
+        history.validation(step, self.schedule.epoch(step), loss)
+        progress.say(
+            f"{self.name}: step {step} of {self.schedule.total}, validation log loss {loss:.4f}"
+        )
+        if self.schedule.options.select == "best" and loss < self.best.loss:
+            self.best = Best(loss, jax.device_get(params), step)
+
+    def _note(
+        self, pending: tuple[int, StepMetrics, int] | None, history: History, bar: Any
+    ) -> None:
+        """Take in a step's figures; waits for the devices."""
+        if pending is None:
+            return
+        step, metrics, tokens = pending
+        loss = float(metrics.loss)
+        if not (math.isfinite(loss) and math.isfinite(float(metrics.norm))):
+            raise UserError(
+                f"{self.name}: the loss or its gradient is not finite at step {step} "
+                f"(loss {loss}); nothing is published, the last checkpoint stays. "
+                f"Try a lower rate or compute.dtype float32"
+            )
+        self.meter.count(tokens)
+        history.train(step, self.schedule.epoch(step), loss)
+        bar.update(1)
+        bar.set_postfix_str(f"loss {loss:.4f}, {self.meter.rate:,.0f} tokens/s", refresh=False)

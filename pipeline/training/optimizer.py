@@ -1,0 +1,67 @@
+"""AdamW with decoupled decay, a rate for each part of the model, and the schedule over steps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int
+
+from pipeline.params import Optimizer
+
+Params = Mapping[str, Any]
+
+
+def directions(options: Optimizer) -> optax.GradientTransformation:
+    """Clipped, Adam-scaled gradients plus the decay term, before any learning rate.
+
+    Decay is decoupled (Loshchilov & Hutter, 2019): multiplied by the rate, never part of Adam's
+    moments; none on biases and norms.
+    """
+    return optax.chain(
+        optax.clip_by_global_norm(options.clip),
+        optax.scale_by_adam(b1=options.b1, b2=options.b2, eps=options.eps),
+        optax.add_decayed_weights(options.weight_decay, mask=decays),
+    )
+
+
+def decays(params: Params) -> Params:
+    """Whether weight decay touches each leaf: all but biases and the scales of norms."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: str(path[-1].key) not in ("bias", "scale"), params
+    )
+
+
+def rates(params: Params, options: Optimizer) -> Params:
+    """The peak learning rate of each leaf, in a shape that broadcasts against it.
+
+    The head has its own. In the encoder layer i of n has `layer_decay ** (n - 1 - i)` of the
+    backbone's rate, along the leading axis of scanned leaves; what is below the layers has
+    `layer_decay ** n` of it.
+    """
+    depth = jax.tree.leaves(params["encoder"]["layers"])[0].shape[0]
+    by_layer = options.backbone_rate * options.layer_decay ** np.arange(depth - 1, -1, -1)
+
+    def rate(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
+        names = [str(part.key) for part in path]
+        if names[0] != "encoder":
+            return np.array(options.head_rate, np.float32)
+        if names[1] != "layers":
+            return np.array(options.backbone_rate * options.layer_decay**depth, np.float32)
+        return by_layer.astype(np.float32).reshape(-1, *[1] * (leaf.ndim - 1))
+
+    return jax.tree_util.tree_map_with_path(rate, params)
+
+
+def schedule(step: Int[Array, ""], total: Int[Array, ""], options: Optimizer) -> Float[Array, ""]:
+    """Share of the peak rate at `step` of `total`: linear warm-up, then down to zero.
+
+    Both are traced, so that folds with different numbers of steps share one compilation.
+    """
+    warmup = jnp.round(options.warmup * total)
+    up = (step + 1) / jnp.maximum(warmup, 1.0)
+    left = (total - step) / jnp.maximum(total - warmup, 1.0)
+    down = left if options.schedule == "linear" else 0.5 * (1.0 - jnp.cos(jnp.pi * left))
+    return jnp.where(step < warmup, up, jnp.clip(down, 0.0, 1.0)).astype(jnp.float32)

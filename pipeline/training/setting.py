@@ -1,0 +1,160 @@
+"""What one fold trains on and with: windows, plans, model, devices."""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from jaxtyping import Float
+
+from pipeline import devices as machine
+from pipeline import paths
+from pipeline.encoders.attention import default_attention
+from pipeline.encoders.config import Settings
+from pipeline.encoders.head import build
+from pipeline.encoders.weights import load_backbone
+from pipeline.errors import UserError
+from pipeline.evaluation.metrics import log_loss
+from pipeline.evaluation.predict import PredictStep, predict, predict_step
+from pipeline.inputs.packing import plan
+from pipeline.inputs.tokens import Tokens, read_tokens
+from pipeline.params import Compute, Session, Train
+from pipeline.training.loop import Schedule, Step
+from pipeline.training.optimizer import directions
+from pipeline.training.state import TrainState
+from pipeline.training.step import train_step
+from pipeline.training.streams import stream
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Which fold of which model, and every parameter that decides its numbers."""
+
+    model: str
+    encoder: str
+    fold: int
+    train: Train
+    compute: Compute
+    session: Session
+
+    @property
+    def name(self) -> str:
+        """As DVC names the stage."""
+        return f"train@{self.model}-{self.fold}"
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Every file that the numbers depend on."""
+        folders = [paths.tokens(self.model, "train"), paths.backbone(self.model)]
+        return [paths.FOLDS, *(path for folder in folders for path in folder.iterdir())]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the numbers beside files, code and libraries."""
+        return {
+            "encoder": self.encoder,
+            "fold": self.fold,
+            "train": dataclasses.asdict(self.train),
+            "platform": self.compute.platform,
+            "dtype": self.compute.dtype,
+        }
+
+
+def encoder_settings(compute: Compute, train: Train) -> Settings:
+    """How the encoder computes; `attention: auto` is the fastest for the platform."""
+    attention = train.attention
+    return Settings(
+        dtype=compute.dtype,
+        attention=default_attention(compute.platform) if attention == "auto" else attention,
+        remat=train.remat,
+        hidden_dropout=train.dropout.hidden,
+        attention_dropout=train.dropout.attention,
+        head_dropout=train.dropout.head,
+    )
+
+
+def held_out(tokens: Tokens, fold: int) -> np.ndarray:
+    """Whether each window is of an essay of `fold`.
+
+    Raises:
+      UserError: an essay has no fold, or no essay is in this one.
+    """
+    table = pq.read_table(paths.FOLDS).to_pydict()
+    fold_of = dict(zip(table["essay_id"], table["fold"], strict=True))
+    missing = sorted(set(tokens.essay_ids) - set(fold_of))
+    if missing:
+        raise UserError(f"{paths.FOLDS}: no fold for essay {missing[0]} ({len(missing)} in all)")
+    held = np.array([fold_of[essay] == fold for essay in tokens.essay_ids])
+    if not held.any() or held.all():
+        raise UserError(f"{paths.FOLDS}: fold {fold} has {held.sum()} of {len(held)} windows")
+    return held
+
+
+class Setting:
+    """One fold, ready to run on `devices`."""
+
+    def __init__(self, job: Job, devices: Sequence[machine.Device]) -> None:
+        """Read the inputs and plan every epoch.
+
+        Raises:
+          UserError: an input is missing or odd, or the rows don't divide over the devices.
+        """
+        rows = job.train.rows
+        machine.rows_per_device(rows.per_step, len(devices), job.train.accumulation)
+        self.job, self.devices = job, devices
+        self.tokens = read_tokens(paths.tokens(job.model, "train"))
+        held = held_out(self.tokens, job.fold)
+        self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
+        self.settings = encoder_settings(job.compute, job.train)
+        self.model = build(paths.backbone(job.model), job.encoder, self.settings)
+        lengths, n_slots = self.tokens.lengths[windows], self.tokens.n_slots[windows]
+        seed = self._seed("packing")
+        plans = [plan(lengths, n_slots, rows, seed, epoch) for epoch in range(job.train.epochs)]
+        self.schedule = Schedule(
+            self.tokens, windows, plans, job.train, self.model.config.pad_token_id
+        )
+
+    def _seed(self, purpose: str) -> int:
+        return stream(self.job.train.seed, self.job.fold, purpose)
+
+    def initial_state(self) -> TrainState:
+        """The state before the first step, replicated."""
+        backbone = paths.backbone(self.job.model)
+        params = load_backbone(backbone, self.model, self._seed("head"))
+        optimizer = directions(self.job.train.optimizer)
+        state = TrainState.create(params, optimizer, self.schedule.total, self._seed("dropout"))
+        return machine.replicate(state, self.devices)
+
+    def step(self) -> Step:
+        """The parallel train step; its state argument is donated."""
+        step = train_step(self.model, self.job.train)
+        return machine.parallel(step, self.devices, replicated_out=True, donate=True)
+
+    @cached_property
+    def _predict_step(self) -> PredictStep:
+        return predict_step(self.model, self.devices)
+
+    def predict(self, params: Any) -> Float[np.ndarray, "elements labels"]:
+        """Probabilities of the held-out elements; NaN for the others."""
+        return predict(
+            self._predict_step,
+            params,
+            self.tokens,
+            self.held,
+            self.job.train.rows,
+            self.devices,
+            self.schedule.pad_id,
+            f"{self.job.name} held-out",
+        )
+
+    def loss(self, probabilities: Float[np.ndarray, "elements labels"]) -> float:
+        """Log loss of the held-out elements."""
+        there = np.isfinite(probabilities[:, 0])
+        return log_loss(self.tokens.element_labels[there], probabilities[there])
+
+    def validate(self, params: Any) -> float:
+        """Log loss of the held-out elements under `params`."""
+        return self.loss(self.predict(params))

@@ -1,0 +1,85 @@
+"""One training step: a pure function of (state, batch), written for one device's share.
+
+`psum` over `AXIS` is the only thing it knows of other devices; `pipeline/devices.py` has the
+`pmap` around it.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from pipeline.devices import AXIS
+from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.pooling import slot_means
+from pipeline.inputs.batches import Batch
+from pipeline.params import Train
+from pipeline.training.loss import cross_entropy_sum
+from pipeline.training.optimizer import directions, rates, schedule
+from pipeline.training.state import TrainState
+
+
+class StepMetrics(NamedTuple):
+    """What a step reports, the same on every device."""
+
+    loss: Float[Array, ""]  # weighted mean over the whole global batch
+    norm: Float[Array, ""]  # global norm of the gradient before clipping
+    rate: Float[Array, ""]  # share of the peak learning rates
+
+
+def train_step(
+    model: TokenClassifier, options: Train
+) -> Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]:
+    """Make the step of one model.
+
+    The batch that it takes is [accumulation, rows, ...]. Loss and weight are summed over
+    accumulation and devices and divided once, then the gradient is clipped:
+    `optax.MultiSteps` would average means, which is something else.
+    """
+    optimizer = directions(options.optimizer)
+
+    def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
+        row_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.row)
+        logits = model.apply({"params": params}, batch.ids, batch.segment, batch.position, row_keys)
+        means = slot_means(logits, batch.slot, batch.label.shape[-1])
+        return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+
+        def add(sums: Any, part: Batch) -> tuple[Any, None]:
+            (loss, weight), gradient = jax.value_and_grad(loss_sum, has_aux=True)(
+                state.params, part, key
+            )
+            return jax.tree.map(jnp.add, sums, (loss, weight, gradient)), None
+
+        zeros = (jnp.zeros(()), jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
+        sums = _accumulate(add, zeros, batch)
+        loss, weight, gradient = jax.lax.psum(sums, AXIS)
+        weight = jnp.maximum(weight, 1e-6)
+        gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
+        update, moments = optimizer.update(gradient, state.moments, state.params)
+        rate = schedule(state.step, state.total, options.optimizer)
+        params = jax.tree.map(
+            lambda leaf, peak, direction: leaf - rate * peak * direction,
+            state.params,
+            rates(state.params, options.optimizer),
+            update,
+        )
+        metrics = StepMetrics(loss / weight, optax.global_norm(gradient), rate)
+        return dataclasses.replace(
+            state, step=state.step + 1, params=params, moments=moments
+        ), metrics
+
+    return step
+
+
+def _accumulate(add: Callable[[Any, Batch], tuple[Any, None]], zeros: Any, batch: Batch) -> Any:
+    """Fold `add` over the leading axis; a loop of one would only cost compile time."""
+    if batch.ids.shape[0] == 1:
+        return add(zeros, jax.tree.map(lambda array: array[0], batch))[0]
+    return jax.lax.scan(add, zeros, batch)[0]

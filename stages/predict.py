@@ -1,0 +1,29 @@
+"""Predict the test essays with every fold of one model: python -m stages.predict --model tiny."""
+
+import argparse
+from collections.abc import Sequence
+
+from pipeline import params, paths
+from pipeline.errors import exit_with_message
+from pipeline.evaluation.folds import FoldPredictor
+from pipeline.progress import say
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the test predictions of every fold; say how many there are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    model = parser.parse_args(argv).model
+    board = params.load()
+    predictor = FoldPredictor(
+        model=model,
+        encoder=board.read(f"models.{model}.encoder", str),
+        rows=board.read(f"models.{model}.predict", params.Rows),
+        compute=board.read("compute", params.Compute),
+    )
+    count = predictor.write(board.read("folds", list))
+    say(f"predict@{model}: {count} elements by every fold, {paths.test(model)}")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)
