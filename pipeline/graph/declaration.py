@@ -19,9 +19,12 @@ def with_code(text: str, root: Path) -> str:
     yaml = _yaml()
     tree = yaml.load(text)
     for body in bodies(tree).values():
-        data = [dep for dep in body["deps"] if not is_code(dep)]
+        deps = body["deps"]
+        for index in reversed(range(len(deps))):
+            if is_code(deps[index]):
+                del deps[index]
         code, _ = stage_code(entry(body), root)
-        body["deps"][:] = data + sorted(path.as_posix() for path in code)
+        deps.extend(sorted(path.as_posix() for path in code))
     stream = StringIO()
     yaml.dump(tree, stream)
     return stream.getvalue()

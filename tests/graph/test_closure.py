@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.graph.closure import architectures, closure, stage_code
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    files = {
+        "stages/go.py": "from pipeline.a import one, two\n",
+        "stages/look.py": "import pipeline.encoders.registry\n",
+        "pipeline/__init__.py": '"""Only a docstring."""\n',
+        "pipeline/a/__init__.py": '"""A package that does something."""\nFLAG = True\n',
+        "pipeline/a/one.py": "def f():\n    from pipeline import lazy\n",
+        "pipeline/a/two.py": (
+            "import json\nfrom typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from pipeline.typed import T\n"
+        ),
+        "pipeline/lazy.py": "import pipeline.deep\n",
+        "pipeline/deep.py": "from pipeline import lazy\n",
+        "pipeline/typed.py": "",
+        "pipeline/encoders/registry.py": 'ENCODERS: dict[str, str] = {"bert": "b", "other": "o"}\n',
+        "pipeline/encoders/bert.py": "from pipeline.encoders.layers import norm\n",
+        "pipeline/encoders/other.py": "",
+        "pipeline/encoders/layers.py": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_lazy_and_circular_imports_count_but_typing_and_docstrings_do_not(project: Path):
+    assert closure(Path("stages/go.py"), project) == {
+        Path("stages/go.py"),
+        Path("pipeline/a/__init__.py"),
+        Path("pipeline/a/one.py"),
+        Path("pipeline/a/two.py"),
+        Path("pipeline/lazy.py"),
+        Path("pipeline/deep.py"),
+    }
+
+
+def test_encoders_are_reached_through_the_registry(project: Path):
+    code, encoders = stage_code("look", project)
+    assert (
+        encoders
+        == architectures(project)
+        == {
+            Path("pipeline/encoders/bert.py"),
+            Path("pipeline/encoders/other.py"),
+        }
+    )
+    assert code == {
+        Path("stages/look.py"),
+        Path("pipeline/encoders/registry.py"),
+        Path("pipeline/encoders/layers.py"),
+    }
+
+
+def test_a_relative_import_is_refused(project: Path):
+    (project / "stages/go.py").write_text("from . import look\n")
+    with pytest.raises(ValueError, match="relative"):
+        closure(Path("stages/go.py"), project)

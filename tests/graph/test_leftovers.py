@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.graph.leftovers import drop_lock_entries, leftover_paths, remove
+
+
+def _touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+
+
+def test_what_no_stage_knows_is_left_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    _touch(
+        tmp_path,
+        "artifacts/weights/old/fold0/model",
+        "artifacts/weights/new/fold0/model",
+        "artifacts/weights/new/fold1/model",
+        "artifacts/theirs/oof.csv",
+        "artifacts/.gitignore",
+        "data/raw/train.csv",
+    )
+    known = [Path("artifacts/weights/new/fold0"), Path("artifacts/theirs/oof.csv")]
+    territory = [Path("artifacts"), Path("metrics")]
+    assert leftover_paths(territory, known) == [
+        Path("artifacts/weights/new/fold1"),
+        Path("artifacts/weights/old"),
+    ]
+
+
+def test_a_link_is_removed_and_what_it_points_to_stays(tmp_path: Path):
+    _touch(tmp_path, "kept/file")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    remove(tmp_path / "link")
+    assert (tmp_path / "kept/file").exists()
+    assert not (tmp_path / "link").exists()
+
+
+def test_dead_lock_entries_go_and_the_rest_keeps_its_bytes(tmp_path: Path):
+    lock = tmp_path / "dvc.lock"
+    live = "  train@a-0:\n    cmd: x\n    outs:\n    - path: o\n      md5: abc.dir\n      size: 3\n"
+    lock.write_text("schema: '2.0'\nstages:\n" + live + "  train@a-1:\n    cmd: y\n")
+    assert drop_lock_entries(lock, ["train@a-0"]) == ["train@a-1"]
+    assert lock.read_text() == "schema: '2.0'\nstages:\n" + live
+    assert drop_lock_entries(lock, ["train@a-0"]) == []
+    assert drop_lock_entries(tmp_path / "none", []) == []
