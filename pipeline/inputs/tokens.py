@@ -1,4 +1,8 @@
-"""Token arrays as `datasets` saved them, read as numpy views of memory-mapped files."""
+"""Token arrays as `datasets` saved them, read as numpy views of memory-mapped files.
+
+`pq.read_table` and `Array.to_numpy` would import pandas, which takes a second; what is used here
+doesn't.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +76,8 @@ def read_tokens(folder: Path) -> Tokens:
     try:
         names = [entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
         parts = [batch for name in names for batch in _record_batches(folder / name)]
-        index = pq.read_table(folder / ELEMENTS)
+        with pq.ParquetFile(folder / ELEMENTS) as file:
+            index = file.read(["discourse_id", "label"])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
     chunks = _chunks(parts)
@@ -82,7 +87,7 @@ def read_tokens(folder: Path) -> Tokens:
         lengths=_differences([chunk.token_offsets for chunk in chunks]),
         n_slots=_differences([chunk.slot_offsets for chunk in chunks]),
         discourse_ids=index.column("discourse_id").to_pylist(),
-        element_labels=index.column("label").to_numpy(),
+        element_labels=np.from_dlpack(index.column("label").combine_chunks()),
         chunks=chunks,
         chunk_of=np.repeat(np.arange(len(chunks)), sizes),
     )
@@ -100,9 +105,10 @@ def _chunks(parts: list[pa.RecordBatch]) -> list[_Chunk]:
     chunks, first = [], 0
     for part in parts:
         lists = [part.column(name) for name in ("input_ids", "slot", "element", "label", "weight")]
-        values = Window(*(column.values.to_numpy(zero_copy_only=True) for column in lists))
+        values = Window(*(np.from_dlpack(column.values) for column in lists))
         ids, _, element, _, _ = lists
-        chunks.append(_Chunk(first, ids.offsets.to_numpy(), element.offsets.to_numpy(), values))
+        offsets = np.from_dlpack(ids.offsets), np.from_dlpack(element.offsets)
+        chunks.append(_Chunk(first, *offsets, values))
         first += part.num_rows
     return chunks
 

@@ -1,0 +1,123 @@
+"""Clean essays through a tokenizer into windows, saved as memory-mapped Arrow."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import params
+from pipeline.competition import schema
+from pipeline.errors import UserError
+from pipeline.files import atomic_folder, write_json
+from pipeline.inputs.tokenizer import Tokenizer, check_window, open_tokenizer
+from pipeline.inputs.tokens import ELEMENTS, REPORT
+from pipeline.inputs.windowing import CONTENT, FEATURES, Windowing, capacity
+from pipeline.progress import bar
+
+_BATCH = 64  # essays tokenized at once
+_INDEX = [schema.DISCOURSE_ID, schema.ESSAY_ID, schema.LABEL]
+
+
+def write_tokens(
+    clean: Path, backbone: Path, folder: Path, inputs: params.Inputs
+) -> Mapping[str, int]:
+    """Tokenize one split of the clean tables.
+
+    The folder's bytes depend on the texts, the tokenizer and `inputs` alone. Tables are mapped,
+    not loaded, and the cache that `datasets` needs for that is gone in the end.
+
+    Args:
+      clean: the folder of clean elements and essays.
+      backbone: the folder of the tokenizer and of the encoder's config.
+      folder: where the windows go.
+      inputs: context, length and overlap of windows.
+
+    Returns:
+      What was made, cut and left out, as the folder's report holds it.
+
+    Raises:
+      UserError: an input is missing, or the window doesn't suit the encoder.
+    """
+    check_window(backbone, inputs.window)
+    tokenizer = open_tokenizer(backbone)
+    _check_overlap(inputs, tokenizer)
+    index = _read_index(clean / schema.ELEMENTS_FILE)
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as cache, atomic_folder(folder) as out:
+        windowing = Windowing(
+            tokenizer,
+            inputs,
+            elements=_mapped(clean / schema.ELEMENTS_FILE, CONTENT, cache),
+            index=index,
+        )
+        essays = _mapped(clean / schema.ESSAYS_FILE, list(schema.ESSAY_COLUMNS), cache)
+        windowing.check_essays(essays["essay_id"], clean / schema.ESSAYS_FILE)
+        made = _map(essays, windowing, f"tokenize {clean.name}")
+        windowing.check_complete()
+        made.save_to_disk(out)
+        pq.write_table(index, out / ELEMENTS, compression="zstd")
+        write_json(out / REPORT, dict(windowing.counts))
+        del made, essays, windowing.elements  # unmapped before the cache goes
+    return dict(windowing.counts)
+
+
+def _check_overlap(inputs: params.Inputs, tokenizer: Tokenizer) -> None:
+    room = capacity(inputs, tokenizer)
+    if inputs.overlap >= room:
+        raise UserError(
+            f"inputs.overlap: {inputs.overlap} tokens, but a window of {inputs.window} has room "
+            f"for {room} beside the special ones; expected less"
+        )
+
+
+def _read_index(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise UserError(f"{path}: not found; run the validate stage first")
+    return pq.read_table(path, columns=_INDEX).replace_schema_metadata(None)
+
+
+def _mapped(path: Path, columns: list[str], cache: str) -> datasets.Dataset:
+    """A Parquet table as Arrow in `cache`, mapped into memory."""
+    if not path.is_file():
+        raise UserError(f"{path}: not found; run the validate stage first")
+    if not pq.read_metadata(path).num_rows:
+        return datasets.Dataset.from_dict({column: [] for column in columns})
+    made = datasets.Dataset.from_parquet(str(path), cache_dir=cache, columns=columns)
+    assert isinstance(made, datasets.Dataset)
+    return made
+
+
+def _map(essays: datasets.Dataset, windowing: Windowing, description: str) -> datasets.Dataset:
+    """All essays' windows, under a fingerprint of what they hold.
+
+    The fingerprint that `datasets` would give depends on where and when the tables were read.
+    """
+    if not len(essays):
+        return datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
+    with bar(len(essays), "essays", description) as progress:
+
+        def batch(columns: Mapping[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
+            made = windowing.batch(columns["essay_id"], columns["text"], rows)
+            progress.update(len(rows))
+            return made
+
+        made = essays.map(
+            batch,
+            with_indices=True,
+            batched=True,
+            batch_size=_BATCH,
+            remove_columns=essays.column_names,
+            features=FEATURES,
+            load_from_cache_file=False,
+            new_fingerprint="windows",
+        )
+    digest = hashlib.sha256()
+    for part in made.data.to_batches():
+        digest.update(part.serialize())
+    info = datasets.DatasetInfo(features=FEATURES)
+    return datasets.Dataset(made.data, info=info, fingerprint=digest.hexdigest()[:16])

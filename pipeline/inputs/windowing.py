@@ -1,0 +1,160 @@
+"""Batches of essays into columns of windows, and an account of what was cut."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import datasets
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+
+from pipeline import params
+from pipeline.competition import schema
+from pipeline.errors import UserError
+from pipeline.inputs import markup, windows
+from pipeline.inputs.tokenizer import Tokenizer
+from pipeline.inputs.tokens import Window
+
+CONTENT = [schema.DISCOURSE_TYPE, schema.DISCOURSE_TEXT, schema.START, schema.END]
+FEATURES = datasets.Features(
+    {
+        "essay_id": datasets.Value("string"),
+        "input_ids": datasets.List(datasets.Value("int32")),
+        "slot": datasets.List(datasets.Value("int16")),
+        "element": datasets.List(datasets.Value("int32")),
+        "label": datasets.List(datasets.Value("int8")),
+        "weight": datasets.List(datasets.Value("float32")),
+    }
+)
+
+
+class _Whole(NamedTuple):
+    """What is cut into windows: a whole essay, or one element alone."""
+
+    essay_id: str
+    ids: Int[np.ndarray, "tokens"]
+    owned: markup.Owned
+    elements: Int[np.ndarray, "elements"]  # rows of the elements index
+
+
+def capacity(inputs: params.Inputs, tokenizer: Tokenizer) -> int:
+    """Tokens of a window beside the special ones."""
+    return inputs.window - sum(map(len, tokenizer.special))
+
+
+class Windowing:
+    """Turns batches of essays into columns of windows, and counts what it does."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        inputs: params.Inputs,
+        elements: datasets.Dataset,
+        index: pa.Table,
+    ) -> None:
+        self.elements = elements
+        self.counts: Counter[str] = Counter()
+        self._tokenizer = tokenizer
+        self._inputs = inputs
+        self._labels = index.column(schema.LABEL).to_numpy()
+        self._element_essays = index.column(schema.ESSAY_ID).to_pylist()
+        changes = [
+            i
+            for i, essay in enumerate(self._element_essays)
+            if not i or essay != self._element_essays[i - 1]
+        ]
+        self._first = [*changes, len(self._element_essays)]  # element of each essay
+        self._seen = np.zeros(len(self._element_essays))
+
+    def check_essays(self, essay_ids: Sequence[str], path: Path) -> None:
+        """Hold the essays against the elements, whose order they have to follow."""
+        expected = [self._element_essays[first] for first in self._first[:-1]]
+        if list(essay_ids) != expected:
+            raise UserError(f"{path}: essays differ from those of the elements, or in order")
+
+    def check_complete(self) -> None:
+        """Every element has all of its tokens in windows, and at least one."""
+        if not np.allclose(self._seen, 1.0, rtol=0.0, atol=1e-4):
+            raise AssertionError(f"element {int(np.argmax(np.abs(self._seen - 1)))} is not whole")
+
+    def batch(
+        self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
+    ) -> dict[str, list[Any]]:
+        """The windows of consecutive essays, as columns."""
+        wholes = self._essays if self._inputs.context == "essay" else self._alone
+        columns: dict[str, list[Any]] = {name: [] for name in FEATURES}
+        for whole in wholes(essay_ids, texts, rows):
+            for window in self._windows(whole):
+                for name, value in zip(FEATURES, (whole.essay_id, *window), strict=True):
+                    columns[name].append(value)
+        self.counts["essays"] += len(rows)
+        return columns
+
+    def _elements_of(self, row: int) -> list[markup.Element]:
+        columns = self.elements[self._first[row] : self._first[row + 1]]
+        return [
+            markup.Element(*values)
+            for values in zip(*(columns[name] for name in CONTENT), strict=True)
+        ]
+
+    def _essays(
+        self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
+    ) -> Iterator[_Whole]:
+        """Each essay as one sequence, its elements marked."""
+        reserved = self._tokenizer.reserved
+        marked = []
+        for row, text in zip(rows, texts, strict=True):
+            elements = self._elements_of(row)
+            self.counts["elements_not_found"] += sum(e.start < 0 for e in elements)
+            marked.append(markup.mark_up(text, elements, reserved))
+        encoded = self._tokenizer.encode([m.text for m in marked])
+        for row, essay_id, m, (ids, offsets) in zip(rows, essay_ids, marked, encoded, strict=True):
+            is_type = np.isin(ids, self._tokenizer.type_ids)
+            is_marker = np.isin(ids, self._tokenizer.marker_ids)
+            owned = markup.own(offsets, is_type, is_marker, m.spans)
+            bare = is_marker & (owned.owner >= 0)
+            self.counts["elements_without_text"] += int(bare.sum())
+            yield _Whole(essay_id, ids, owned, self._first[row] + np.array(m.order))
+
+    def _alone(
+        self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
+    ) -> Iterator[_Whole]:
+        """Each element as a sequence of its own, without markers."""
+        for row, essay_id in zip(rows, essay_ids, strict=True):
+            elements = self._elements_of(row)
+            plain = [markup.plain(e.text, self._tokenizer.reserved) for e in elements]
+            for i, (ids, _) in enumerate(self._tokenizer.encode(plain), self._first[row]):
+                owned = markup.Owned(np.zeros_like(ids), np.array([[0, len(ids)]]))
+                self.counts["elements_without_text"] += not len(ids)
+                yield _Whole(essay_id, ids, owned, np.array([i]))
+
+    def _windows(self, whole: _Whole) -> Iterator[Window]:
+        elements, labels = whole.elements, self._labels[whole.elements]
+        special, counts = self._tokenizer.special, self.counts
+        if not len(whole.ids):
+            made = [windows.empty(elements, labels, special)]
+        else:
+            room = capacity(self._inputs, self._tokenizer)
+            cuts = windows.cut(whole.owned.bodies, len(whole.ids), room, self._inputs.overlap)
+            made = [
+                windows.window(whole.ids, whole.owned.owner, cut, elements, labels, special)
+                for cut in cuts
+            ]
+            counts["tokens_left_out"] += windows.left_out(cuts, len(whole.ids))
+            counts["tokens_of_overlap"] += windows.repeated(cuts)
+        counts["sequences"] += 1
+        counts["sequences_cut"] += len(made) > 1
+        counts["elements"] += len(elements)
+        counts["windows"] += len(made)
+        for window in made:
+            self._seen[window.element] += window.weight
+            counts["tokens"] += len(window.ids)
+            counts["tokens_longest_window"] = max(counts["tokens_longest_window"], len(window.ids))
+            counts["elements_fullest_window"] = max(
+                counts["elements_fullest_window"], len(window.element)
+            )
+        parts = np.unique(np.concatenate([w.element for w in made]), return_counts=True)[1]
+        counts["elements_continued"] += int((parts > 1).sum())
+        yield from made

@@ -1,0 +1,35 @@
+"""The tokenize stage: clean essays as token windows for one model's encoder."""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from pipeline import params, paths
+from pipeline.errors import exit_with_message
+from pipeline.progress import say
+
+os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
+
+from pipeline.inputs.corpus import write_tokens
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write data/tokens/<model>, training and test essays."""
+    parser = argparse.ArgumentParser(prog="stages.tokenize", description=__doc__)
+    parser.add_argument("--model", required=True)
+    model = parser.parse_args(argv).model
+    inputs = params.load().read(f"models.{model}.inputs", params.Inputs)
+    for split in paths.SPLITS:
+        folder = paths.tokens(model, split)
+        made = write_tokens(paths.clean(split), paths.backbone(model), folder, inputs)
+        say(
+            f"{folder}: {made['elements']:,} elements of {made['essays']:,} essays in "
+            f"{made['windows']:,} windows, {made['tokens']:,} tokens; "
+            f"{made['sequences_cut']:,} cut, {made['elements_continued']:,} elements continued, "
+            f"{made['elements_not_found']:,} not found, "
+            f"{made['tokens_left_out']:,} tokens left out"
+        )
+
+
+if __name__ == "__main__":
+    exit_with_message(main)
