@@ -1,0 +1,36 @@
+"""The project as the contract tests see it: committed files only, never a user's own board."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+CODE = ("pipeline", "stages", "tests", "bench")
+
+
+def graph() -> dict[str, Any]:
+    """`dvc.yaml` as it stands."""
+    return YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+
+
+def python_files(*folders: str) -> Iterator[Path]:
+    """Every module of the folders, relative to the root."""
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path.relative_to(ROOT)
+
+
+def without_git(target: Path, board: Path) -> Path:
+    """A copy of what the graph needs at `target`, with `board` as params.yaml and without git."""
+    target.mkdir(parents=True, exist_ok=True)
+    for folder in ("pipeline", "stages", ".dvc"):
+        ignore = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
+        shutil.copytree(ROOT / folder, target / folder, ignore=ignore)
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, target / name)
+    shutil.copy(board, target / "params.yaml")
+    (target / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+    return target

@@ -1,0 +1,59 @@
+"""Every ready board is complete: it loads, and DVC builds its graph from it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from pipeline import params
+from tests.contract.project import ROOT, without_git
+
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
+    board = params.load(recipe)
+    models = board.read("models", dict)
+    members = board.read("members", dict)
+    folds = board.read("folds", list)
+    with Repo(str(without_git(tmp_path, recipe))) as repo:
+        stages = {stage.name for stage in repo.index.stages}
+    assert stages == {
+        *("validate", "split", "baseline", "ensemble"),
+        *(f"{stage}@{model}" for stage in _BY_MODEL for model in models),
+        *(f"train@{model}-{fold}" for model in models for fold in folds),
+        *(f"member@{member}" for member in members),
+    }
+
+
+_BY_MODEL = ("backbone", "tokenize", "predict", "evaluate")
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_it_opens_with_command_hardware_disk_time_and_score(recipe: Path):
+    text = recipe.read_text(encoding="utf-8")
+    comment = text[: text.index("\ndata:")]
+    for key in ("Command", "Data", "Hardware", "Disk", "Time", "Score"):
+        assert re.search(rf"^# {key}: +\S", comment, re.M), key
+    assert f"cp recipes/{recipe.name} params.yaml" in comment
+
+
+def test_a_further_model_is_a_few_lines(tmp_path: Path):
+    text = (ROOT / "recipes/minilm-gpu.yaml").read_text(encoding="utf-8")
+    addition = "  second:\n    <<: *model\n    train: {<<: *train, seed: 2}\n"
+    board = tmp_path / "board.yaml"
+    board.write_text(text.replace("\nmembers:", f"{addition}\nmembers:"))
+    models = params.load(board).read("models", dict)
+    assert models["second"].train.seed == 2
+    assert models["second"].train.optimizer == models["minilm"].train.optimizer
+    with Repo(str(without_git(tmp_path / "copy", board))) as repo:
+        assert "train@second-4" in {stage.name for stage in repo.index.stages}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_its_rows_suit_its_windows(recipe: Path):
+    for model in params.load(recipe).read("models", dict).values():
+        assert model.train.rows.length >= model.inputs.window
+        assert model.predict.length >= model.inputs.window
