@@ -1,0 +1,192 @@
+"""Hugging Face checkpoints to parameter trees and back, complete both ways or an error."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from pipeline.competition.schema import LABELS
+from pipeline.encoders.draws import draw_all
+from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.registry import Architecture, Family, Tensor, architecture
+from pipeline.encoders.tensors import FILE, listed, read_tensors, widen, write_tensors
+from pipeline.errors import UserError
+from pipeline.files import atomic_folder, read_json, write_json
+
+Params = dict[str, Any]
+Shapes = dict[str, tuple[int, ...]]
+
+_OLD_NORM = re.compile(r"(?<=LayerNorm\.)(gamma|beta)$")  # in checkpoints up to 2019
+_NOT_TOKENIZER = ("config.json", FILE, "origin.json", "encoder.json")
+
+
+def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
+    """Read an encoder's weights and draw the head.
+
+    Args:
+      folder: holds model.safetensors without a head (one that is there is not used).
+      model: says what has to be there.
+      seed: of what is drawn.
+
+    Returns:
+      float32 numpy arrays; leaves of the layers are stacked along a leading axis.
+
+    Raises:
+      UserError: a tensor is missing, unexpected or of another shape.
+    """
+    offered = architecture(model.name_of_encoder)
+    names = canonical(read_tensors(folder), _family(model), offered)
+    shapes = parameter_shapes(model)
+    drawn = {path: shape for path, shape in shapes.items() if path in offered.drawn}
+    known = {path: shape for path, shape in shapes.items() if path not in offered.drawn}
+    leaves = _gather(widen(names, folder), known, table(model), folder)
+    return _tree(leaves | draw_all(drawn, model.config.std, seed))
+
+
+def load_fold(folder: Path, model: TokenClassifier) -> Params:
+    """Read an exported fold, which has to hold exactly the model's tensors, in float32.
+
+    Raises:
+      UserError: a tensor is missing, unexpected, or of another shape or dtype.
+    """
+    tensors = read_tensors(folder, exact=True)
+    return _tree(_gather(tensors, parameter_shapes(model), table(model, prefixed=True), folder))
+
+
+def save_fold(
+    folder: Path,
+    params: Mapping[str, Any],
+    model: TokenClassifier,
+    backbone: Path,
+    extra: Mapping[str, Any],
+) -> None:
+    """Write a Hugging Face folder that torch's AutoModelForTokenClassification opens.
+
+    Args:
+      folder: is replaced.
+      params: the parameter tree.
+      model: it belongs to.
+      backbone: folder whose config.json and tokenizer go along.
+      extra: this project's own settings, for pipeline.json beside the name of the encoder.
+    """
+    labels = {
+        "architectures": [_family(model).classifier],
+        "id2label": {str(index): label for index, label in enumerate(LABELS)},
+        "label2id": {label: index for index, label in enumerate(LABELS)},
+        "dtype": "float32",
+    }
+    with atomic_folder(folder) as temporary:
+        for path in sorted(backbone.iterdir()):
+            if path.is_file() and path.name not in _NOT_TOKENIZER:
+                shutil.copyfile(path, temporary / path.name)
+        write_json(temporary / "config.json", read_json(backbone / "config.json") | labels)
+        write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
+        write_json(temporary / "pipeline.json", {**extra, "encoder": model.name_of_encoder})
+
+
+def canonical(
+    tensors: Mapping[str, np.ndarray], family: Family, offered: Architecture
+) -> dict[str, np.ndarray]:
+    """Bring a checkpoint's names into one form: no prefix, today's endings, nothing needless.
+
+    Raises:
+      UserError: two tensors come to the same name.
+    """
+    names: dict[str, np.ndarray] = {}
+    for name, array in tensors.items():
+        plain = _OLD_NORM.sub(_new_norm, name.removeprefix(family.prefix))
+        if any(re.fullmatch(pattern, plain) for pattern in offered.droppable):
+            continue
+        if plain in names:
+            raise UserError(f"the weights hold {plain} twice, with and without {family.prefix!r}")
+        names[plain] = array
+    return names
+
+
+def table(model: TokenClassifier, prefixed: bool = False) -> dict[str, Tensor]:
+    """Every parameter of a model by its path in the whole tree, encoder and head."""
+    offered = architecture(model.name_of_encoder)
+    prefix = _family(model).prefix if prefixed else ""
+    encoder = {
+        f"encoder/{path}": Tensor(prefix + tensor.name, tensor.transposed)
+        for path, tensor in offered.tensors.items()
+    }
+    return encoder | dict(offered.head)
+
+
+def parameter_shapes(model: TokenClassifier) -> Shapes:
+    """The shape of every parameter by its path, without computing any."""
+    row = jnp.zeros((1, 1), jnp.int32)
+    tree = jax.eval_shape(lambda: model.init(jax.random.key(0), row, row, row, None))
+    leaves: dict[str, Any] = flatten_dict(tree["params"], sep="/")
+    return {path: leaf.shape for path, leaf in leaves.items()}
+
+
+def export(params: Mapping[str, Any], places: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Name the leaves of a tree as Hugging Face does, layers apart and matrices transposed."""
+    leaves = flatten_dict(params, sep="/")
+    tensors = {}
+    for path, place in places.items():
+        leaf = np.asarray(leaves.pop(path))
+        layers = list(leaf) if "{}" in place.name else [leaf]
+        for index, array in enumerate(layers):
+            tensors[place.name.format(index)] = array.T if place.transposed else array
+    if leaves:
+        raise ValueError(f"no name for parameters: {listed(leaves)}")
+    return tensors
+
+
+def _gather(
+    tensors: Mapping[str, np.ndarray], shapes: Shapes, places: Mapping[str, Tensor], where: Path
+) -> dict[str, np.ndarray]:
+    """Stack and transpose tensors into leaves, and hold both sides against each other."""
+    wanted = _wanted(shapes, places)
+    _same_names(tensors, wanted, where)
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            raise UserError(f"{where}: {name}: expected shape {shape}, found {tensors[name].shape}")
+    leaves = {}
+    for path, shape in shapes.items():
+        place = places[path]
+        layers = range(shape[0]) if "{}" in place.name else [0]
+        arrays = [tensors[place.name.format(index)] for index in layers]
+        arrays = [array.T if place.transposed else array for array in arrays]
+        leaves[path] = np.stack(arrays) if "{}" in place.name else np.ascontiguousarray(arrays[0])
+    return leaves
+
+
+def _wanted(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
+    """The names and shapes that a checkpoint has to hold, as torch keeps them."""
+    wanted = {}
+    for path, shape in shapes.items():
+        place = places[path]
+        layers, own = (shape[0], shape[1:]) if "{}" in place.name else (1, shape)
+        for index in range(layers):
+            wanted[place.name.format(index)] = own[::-1] if place.transposed else own
+    return wanted
+
+
+def _same_names(tensors: Mapping[str, Any], wanted: Mapping[str, Any], where: Path) -> None:
+    missing, unexpected = wanted.keys() - tensors.keys(), tensors.keys() - wanted.keys()
+    found = [f"missing {listed(missing)}"] if missing else []
+    found += [f"unexpected {listed(unexpected)}"] if unexpected else []
+    if found:
+        raise UserError(f"{where}: the weights do not fit the model: {'; '.join(found)}")
+
+
+def _new_norm(match: re.Match[str]) -> str:
+    return {"gamma": "weight", "beta": "bias"}[match[0]]
+
+
+def _family(model: TokenClassifier) -> Family:
+    return architecture(model.name_of_encoder).families[model.config.model_type]
+
+
+def _tree(leaves: Mapping[str, np.ndarray]) -> Params:
+    return unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
