@@ -13,7 +13,7 @@ class UserError(Exception):
     """
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - it is no error
     """A run that saved its state and left early, as it was asked to; its text says how to go on."""
 
 

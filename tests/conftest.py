@@ -6,6 +6,7 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"  # simulated devices
 
 install_import_hook(
     ["pipeline.inputs", "pipeline.encoders", "pipeline.training", "pipeline.evaluation"],

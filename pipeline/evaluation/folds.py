@@ -42,7 +42,7 @@ class FoldPredictor:
         first = paths.weights(self.model, folds[0])
         model = build(first, self.encoder, settings)
         step = predict_step(model, devices)
-        windows = np.arange(len(tokens))
+        windows, pad_id = np.arange(len(tokens)), model.config.pad_token_id
         tables = []
         for fold in folds:
             weights = load_fold(paths.weights(self.model, fold), model)

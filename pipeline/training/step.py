@@ -6,7 +6,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +45,7 @@ def train_step(
     def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
         row_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.row)
         logits = model.apply({"params": params}, batch.ids, batch.segment, batch.position, row_keys)
-        means = slot_means(logits, batch.slot, batch.label.shape[-1])
+        means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
@@ -70,7 +70,7 @@ def train_step(
             rates(state.params, options.optimizer),
             update,
         )
-        metrics = StepMetrics(loss / weight, optax.global_norm(gradient), rate)
+        metrics = StepMetrics(loss / weight, optax.tree.norm(gradient), rate)
         return dataclasses.replace(
             state, step=state.step + 1, params=params, moments=moments
         ), metrics

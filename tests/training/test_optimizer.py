@@ -1,0 +1,86 @@
+"""AdamW, decay groups, layer-wise rates and schedules against torch, step for step."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from pipeline.params import Optimizer
+from pipeline.training.optimizer import decays, directions, rates, schedule
+
+GOLDEN = Path(__file__).parent / "golden" / "adamw.npz"  # by make_golden.py
+STEPS = 8
+
+
+def options(shape: Literal["linear", "cosine"], warmup: float = 0.25) -> Optimizer:
+    return Optimizer(
+        backbone_rate=1e-2,
+        head_rate=5e-2,
+        layer_decay=0.5,
+        weight_decay=0.1,
+        b1=0.9,
+        b2=0.999,
+        eps=1e-8,
+        clip=1.0,
+        warmup=warmup,
+        schedule=shape,
+    )
+
+
+def tree(arrays: Any, prefix: str) -> dict[str, Any]:
+    names = [name for name in arrays.files if name.startswith(prefix + "/")]
+    return unflatten_dict({tuple(name.split("/")[1:]): jnp.asarray(arrays[name]) for name in names})
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+def test_eight_steps_equal_torch(shape: Literal["linear", "cosine"]) -> None:
+    with np.load(GOLDEN) as arrays:
+        params, expected = tree(arrays, "value"), tree(arrays, shape)
+        gradients = [tree(arrays, f"gradient{step}") for step in range(STEPS)]
+    given = options(shape)
+    optimizer = directions(given)
+    moments, peak = optimizer.init(params), rates(params, given)
+    for step, gradient in enumerate(gradients):
+        update, moments = optimizer.update(gradient, moments, params)
+        share = schedule(jnp.asarray(step), jnp.asarray(STEPS), given)
+        scaled = jax.tree.map(lambda p, u, share=share: -share * p * u, peak, update)
+        params = optax.apply_updates(params, scaled)
+    flat = flatten_dict(params, sep="/")
+    for name, value in flatten_dict(expected, sep="/").items():
+        np.testing.assert_allclose(flat[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_rates_fall_with_depth_along_the_scanned_axis() -> None:
+    params = {
+        "encoder": {
+            "embeddings": {"word": {"embedding": np.zeros((5, 4))}},
+            "layers": {"dense": {"kernel": np.zeros((3, 4, 4)), "bias": np.zeros((3, 4))}},
+        },
+        "classifier": {"kernel": np.zeros((4, 3))},
+    }
+    found = rates(params, options("linear"))
+    by_layer = np.array([0.0025, 0.005, 0.01], np.float32)
+    np.testing.assert_array_equal(found["encoder"]["layers"]["dense"]["kernel"][:, 0, 0], by_layer)
+    np.testing.assert_array_equal(found["encoder"]["layers"]["dense"]["bias"][:, 0], by_layer)
+    assert found["encoder"]["embeddings"]["word"]["embedding"] == np.float32(0.00125)
+    assert found["classifier"]["kernel"] == np.float32(0.05)
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    params = {"dense": {"kernel": 0.0, "bias": 0.0}, "norm": {"scale": 0.0, "bias": 0.0}}
+    assert decays(params) == {
+        "dense": {"kernel": True, "bias": False},
+        "norm": {"scale": False, "bias": False},
+    }
+
+
+def test_no_warm_up_begins_at_the_peak() -> None:
+    given = options("linear", warmup=0.0)
+    shares = [float(schedule(jnp.asarray(s), jnp.asarray(4), given)) for s in range(4)]
+    assert shares == [1.0, 0.75, 0.5, 0.25]
