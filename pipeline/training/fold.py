@@ -74,9 +74,10 @@ def _publish(
     job, tokens = setting.job, setting.tokens
     there = np.flatnonzero(np.isfinite(probabilities[:, 0]))
     labels, held = tokens.element_labels[there], probabilities[there]
-    with files.atomic_folder(paths.weights(job.model, job.fold)) as folder:
-        trained = {"fold": job.fold, "step": step, "platform": job.compute.platform}
-        save_fold(folder, jax.device_get(params), setting.model, paths.backbone(job.model), trained)
+    trained = {"fold": job.fold, "step": step, "platform": job.compute.platform}
+    backbone = paths.backbone(job.model)
+    folder = paths.weights(job.model, job.fold)
+    save_fold(folder, jax.device_get(params), setting.model, backbone, trained)
     with files.atomic_folder(paths.fold(job.model, job.fold)) as folder:
         ids = [tokens.discourse_ids[i] for i in there]
         write_predictions(folder / "oof.parquet", ids, np.full(len(ids), job.fold), held)

@@ -47,7 +47,8 @@ class History:
         self._add(step, epoch, "validation", loss)
 
     def _add(self, step: int, epoch: float, series: str, loss: float) -> None:
-        self.points.append([step, round(epoch, 4), series, round(loss, 6)])
+        loss = round(loss, 6)
+        self.points.append([step, round(epoch, 4), series, loss])
         self._write(step, series, loss)
 
     def _write(self, step: int, series: str, loss: float) -> None:

@@ -1,0 +1,1 @@
+"""Measurements: ratios of two things run in turn in one go, never absolute times in tests."""
