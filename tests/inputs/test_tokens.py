@@ -1,0 +1,101 @@
+"""The reader: views of mapped files, over shards and record batches, without heavy imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.inputs.tokens import read_tokens
+from pipeline.inputs.windowing import FEATURES
+
+
+def row(i: int) -> dict[str, object]:
+    """Window i: i + 1 tokens and i % 3 + 1 elements, all telling i."""
+    n = i % 3 + 1
+    return {
+        "essay_id": f"E{i}",
+        "input_ids": [i] * (i + 1),
+        "slot": [-1] * i + [n - 1],
+        "element": [i + 100] * n,
+        "label": [i % 3] * n,
+        "weight": [i / 4] * n,
+    }
+
+
+def save(folder: Path, n_windows: int, n_shards: int) -> Path:
+    made = datasets.Dataset.from_list([row(i) for i in range(n_windows)], features=FEATURES)
+    made.save_to_disk(folder, num_shards=n_shards)
+    index = {"discourse_id": ["e0", "e1"], "label": pa.array([2, -1], pa.int8())}
+    pq.write_table(pa.table(index), folder / "elements.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(("n_windows", "n_shards"), [(1, 1), (5, 2), (1200, 1), (2300, 2)])
+def test_every_window_over_shards_and_record_batches(
+    tmp_path: Path, n_windows: int, n_shards: int
+) -> None:
+    tokens = read_tokens(save(tmp_path / "t", n_windows, n_shards))
+    assert len(tokens.chunks) >= max(n_shards, n_windows // 1000)
+    assert len(tokens) == n_windows
+    assert tokens.essay_ids == [f"E{i}" for i in range(n_windows)]
+    assert tokens.lengths.tolist() == [i + 1 for i in range(n_windows)]
+    assert tokens.n_slots.tolist() == [i % 3 + 1 for i in range(n_windows)]
+    assert tokens.discourse_ids == ["e0", "e1"]
+    assert tokens.element_labels.tolist() == [2, -1]
+    for i in {0, n_windows // 2, n_windows - 1, min(999, n_windows - 1), min(1000, n_windows - 1)}:
+        found = tokens.window(i)
+        expected = row(i)
+        assert found.ids.tolist() == expected["input_ids"]
+        assert found.slot.tolist() == expected["slot"]
+        assert found.element.tolist() == expected["element"]
+        assert found.label.tolist() == expected["label"]
+        assert found.weight.tolist() == expected["weight"]
+
+
+def test_nothing_is_copied(tmp_path: Path) -> None:
+    folder = save(tmp_path / "t", 900, 1)
+    allocated = pa.total_allocated_bytes()
+    tokens = read_tokens(folder)
+    size = (folder / "data-00000-of-00001.arrow").stat().st_size
+    assert size > 2_000_000
+    assert pa.total_allocated_bytes() - allocated < size / 50  # the index and the essays' ids
+    for array, values in zip(tokens.window(500), tokens.chunks[0].values, strict=True):
+        assert not array.flags.owndata
+        assert not array.flags.writeable
+        assert np.shares_memory(array, values)
+    name = str(folder / "data-00000-of-00001.arrow")
+    address = tokens.window(500).ids.ctypes.data
+    ranges = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
+    mapped = [r[0].split("-") for r in ranges if r[-1] == name]
+    assert any(int(a, 16) <= address < int(b, 16) for a, b in mapped)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"t/state\.json: not found"):
+        read_tokens(tmp_path / "t")
+
+
+@pytest.mark.parametrize("name", ["data-00000-of-00001.arrow", "elements.parquet"])
+def test_a_folder_that_is_not_whole(tmp_path: Path, name: str) -> None:
+    (save(tmp_path / "t", 2, 1) / name).unlink()
+    with pytest.raises(UserError, match=f"t: not whole, .*{name}"):
+        read_tokens(tmp_path / "t")
+
+
+def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
+    folder = save(tmp_path / "t", 3, 1)
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from pipeline.inputs import batches, packing, tokens\n"
+        f"assert len(tokens.read_tokens(Path({str(folder)!r}))) == 3\n"
+        "heavy = {'pandas', 'datasets', 'transformers', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", program], cwd=root, check=True)
