@@ -5,6 +5,7 @@ from pathlib import Path
 
 SPLITS = ("train", "test")
 
+SAMPLE_ESSAYS = Path("data/sample/train")  # committed; builtin vocabularies are learnt from them
 CLEAN = Path("data/clean")
 CLEAN_REPORT = CLEAN / "report.json"
 FOLDS = Path("data/folds.parquet")

@@ -1,6 +1,7 @@
 """Attention within segments: one interface, one reference, one form that is fast on CPUs."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +36,7 @@ def attend(
     return IMPLEMENTATIONS[implementation](query, key, value, segment, keys, rate)
 
 
-def default_attention(platform: str) -> str:
+def default_attention(platform: str) -> Literal["xla", "blocked"]:
     """The fastest implementation on a platform ("cpu", "gpu", "tpu"), as measured."""
     return "blocked" if platform == "cpu" else "xla"
 

@@ -1,0 +1,145 @@
+"""A model's backbone from its source: config, tokenizer with the markers, weights, origin."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import AddedToken, AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+
+from pipeline import params
+from pipeline.encoders import builtin, hub
+from pipeline.encoders.config import Settings
+from pipeline.encoders.draws import grow
+from pipeline.encoders.head import build
+from pipeline.encoders.registry import Architecture, architecture, check_served, source_file
+from pipeline.encoders.tensors import FILE, read_tensors, weight_files, widen, write_tensors
+from pipeline.encoders.weights import canonical, load_backbone
+from pipeline.errors import UserError
+from pipeline.files import atomic_folder, read_json, sha256, sha256_of, write_json
+from pipeline.inputs.markers import ALL
+
+WORDS = "embeddings/word/embedding"  # where every encoder keeps its embeddings of words
+_HEAD = ("id2label", "label2id", "problem_type")
+_VOLATILE = ("transformers_version", "_name_or_path", "architectures", "torch_dtype", *_HEAD)
+_NOT_OF_THE_TOKENIZER = ("name_or_path", "is_local", "local_files_only")
+
+
+def make(source: params.Backbone, encoder: str, essays: Path, out: Path) -> dict[str, Any]:
+    """Write a backbone's folder.
+
+    Args:
+      source: where it comes from, and the seed of what is drawn.
+      encoder: a name in the registry.
+      essays: folder of text files that a builtin vocabulary is learnt from.
+      out: is replaced.
+
+    Returns:
+      What origin.json says.
+
+    Raises:
+      UserError: the source is not there or not as expected, or the encoder does not serve it.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        raw, origin = _fetch(source, encoder, essays, Path(temporary))
+        with atomic_folder(out) as folder:
+            _prepare(raw, encoder, source.seed, folder)
+            write_json(folder / "origin.json", origin)
+    return origin
+
+
+def _fetch(
+    source: params.Backbone, encoder: str, essays: Path, scratch: Path
+) -> tuple[Path, dict[str, Any]]:
+    """The folder of the source's own files, and their origin."""
+    name = source.source
+    if name.startswith(builtin.PREFIX):
+        _unused(source, revision=None, sha256=None)
+        builtin.create(name.removeprefix(builtin.PREFIX), encoder, essays, source.seed, scratch)
+        return scratch, {"source": name, "seed": source.seed}
+    if Path(name).expanduser().is_dir():
+        _unused(source, revision=None)
+        folder = Path(name).expanduser()
+        files = _files(folder)
+        _hold(folder, sha256_of(files, folder), source.sha256)
+        return folder, {"source": name, "sha256": source.sha256, "files": _hashes(files)}
+    if name.startswith(("/", ".", "~")):
+        raise UserError(f"backbone.source: {name}: no such folder")
+    _unused(source, sha256=None)
+    if source.revision is None:
+        raise UserError(
+            f"backbone.revision: {name}: a repository of the Hub needs one: a commit, or main"
+        )
+    commit = hub.download(name, source.revision, scratch)
+    origin = {"source": name, "revision": source.revision, "commit": commit}
+    return scratch, origin | {"files": _hashes(_files(scratch))}
+
+
+def _unused(source: params.Backbone, **expected: None) -> None:
+    for key in expected:
+        if getattr(source, key) is not None:
+            raise UserError(f"backbone.{key}: {source.source}: expected null for such a source")
+
+
+def _files(folder: Path) -> list[Path]:
+    """What a backbone is read from: config, tokenizer and safetensors, whatever else is there."""
+    named = [folder / name for name in (hub.CONFIG, *hub.TOKENIZER)]
+    return [path for path in named if path.is_file()] + weight_files(folder)
+
+
+def _hashes(files: list[Path]) -> dict[str, str]:
+    return {path.name: sha256(path) for path in files}
+
+
+def _hold(folder: Path, found: str, expected: str | None) -> None:
+    if found != expected:
+        raise UserError(f"backbone.sha256: {folder}: expected {expected}, found {found}")
+
+
+def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
+    """Normalise a checkpoint into `folder`, and hold it against the model that reads it."""
+    offered = architecture(encoder)
+    model_type = read_json(raw / hub.CONFIG).get("model_type")
+    check_served(encoder, model_type, raw / hub.CONFIG)
+    config = AutoConfig.from_pretrained(raw, local_files_only=True)
+    positions = offered.configure(config.to_dict()).positions
+    tokenizer = _write_tokenizer(raw, positions, folder)
+    config.vocab_size = max(config.vocab_size, len(tokenizer))
+    write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})
+    family = offered.families[str(model_type)]
+    tensors = widen(canonical(read_tensors(raw), family, offered), raw)
+    _grow_words(tensors, offered, config.vocab_size, seed)
+    write_tensors(folder / FILE, {family.prefix + name: array for name, array in tensors.items()})
+    write_json(
+        folder / "encoder.json", {"encoder": encoder, "sha256": sha256(source_file(encoder))}
+    )
+    load_backbone(folder, build(folder, encoder, Settings()), seed)
+
+
+def _grow_words(
+    tensors: dict[str, np.ndarray], offered: Architecture, size: int, seed: int
+) -> None:
+    """Draw the rows of new words; rows that no word uses stay, for the checkpoint has them."""
+    name = offered.tensors[WORDS].name
+    words = tensors.get(name)
+    if words is not None and words.ndim == 2 and len(words) < size:
+        tensors[name] = grow(words, size - len(words), name, seed)
+
+
+def _write_tokenizer(raw: Path, positions: int, folder: Path) -> PreTrainedTokenizerBase:
+    """Add the markers as special tokens; those that are there already stay as they are."""
+    tokenizer = AutoTokenizer.from_pretrained(raw, local_files_only=True, use_fast=True)
+    if not tokenizer.is_fast:
+        raise UserError(f"{raw}: expected a tokenizer that gives offsets (tokenizer.json)")
+    markers = [AddedToken(marker, special=True, normalized=False) for marker in ALL]
+    tokenizer.add_tokens(markers, special_tokens=True)
+    tokenizer.model_max_length = positions
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    write_json(path, _stable(read_json(path), _NOT_OF_THE_TOKENIZER))
+    return tokenizer
+
+
+def _stable(fields: Mapping[str, Any], dropped: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in dropped}

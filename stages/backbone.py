@@ -1,0 +1,30 @@
+"""The backbone stage: one model's config, tokenizer with markers, and weights from its source."""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from pipeline import params, paths
+from pipeline.errors import exit_with_message
+from pipeline.progress import say
+
+os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
+
+from pipeline.encoders.backbones import make
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write data/backbones/<model>."""
+    parser = argparse.ArgumentParser(prog="stages.backbone", description=__doc__)
+    parser.add_argument("--model", required=True)
+    model = parser.parse_args(argv).model
+    board = params.load()
+    source = board.read(f"models.{model}.backbone", params.Backbone)
+    encoder = board.read(f"models.{model}.encoder", str)
+    made = make(source, encoder, paths.SAMPLE_ESSAYS, paths.backbone(model))
+    commit = f" at commit {made['commit']}" if "commit" in made else ""
+    say(f"{paths.backbone(model)}: {made['source']}{commit}, for encoder {encoder}")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)
