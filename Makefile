@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv submission test check parity compat smoke prune accept plots deps lock clean
+.PHONY: help venv ready submission test check parity compat smoke prune accept plots deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -23,12 +23,11 @@ $(INSTALLED): $(wildcard requirements/$(ACCELERATOR)-py*.txt)
 venv: $(INSTALLED)  ## make .venv from the lock (ACCELERATOR=cpu|tpu|cuda, PYTHON=python3)
 	@:
 
-# DVC looks for git; in a checkout without it this one setting, kept on this machine, lets it run.
-.dvc/config.local: | $(INSTALLED)
-	@touch $@
-	@test -e .git || dvc config --local core.no_scm true
+# DVC looks for git; in a checkout without it one setting, kept on this machine, lets it run.
+ready: venv
+	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 
-submission: venv .dvc/config.local  ## bring the whole graph up to date: submission.csv
+submission: ready  ## bring the whole graph up to date: submission.csv
 	@dvc --wait-for-lock repro
 	@python -m stages.summary
 
@@ -54,13 +53,13 @@ compat:  ## train, resume and export on the oldest supported JAX, Flax and trans
 smoke: venv  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@python -m stages.smoke --model $(MODEL) --fold $(FOLD)
 
-prune: venv  ## remove outputs and lock entries that no stage of the present board owns
+prune: ready  ## remove outputs and lock entries that no stage of the present board owns
 	@python -m stages.prune
 
-accept: venv  ## golden tests, then take an edit to STAGE's code that changes no result
+accept: ready  ## golden tests, then take an edit to STAGE's code that changes no result
 	@python -m stages.accept $(STAGE)
 
-plots: venv  ## learning curves, confusion and calibration in dvc_plots/index.html
+plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
 
 deps: venv  ## write each stage's modules into dvc.yaml
