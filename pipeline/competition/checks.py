@@ -1,0 +1,192 @@
+"""The schema of Kaggle's files: each mistake becomes one line that says where it is."""
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from pipeline.competition import schema
+from pipeline.errors import UserError
+
+_FILE_NAME: Final = r"[\w.-]+"  # essay ids name text files
+_NUMBERED: Final = rf"^(?:{'|'.join(schema.TYPES)}) \d+$"
+
+_FILLED = pa.Check(lambda text: text.str.strip() != "", error="a text that is not empty")
+_ONCE = pa.Check(lambda ids: ~ids.duplicated(keep="first"), error="an id that no other row has")
+_TEXT_FILE = pa.Check(
+    lambda ids: ids.str.fullmatch(_FILE_NAME), error="letters, digits, dots, hyphens"
+)
+
+
+def _one_of(values: Sequence[str]) -> pa.Check:
+    return pa.Check(lambda found: found.isin(values), error=f"one of {', '.join(values)}")
+
+
+_NUMBER = pa.Check(
+    lambda found: found.str.fullmatch(_NUMBERED), error="a discourse type and a number: 'Claim 2'"
+)
+_SAME_TYPE = pa.Check(
+    lambda table: (
+        table[schema.TYPE_NUMBER].str.replace(r" \d+$", "", regex=True)
+        == table[schema.DISCOURSE_TYPE]
+    ),
+    error="the type that discourse_type names",
+    name=schema.TYPE_NUMBER,
+)
+
+
+def elements_schema(columns: Collection[str], labelled: bool) -> pa.DataFrameSchema:
+    """The schema of train.csv (labelled) or test.csv, with the optional column if it is there."""
+    checked = {
+        schema.DISCOURSE_ID: pa.Column(str, [_FILLED, _ONCE]),
+        schema.ESSAY_ID: pa.Column(str, _TEXT_FILE),
+        schema.DISCOURSE_TEXT: pa.Column(str, _FILLED),
+        schema.DISCOURSE_TYPE: pa.Column(str, _one_of(schema.TYPES)),
+    }
+    if labelled:
+        checked[schema.EFFECTIVENESS] = pa.Column(str, _one_of(schema.LABELS))
+    if schema.TYPE_NUMBER not in columns:
+        return pa.DataFrameSchema(checked)
+    checked[schema.TYPE_NUMBER] = pa.Column(str, _NUMBER)
+    return pa.DataFrameSchema(checked, checks=_SAME_TYPE)
+
+
+SUBMISSION = pa.DataFrameSchema({schema.DISCOURSE_ID: pa.Column(str, [_FILLED, _ONCE])})
+
+
+def check_columns(path: Path, found: Collection[str], expected: Collection[str]) -> list[str]:
+    """Check that the expected columns are there; return the others.
+
+    Raises:
+      UserError: a column is missing.
+    """
+    for column in expected:
+        if column not in found:
+            close = difflib.get_close_matches(column, set(found) - set(expected), n=1)
+            hint = f"; is {close[0]!r} meant?" if close else ""
+            raise UserError(f"{path}: column {column!r} is missing, found {', '.join(found)}{hint}")
+    return [column for column in found if column not in expected]
+
+
+def check_rows(path: Path, table: pd.DataFrame, rows: pa.DataFrameSchema) -> None:
+    """Check every value of a table.
+
+    Raises:
+      UserError: the first mistake in the file, and how many further ones there are.
+    """
+    try:
+        rows.validate(table, lazy=True)
+    except SchemaErrors as errors:
+        _explain(path, table, errors.failure_cases)
+
+
+def _explain(path: Path, table: pd.DataFrame, cases: pd.DataFrame) -> NoReturn:
+    """One line on the first of pandera's findings, in order of rows and columns."""
+    places = {str(name): place for place, name in enumerate(table.columns)}
+    mistakes: dict[tuple[int, int], tuple[str, str]] = {}
+    for case in cases.to_dict("records"):
+        whole_row = case["schema_context"] == "DataFrameSchema"
+        column = schema.TYPE_NUMBER if whole_row else str(case["column"])
+        place = (int(case["index"]), places[column])
+        mistakes.setdefault(place, (column, str(case["check"])))
+    (row, _), (column, expected) = min(mistakes.items())
+    value = str(table.at[row, column])
+    found = value if len(value) <= 60 else f"{value[:60]}..."
+    raise UserError(
+        f"{path}: row {row} (discourse_id {table.at[row, schema.DISCOURSE_ID]}): "
+        f"column {column!r}: found {found!r}, expected {expected}"
+        f"{_more(len(mistakes), 'mistakes')}"
+    )
+
+
+def _more(count: int, what: str) -> str:
+    """How many there are beside the one that a line names."""
+    return f" (and {count - 1:,} more {what})" if count > 1 else ""
+
+
+def check_elements(path: Path, table: pd.DataFrame, labelled: bool) -> list[str]:
+    """Check train.csv or test.csv; return the columns that are not used.
+
+    Raises:
+      UserError: the first mistake.
+    """
+    if not labelled and schema.EFFECTIVENESS in table.columns:
+        raise UserError(
+            f"{path}: found column {schema.EFFECTIVENESS!r}, expected a test file without labels"
+        )
+    expected = schema.TRAIN_COLUMNS if labelled else schema.TEST_COLUMNS
+    others = check_columns(path, list(table.columns), expected)
+    check_rows(path, table, elements_schema(table.columns, labelled))
+    return [column for column in others if column != schema.TYPE_NUMBER]
+
+
+def check_disjoint(
+    train_path: Path, train: pd.DataFrame, test_path: Path, test: pd.DataFrame
+) -> None:
+    """Check that no element and no essay is in both files.
+
+    Raises:
+      UserError: the first id of the test file that is in the training file too.
+    """
+    for column in (schema.DISCOURSE_ID, schema.ESSAY_ID):
+        shared = test[column][test[column].isin(train[column])]
+        if len(shared):
+            more = _more(shared.nunique(), "ids")
+            raise UserError(
+                f"{test_path}: row {shared.index[0]}: column {column!r}: found {shared.iloc[0]!r}, "
+                f"which is in {train_path} too, expected an id of its own{more}"
+            )
+
+
+def check_essays(path: Path, table: pd.DataFrame, folder: Path, essays: Mapping[str, str]) -> None:
+    """Check that every essay has its text file, and every text file its essay.
+
+    Raises:
+      UserError: the first that has not.
+    """
+    missing = table[schema.ESSAY_ID][~table[schema.ESSAY_ID].isin(list(essays))]
+    if len(missing):
+        more = _more(missing.nunique(), "essays")
+        raise UserError(
+            f"{path}: row {missing.index[0]}: column {schema.ESSAY_ID!r}: found "
+            f"{missing.iloc[0]!r}, expected a text file {folder / missing.iloc[0]}.txt{more}"
+        )
+    spare = sorted(set(essays) - set(table[schema.ESSAY_ID]))
+    if spare:
+        more = _more(len(spare), "files")
+        raise UserError(
+            f"{folder / spare[0]}.txt: found no row of this essay in {path}, "
+            f"expected at least one{more}"
+        )
+
+
+def check_submission(path: Path, table: pd.DataFrame, test_path: Path, test: pd.DataFrame) -> None:
+    """Check that sample_submission.csv holds each id of test.csv once, and the three classes.
+
+    Raises:
+      UserError: the first mistake.
+    """
+    others = check_columns(path, list(table.columns), schema.SUBMISSION_COLUMNS)
+    if others:
+        raise UserError(
+            f"{path}: found column {others[0]!r}, expected {', '.join(schema.SUBMISSION_COLUMNS)}"
+        )
+    check_rows(path, table, SUBMISSION)
+    ids, expected = table[schema.DISCOURSE_ID], test[schema.DISCOURSE_ID]
+    strange, absent = ids[~ids.isin(expected)], expected[~expected.isin(ids)]
+    if len(strange):
+        more = _more(len(strange), "ids")
+        raise UserError(
+            f"{path}: row {strange.index[0]}: column {schema.DISCOURSE_ID!r}: found "
+            f"{strange.iloc[0]!r}, expected an id of {test_path}{more}"
+        )
+    if len(absent):
+        more = _more(len(absent), "ids")
+        raise UserError(
+            f"{path}: discourse_id {absent.iloc[0]!r} of {test_path} (row {absent.index[0]}) "
+            f"is missing, expected every id once{more}"
+        )

@@ -1,0 +1,162 @@
+"""From Kaggle's folder to clean tables of elements and essays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import params, paths
+from pipeline.competition import checks, schema
+from pipeline.competition.cleaning import clean
+from pipeline.competition.oddities import count_oddities
+from pipeline.competition.reading import read_essays, read_table
+from pipeline.competition.spans import find_spans
+from pipeline.errors import UserError
+from pipeline.files import atomic_folder, write_json, write_parquet
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split as Kaggle has it: its rows, its essays by id, the columns that nothing uses."""
+
+    rows: pd.DataFrame
+    essays: Mapping[str, str]
+    unused: list[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A whole folder in Kaggle's layout, checked."""
+
+    train: Split
+    test: Split
+    order: pd.Series  # discourse_id, as sample_submission.csv has them
+
+
+@dataclass(frozen=True)
+class Clean:
+    """One split's clean tables, as interfaces between stages have them."""
+
+    elements: pd.DataFrame
+    essays: pd.DataFrame
+
+
+def read_source(folder: Path) -> Source:
+    """Read and check every file of the competition.
+
+    Args:
+      folder: `train.csv`, `train/*.txt`, `test.csv`, `test/*.txt`, `sample_submission.csv`.
+
+    Raises:
+      UserError: the first mistake: file, row or id, column, what was found and expected.
+    """
+    if not folder.is_dir():
+        raise UserError(f"data.source: {folder} not found, expected a folder in Kaggle's layout")
+    for name in (*schema.TABLES.values(), schema.SAMPLE_SUBMISSION):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name}: not found, expected a file in Kaggle's layout")
+    train, test = _read_split(folder, "train"), _read_split(folder, "test")
+    train_path, test_path = (folder / schema.TABLES[split] for split in paths.SPLITS)
+    checks.check_disjoint(train_path, train.rows, test_path, test.rows)
+    path = folder / schema.SAMPLE_SUBMISSION
+    submission = read_table(path)
+    checks.check_submission(path, submission, test_path, test.rows)
+    return Source(train, test, submission[schema.DISCOURSE_ID])
+
+
+def _read_split(folder: Path, split: str) -> Split:
+    path = folder / schema.TABLES[split]
+    rows = read_table(path)
+    unused = checks.check_elements(path, rows, labelled=split == "train")
+    essays = read_essays(folder / split)
+    checks.check_essays(path, rows, folder / split, essays)
+    return Split(rows, essays, unused)
+
+
+def clean_split(split: Split, cleaning: params.Clean) -> Clean:
+    """Clean texts, bring each essay's elements together, and find where they stand.
+
+    Essays come in the order of their first rows; elements stay in the file's order.
+    """
+    essay_ids = split.rows[schema.ESSAY_ID]
+    order = np.argsort(pd.factorize(essay_ids)[0], kind="stable")
+    rows = split.rows.iloc[order]
+    texts = [clean(text, cleaning).strip() for text in rows[schema.DISCOURSE_TEXT]]
+    elements = pd.DataFrame(
+        {
+            schema.DISCOURSE_ID: rows[schema.DISCOURSE_ID].to_numpy(),
+            schema.ESSAY_ID: rows[schema.ESSAY_ID].to_numpy(),
+            schema.DISCOURSE_TYPE: rows[schema.DISCOURSE_TYPE].to_numpy(),
+            schema.DISCOURSE_TEXT: texts,
+        }
+    )
+    essays = pd.DataFrame({schema.ESSAY_ID: elements[schema.ESSAY_ID].unique()})
+    essays[schema.TEXT] = [clean(split.essays[key], cleaning) for key in essays[schema.ESSAY_ID]]
+    grouped = elements.groupby(schema.ESSAY_ID, sort=False)[schema.DISCOURSE_TEXT]
+    spans = [
+        span
+        for text, (_, members) in zip(essays[schema.TEXT], grouped, strict=True)
+        for span in find_spans(text, members)
+    ]
+    elements[schema.START] = np.array([span.start for span in spans], np.int32)
+    elements[schema.END] = np.array([span.end for span in spans], np.int32)
+    elements[schema.LABEL] = _labels(rows)
+    return Clean(elements[list(schema.ELEMENT_COLUMNS)], essays)
+
+
+def _labels(rows: pd.DataFrame) -> np.ndarray:
+    if schema.EFFECTIVENESS not in rows:
+        return np.full(len(rows), -1, np.int8)
+    indices = {label: index for index, label in enumerate(schema.LABELS)}
+    return rows[schema.EFFECTIVENESS].map(indices).to_numpy(np.int8)
+
+
+def report(split: Split, made: Clean) -> dict[str, Any]:
+    """Counts of one split: what it holds, what is odd in it, and what was not found."""
+    elements = made.elements
+    missing = elements[schema.DISCOURSE_ID][elements[schema.START] < 0]
+    figures: dict[str, Any] = {
+        "essays": len(made.essays),
+        "elements": len(elements),
+        "types": _counts(elements[schema.DISCOURSE_TYPE], schema.TYPES),
+        "oddities": count_oddities(split.rows, split.essays),
+        "unused_columns": split.unused,
+        "not_found": missing.tolist(),
+    }
+    if schema.EFFECTIVENESS in split.rows:
+        figures["labels"] = _counts(split.rows[schema.EFFECTIVENESS], schema.LABELS)
+    return figures
+
+
+def _counts(values: pd.Series, names: tuple[str, ...]) -> dict[str, int]:
+    return {name: int((values == name).sum()) for name in names}
+
+
+def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
+    """Check Kaggle's files and write the clean tables of both splits, and a report of oddities.
+
+    Args:
+      folder: the competition's files.
+      cleaning: how texts are cleaned.
+
+    Returns:
+      The report, by split.
+
+    Raises:
+      UserError: a mistake in the files; then nothing is written.
+    """
+    source = read_source(folder)
+    figures: dict[str, Any] = {}
+    for name, split in (("train", source.train), ("test", source.test)):
+        made = clean_split(split, cleaning)
+        figures[name] = report(split, made)
+        with atomic_folder(paths.clean(name)) as out:
+            write_parquet(out / schema.ELEMENTS_FILE, made.elements)
+            write_parquet(out / schema.ESSAYS_FILE, made.essays)
+            if name == "test":
+                write_parquet(out / schema.ORDER_FILE, source.order.to_frame())
+    write_json(paths.CLEAN_REPORT, figures)
+    return figures

@@ -1,0 +1,32 @@
+"""The split stage: essays to folds, stratified by label and type, grouped by essay."""
+
+import argparse
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pipeline import params, paths
+from pipeline.competition import schema
+from pipeline.competition.folds import assign_folds
+from pipeline.errors import UserError, exit_with_message
+from pipeline.files import write_parquet
+from pipeline.progress import say
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write data/folds.parquet."""
+    argparse.ArgumentParser(prog="stages.split", description=__doc__).parse_args(argv)
+    split = params.load().read("split", params.Split)
+    path = paths.clean("train") / schema.ELEMENTS_FILE
+    if not path.is_file():
+        raise UserError(f"{path}: not found; run the validate stage first")
+    columns = [schema.ESSAY_ID, schema.DISCOURSE_TYPE, schema.LABEL]
+    elements = pd.read_parquet(path, columns=columns)
+    folds = assign_folds(elements, split)
+    write_parquet(paths.FOLDS, folds)
+    sizes = folds[schema.FOLD].value_counts().sort_index()
+    say(f"{paths.FOLDS}: {len(folds):,} essays in folds of {', '.join(map(str, sizes))}")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

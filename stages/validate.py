@@ -1,0 +1,30 @@
+"""The validate stage: Kaggle's files checked, cleaned, and every element's place found."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import params, paths
+from pipeline.competition.essays import validate
+from pipeline.errors import exit_with_message
+from pipeline.progress import say
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write data/clean."""
+    argparse.ArgumentParser(prog="stages.validate", description=__doc__).parse_args(argv)
+    board = params.load()
+    source = Path(board.read("data", params.Data).source)
+    figures = validate(source, board.read("clean", params.Clean))
+    for split in paths.SPLITS:
+        made = figures[split]
+        say(
+            f"{paths.clean(split)}: {made['elements']:,} elements of {made['essays']:,} essays, "
+            f"{len(made['not_found']):,} not found in their essay"
+        )
+        if made["unused_columns"]:
+            say(f"{source / split}.csv: not used: columns {', '.join(made['unused_columns'])}")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)
