@@ -1,0 +1,89 @@
+"""The clean elements with the folds of their essays: what every member is held against."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from pipeline import paths
+from pipeline.competition.schema import (
+    DISCOURSE_ID,
+    DISCOURSE_TYPE,
+    ELEMENTS_FILE,
+    ESSAY_ID,
+    FOLD,
+    LABEL,
+)
+from pipeline.errors import UserError
+from pipeline.members.columns import Columns
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Labelled elements, in the order of their table."""
+
+    discourse_ids: list[str]
+    essay_ids: list[str]
+    types: list[str]
+    labels: Int[np.ndarray, " rows"]
+    folds: Int[np.ndarray, " rows"]
+
+    def __len__(self) -> int:
+        return len(self.discourse_ids)
+
+    def select(self, rows: Bool[np.ndarray, " rows"]) -> "Elements":
+        """The elements of a mask."""
+        where = np.flatnonzero(rows).tolist()
+        return Elements(
+            [self.discourse_ids[i] for i in where],
+            [self.essay_ids[i] for i in where],
+            [self.types[i] for i in where],
+            self.labels[rows],
+            self.folds[rows],
+        )
+
+    def of_folds(self, folds: Sequence[int]) -> "Elements":
+        """The elements whose essays stand in `folds`."""
+        return self.select(np.isin(self.folds, list(folds)))
+
+    def partial(self, folds: Sequence[int]) -> bool:
+        """Whether `folds` leave essays out: figures over them are no figures of the whole."""
+        return set(folds) != set(self.folds.tolist())
+
+
+def read_elements(folds: Sequence[int]) -> Elements:
+    """Read all labelled elements with their folds.
+
+    Args:
+      folds: the board's; all of them have to be there.
+
+    Raises:
+      UserError: an essay has no fold, or a fold of the board has no essay.
+    """
+    path = paths.clean("train") / ELEMENTS_FILE
+    columns = Columns(path, [DISCOURSE_ID, ESSAY_ID, DISCOURSE_TYPE, LABEL])
+    table = Columns(paths.FOLDS, [ESSAY_ID, FOLD])
+    fold_of = dict(zip(table.strings(ESSAY_ID), table.numbers(FOLD).tolist(), strict=True))
+    essays = columns.strings(ESSAY_ID)
+    without = [essay for essay in essays if essay not in fold_of]
+    if without:
+        raise UserError(f"{paths.FOLDS}: no fold for essay {without[0]!r}; run `dvc repro split`")
+    absent = sorted(set(folds) - set(fold_of.values()))
+    if absent:
+        raise UserError(
+            f"params.yaml: folds: no essay in fold {absent[0]}, {paths.FOLDS} has "
+            f"{sorted(set(fold_of.values()))}"
+        )
+    return Elements(
+        discourse_ids=columns.strings(DISCOURSE_ID),
+        essay_ids=essays,
+        types=columns.strings(DISCOURSE_TYPE),
+        labels=columns.numbers(LABEL).astype(np.int64),
+        folds=np.array([fold_of[essay] for essay in essays], np.int64),
+    )
+
+
+def read_test_ids() -> list[str]:
+    """The ids of the test elements, in the order of their table."""
+    return Columns(paths.clean("test") / ELEMENTS_FILE, [DISCOURSE_ID]).strings(DISCOURSE_ID)

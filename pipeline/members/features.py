@@ -1,0 +1,102 @@
+"""What the baseline knows of an element beside its essay's words: type, lengths, position."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from pipeline import paths
+from pipeline.competition.schema import (
+    DISCOURSE_ID,
+    DISCOURSE_TEXT,
+    DISCOURSE_TYPE,
+    ELEMENTS_FILE,
+    ESSAY_ID,
+    ESSAYS_FILE,
+    TEXT,
+    TYPES,
+)
+from pipeline.members.columns import Columns
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A split's clean texts; `essay` is the row of each element's essay in `essays`."""
+
+    discourse_ids: list[str]
+    types: list[str]
+    elements: list[str]
+    essay: Int[np.ndarray, " elements"]
+    essays: list[str]
+
+
+def read_texts(split: str) -> Texts:
+    """Read the clean elements and essays of `train` or `test`."""
+    folder = paths.clean(split)
+    elements = Columns(
+        folder / ELEMENTS_FILE, [DISCOURSE_ID, ESSAY_ID, DISCOURSE_TYPE, DISCOURSE_TEXT]
+    )
+    essays = Columns(folder / ESSAYS_FILE, [ESSAY_ID, TEXT])
+    index = {essay: i for i, essay in enumerate(essays.strings(ESSAY_ID))}
+    return Texts(
+        discourse_ids=elements.strings(DISCOURSE_ID),
+        types=elements.strings(DISCOURSE_TYPE),
+        elements=elements.strings(DISCOURSE_TEXT),
+        essay=np.array([index[essay] for essay in elements.strings(ESSAY_ID)], np.int64),
+        essays=essays.strings(TEXT),
+    )
+
+
+def numbers(texts: Texts) -> Float[np.ndarray, "elements 11"]:
+    """Lengths, position and counts of each element, on scales on which a line can follow them.
+
+    The squares let the effect of a length level off; an element's share of its essay, elements of
+    its own type in the essay and the essay's paragraphs are what else Kaggle's baselines used.
+    """
+    words = np.array([len(text.split()) for text in texts.elements], float)
+    letters = np.array([len(text) for text in texts.elements], float)
+    essay_words = np.array([len(text.split()) for text in texts.essays], float)[texts.essay]
+    paragraphs = np.array([_paragraphs(text) for text in texts.essays], float)[texts.essay]
+    position, count = _positions(texts.essay)
+    kinds = list(zip(texts.essay.tolist(), texts.types, strict=True))
+    of_kind = Counter(kinds)
+    same = np.array([of_kind[kind] for kind in kinds], float)
+    return np.stack(
+        [
+            np.log1p(words),
+            np.log1p(words) ** 2,
+            np.log1p(letters),
+            np.log1p(letters / np.maximum(words, 1.0)),
+            np.log1p(essay_words),
+            np.log1p(essay_words) ** 2,
+            words / np.maximum(essay_words, 1.0),
+            position / np.maximum(count - 1.0, 1.0),
+            np.log1p(count),
+            np.log1p(same),
+            np.log1p(paragraphs),
+        ],
+        axis=1,
+    )
+
+
+def kinds(texts: Texts) -> Float[np.ndarray, "elements types"]:
+    """One column for each discourse type."""
+    index = {kind: i for i, kind in enumerate(TYPES)}
+    return np.eye(len(TYPES))[[index[kind] for kind in texts.types]]
+
+
+def _paragraphs(text: str) -> int:
+    return sum(1 for line in text.splitlines() if line.strip())
+
+
+def _positions(
+    essay: Int[np.ndarray, " elements"],
+) -> tuple[Float[np.ndarray, " elements"], Float[np.ndarray, " elements"]]:
+    """The place of each element in its essay, from 0, and the number of elements there."""
+    seen: Counter[int] = Counter()
+    position = np.empty(len(essay))
+    for i, e in enumerate(essay.tolist()):
+        position[i] = seen[e]
+        seen[e] += 1
+    return position, np.array([seen[e] for e in essay.tolist()], float)

@@ -1,0 +1,219 @@
+"""The scikit-learn member, by hand where it can be, and from its stage."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+
+from pipeline import params, paths
+from pipeline.errors import UserError
+from pipeline.evaluation.metrics import log_loss
+from pipeline.evaluation.priors import class_priors
+from pipeline.files import sha256
+from pipeline.members import baseline
+from pipeline.members.elements import read_elements, read_test_ids
+from pipeline.members.estimators import load_estimators, save_estimators
+from pipeline.members.features import Texts, kinds, numbers, read_texts
+from pipeline.members.predictions import Predictions, read_predictions
+from stages import baseline as baseline_stage
+from tests.members.board import write_board
+
+KNOBS = params.Baseline(max_features=500, ngrams=1, min_documents=2, C=1.0)
+N_FOLDS = 3
+KINDS = ["Lead", "Claim", "Evidence"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Clean tables of 60 essays; an essay's word tells its quality, a text's length its label."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 60), ("test", 6)):
+        elements, essays = [], []
+        for e in range(n):
+            quality = int(rng.integers(0, 3))
+            texts = []
+            for j, kind in enumerate(KINDS):
+                label = int(np.clip(quality + rng.integers(-1, 2), 0, 2))
+                texts.append("word " * (4 + 6 * label + int(rng.integers(0, 5))) + "end.")
+                row = (f"{split}{e}_{j}", f"{split}{e}", kind, texts[-1], -1, -1)
+                elements.append((*row, label if split == "train" else -1))
+            essays.append((f"{split}{e}", f"{['poor', 'fair', 'good'][quality]} {' '.join(texts)}"))
+        names = ["discourse_id", "essay_id", "discourse_type", "discourse_text", "start", "end"]
+        folder = paths.clean(split)
+        folder.mkdir(parents=True)
+        table = pd.DataFrame(elements, columns=[*names, "label"]).astype({"label": "int8"})
+        table.to_parquet(folder / "elements.parquet")
+        pd.DataFrame(essays, columns=["essay_id", "text"]).to_parquet(folder / "essays.parquet")
+    folds = [(f"train{e}", e % N_FOLDS) for e in range(60)]
+    pd.DataFrame(folds, columns=["essay_id", "fold"]).to_parquet(paths.FOLDS)
+    return tmp_path
+
+
+def run(folds: list[int]) -> None:
+    baseline.run(KNOBS, folds, read_elements(folds), read_texts("train"), read_texts("test"))
+
+
+def tables() -> tuple[Predictions, Predictions]:
+    return read_predictions(paths.oof("baseline")), read_predictions(paths.test("baseline"))
+
+
+def test_every_element_is_predicted_once_and_every_test_element_by_every_fold(
+    project: Path,
+) -> None:
+    run([0, 1, 2])
+    elements = read_elements([0, 1, 2])
+    oof = read_predictions(paths.oof("baseline"))
+    assert oof.discourse_ids == elements.discourse_ids
+    assert oof.folds.tolist() == elements.folds.tolist()
+    loss = log_loss(elements.labels, oof.probabilities)
+    assert loss < log_loss(elements.labels, class_priors(elements.labels, elements.folds)) - 0.2
+    test = read_predictions(paths.test("baseline"))
+    assert test.discourse_ids == read_test_ids() * 3
+    assert test.folds.tolist() == [0] * 18 + [1] * 18 + [2] * 18
+
+
+def test_a_part_of_the_folds_gives_a_part_of_the_tables(project: Path) -> None:
+    run([0, 1, 2])
+    whole, whole_test = (
+        read_predictions(p) for p in (paths.oof("baseline"), paths.test("baseline"))
+    )
+    run([1])
+    part, part_test = tables()
+    assert set(part.folds.tolist()) == {1}
+    np.testing.assert_array_equal(part.probabilities, whole.probabilities[whole.folds == 1])
+    np.testing.assert_array_equal(
+        part_test.probabilities, whole_test.probabilities[whole_test.folds == 1]
+    )
+    assert [path.name for path in paths.BASELINE.iterdir()] == ["fold1.skops"]
+    assert read_elements([1]).partial([1])
+    assert not read_elements([1]).partial([2, 0, 1])
+
+
+def test_a_second_run_gives_the_same_bytes(project: Path) -> None:
+    def hashes() -> dict[str, str]:
+        run([0, 2])
+        return {str(p): sha256(p) for p in sorted(Path("artifacts").rglob("*")) if p.is_file()}
+
+    first = hashes()
+    assert len(first) == 4
+    assert hashes() == first
+
+
+def test_a_folds_model_never_sees_its_own_essays(project: Path) -> None:
+    elements, texts = read_elements([0, 1, 2]), read_texts("train")
+    own = elements.folds == 0
+    first, matrix = baseline.fit(KNOBS, texts, elements, ~own)
+    elements.labels[own] = (elements.labels[own] + 1) % 3
+    strange = [f"strange {t}" if e % N_FOLDS == 0 else t for e, t in enumerate(texts.essays)]
+    changed = Texts(texts.discourse_ids, texts.types, texts.elements, texts.essay, strange)
+    second, _ = baseline.fit(KNOBS, changed, elements, ~own)
+    np.testing.assert_array_equal(first.predict(matrix), second.predict(matrix))
+
+
+def test_a_saved_model_predicts_the_same_from_texts_alone(project: Path) -> None:
+    elements, texts = read_elements([0, 1, 2]), read_texts("train")
+    fitted, _ = baseline.fit(KNOBS, texts, elements, elements.folds != 0)
+    baseline.save(Path("f.skops"), fitted)
+    back, test = baseline.load(Path("f.skops")), read_texts("test")
+    np.testing.assert_array_equal(
+        back.predict(back.matrix(test)), fitted.predict(fitted.matrix(test))
+    )
+    assert skops.io.get_untrusted_types(file="f.skops") == []
+
+
+def test_numbers_of_an_element_by_hand() -> None:
+    texts = Texts(["a", "b", "c"], ["Lead", "Claim", "Claim"], ["One two.", "x", "yy zz"],
+                  np.array([0, 0, 0]), ["One two.\n\nx between yy zz"])  # fmt: skip
+    log = np.log1p
+    np.testing.assert_allclose(
+        numbers(texts)[2],
+        [log(2), log(2) ** 2, log(5), log(2.5), log(6), log(6) ** 2, 2 / 6, 1.0, log(3), log(2),
+         log(2)],
+    )  # fmt: skip
+    assert kinds(texts).argmax(axis=1).tolist() == [0, 2, 2]
+
+
+def test_a_label_that_training_lacks_gets_nothing(project: Path) -> None:
+    elements, texts = read_elements([0, 1, 2]), read_texts("train")
+    elements.labels[elements.labels == 2] = 1
+    fitted, matrix = baseline.fit(KNOBS, texts, elements, elements.folds != 0)
+    rows = fitted.predict(matrix)
+    assert (rows[:, 2] == 0.0).all()
+    np.testing.assert_allclose(rows.sum(axis=1), 1.0)
+
+
+def test_impossible_settings_are_named(project: Path) -> None:
+    elements, texts = read_elements([0, 1, 2]), read_texts("train")
+    knobs = params.Baseline(max_features=500, ngrams=1, min_documents=1000, C=1.0)
+    with pytest.raises(UserError, match=r"params\.yaml: baseline\.min_documents"):
+        baseline.fit(knobs, texts, elements, elements.folds != 0)
+    elements.labels[:] = 1
+    with pytest.raises(UserError, match="have one label"):
+        baseline.fit(KNOBS, texts, elements, elements.folds != 0)
+
+
+def test_folds_and_essays_must_belong_together(project: Path) -> None:
+    with pytest.raises(UserError, match=r"folds: no essay in fold 4, .* has \[0, 1, 2\]"):
+        read_elements([0, 4])
+    pd.read_parquet(paths.FOLDS).iloc[1:].to_parquet(paths.FOLDS)
+    with pytest.raises(UserError, match=r"no fold for essay 'train0'; run `dvc repro split`"):
+        read_elements([0])
+
+
+class Stranger:
+    """A type that no one vouches for."""
+
+    def __init__(self) -> None:
+        self.value = 1
+
+
+def test_a_type_that_is_not_trusted_is_refused(tmp_path: Path) -> None:
+    save_estimators(tmp_path / "f.skops", {"words": Stranger()})
+    with pytest.raises(UserError, match=r"f\.skops: .*Stranger"):
+        load_estimators(tmp_path / "f.skops", trusted=(), names=["words"])
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "f.skops"
+    with pytest.raises(UserError, match=r"f\.skops: not found"):
+        load_estimators(path, (), ["words"])
+    path.write_bytes(b"no archive")
+    with pytest.raises(UserError, match=r"f\.skops: not a skops file"):
+        load_estimators(path, (), ["words"])
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", json.dumps({"no": "node"}))
+    with pytest.raises(UserError, match=r"f\.skops: not a skops file"):
+        load_estimators(path, (), ["words"])
+    save_estimators(path, {"other": 1})
+    with pytest.raises(UserError, match=r"f\.skops: expected words, found other"):
+        load_estimators(path, (), ["words"])
+
+
+def test_archives_hold_no_addresses_and_no_times(tmp_path: Path) -> None:
+    value = {"a": np.arange(3.0), "b": {"c": np.arange(2)}}
+    other = {"a": np.arange(3.0), "b": {"c": np.arange(2)}}
+    save_estimators(tmp_path / "one", value)
+    save_estimators(tmp_path / "two", other)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one") as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+    back = load_estimators(tmp_path / "one", (), ["a", "b"])
+    assert back["a"].tolist() == [0.0, 1.0, 2.0]
+    assert back["b"]["c"].tolist() == [0, 1]
+
+
+def test_the_stage_says_its_log_loss(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_board([0, 2])
+    baseline_stage.main([])
+    found = capsys.readouterr().out
+    assert re.fullmatch(
+        r"baseline: log loss \d\.\d{4} out of fold \(partial: not all folds\), "
+        r"artifacts/oof/baseline\.parquet\n",
+        found,
+    )
