@@ -52,11 +52,11 @@ class Elements:
         return set(folds) != set(self.folds.tolist())
 
 
-def read_elements(folds: Sequence[int]) -> Elements:
+def read_elements(folds: Sequence[int] = ()) -> Elements:
     """Read all labelled elements with their folds.
 
     Args:
-      folds: the board's; all of them have to be there.
+      folds: the board's, where they matter; all of them have to be there.
 
     Raises:
       UserError: an essay has no fold, or a fold of the board has no essay.
