@@ -1,5 +1,6 @@
 """Progress of long work: a bar on a terminal, plain lines in a log."""
 
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -9,20 +10,34 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
+class _Lines(io.TextIOBase):
+    """Turns a bar's carriage returns into lines of their own."""
+
+    def write(self, text: str) -> int:
+        line = text.strip("\r\n ")
+        if line:
+            print(line, file=sys.stderr, flush=True)
+        return len(text)
+
+
 def bar(total: int, unit: str, description: str, initial: int = 0) -> "tqdm[None]":
-    """A bar with rate and time left; off a terminal it prints a line every half minute or so."""
-    terminal = sys.stderr.isatty()
+    """A bar with rate and time left; off a terminal, a line every half minute or so."""
+    if sys.stderr.isatty():
+        return tqdm(
+            total=total, initial=initial, unit=unit, desc=description, dynamic_ncols=True,
+            leave=False,
+        )  # fmt: skip
     return tqdm(
         total=total,
         initial=initial,
         unit=unit,
         desc=description,
-        dynamic_ncols=terminal,
-        mininterval=0.2 if terminal else 30.0,
-        maxinterval=10.0 if terminal else 60.0,
-        ascii=not terminal,
-        leave=not terminal,
-        unit_scale=False,
+        file=_Lines(),
+        mininterval=30.0,
+        maxinterval=60.0,
+        delay=15.0,  # what is quick says what it made, and nothing on the way
+        bar_format="{desc}: {n_fmt} of {total_fmt} {unit}s, {rate_fmt}{postfix}, {remaining} left",
+        leave=False,
     )
 
 
