@@ -1,0 +1,53 @@
+"""Our side of the comparison with torch: run a model on what torch ran it on."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pipeline.encoders.config import Settings
+from pipeline.encoders.head import TokenClassifier, build
+from pipeline.encoders.weights import export, load_fold, table
+
+
+def load(folder: Path, attention: str = "xla", remat: bool = False) -> tuple[TokenClassifier, Any]:
+    """A model and its parameters from a folder that torch wrote."""
+    model = build(folder, "bert", Settings(attention=attention, remat=remat))  # type: ignore[arg-type]
+    return model, load_fold(folder, model)
+
+
+def places(real: np.ndarray) -> tuple[jax.Array, jax.Array]:
+    """Segment and position of rows that hold one window each."""
+    positions = np.broadcast_to(np.arange(real.shape[1], dtype=np.int32), real.shape)
+    return jnp.asarray(real, jnp.int32), jnp.asarray(positions)
+
+
+def logits_and_gradients(
+    model: TokenClassifier, params: Any, ids: np.ndarray, real: np.ndarray, cotangent: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Logits, and the gradients of their product with `cotangent` by Hugging Face's names."""
+    segment, position = places(real)
+
+    @jax.jit
+    def both(tree: Any) -> Any:
+        def loss(tree: Any) -> Any:
+            logits = model.apply({"params": tree}, jnp.asarray(ids), segment, position, None)
+            return jnp.sum(logits * cotangent), logits
+
+        return jax.grad(loss, has_aux=True)(tree)
+
+    gradients, logits = both(params)
+    return np.asarray(logits), export(gradients, table(model, prefixed=True))
+
+
+def gradient_errors(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> dict[str, float]:
+    """The largest difference of each tensor, relative to torch's largest entry.
+
+    A key's bias moves all scores of a query alike, so its gradient is zero but for rounding; it
+    is held to the scale of the query's.
+    """
+    assert ours.keys() == theirs.keys()
+    scale = {name: np.abs(theirs[name.replace("key.bias", "query.bias")]).max() for name in theirs}
+    return {name: float(np.abs(ours[name] - theirs[name]).max() / scale[name]) for name in theirs}

@@ -1,0 +1,57 @@
+"""Writes golden/: tiny torch models, what their modules give and their gradients.
+
+Run where torch and transformers are installed: python -m tests.parity.make_golden
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from transformers.activations import ACT2FN
+
+from tests.parity.torch_models import LENGTHS, model, run, save
+
+GOLDEN = Path(__file__).parent / "golden"
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish")
+
+
+def write_model(model_type: str, seed: int) -> None:
+    """One model's folder, as transformers saves it, and its arrays beside the weights."""
+    folder = GOLDEN / model_type
+    shutil.rmtree(folder, ignore_errors=True)
+    made = model(model_type, seed)
+    save(made, folder)
+    fields = json.loads((folder / "config.json").read_text())
+    fields.pop("transformers_version")
+    (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+    save_file(
+        load_file(folder / "model.safetensors"), folder / "model.safetensors", {"format": "pt"}
+    )
+    done = run(made, LENGTHS, seed)
+    arrays = {"ids": done.ids, "real": done.real, "cotangent": done.cotangent}
+    arrays |= {f"output:{name}": value for name, value in done.outputs.items()}
+    arrays |= {f"gradient:{name}": value for name, value in done.gradients.items()}
+    save_file(
+        {name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / "run.safetensors"
+    )
+
+
+def write_activations() -> None:
+    """Every activation and its derivative over a range."""
+    arrays = {"x": np.linspace(-6.0, 6.0, 97, dtype=np.float32)}
+    for name in ACTIVATIONS:
+        x = torch.tensor(arrays["x"], requires_grad=True)
+        y = ACT2FN[name](x)
+        y.sum().backward()
+        arrays[name], arrays[f"{name}:slope"] = y.detach().numpy(), x.grad.numpy()
+    save_file(arrays, GOLDEN / "activations.safetensors")
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    write_model("bert", 11)
+    write_model("roberta", 12)
+    write_activations()
