@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+BOARD = """
+data: {{source: {source}}}
+clean: {{repair_cp1252: true, plain_spaces: true}}
+split: {{n_folds: 2, seed: 7}}
+folds: [0, 1]
+compute: {{platform: cpu, devices: auto, dtype: float32}}
+session: {{checkpoint_minutes: 10, stop_after_minutes: null}}
+baseline: {{max_features: 100, ngrams: 1, min_documents: 1, C: 1.0}}
+models: {{}}
+members: {{}}
+ensemble: {{pool: simplex, ridge: 0.0, nested_folds: 2, seed: 3}}
+"""
+
+
+@pytest.fixture
+def board(tmp_path, monkeypatch):
+    """Write a board for a source into a folder of its own, and go there."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(source: Path) -> None:
+        (tmp_path / "params.yaml").write_text(BOARD.format(source=source))
+
+    return write
