@@ -1,5 +1,7 @@
 """Essays to folds: stratified by label and type, grouped by essay."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -34,7 +36,8 @@ def assign_folds(elements: pd.DataFrame, split: params.Split) -> pd.DataFrame:
       A table of essay_id and fold (int8), in the essays' order.
 
     Raises:
-      UserError: there are fewer essays than folds, or a fold's label shares are off.
+      UserError: there are too few essays or elements for so many folds, or a fold's label shares
+        are off.
     """
     essay_ids = elements[schema.ESSAY_ID]
     if essay_ids.nunique() < split.n_folds:
@@ -46,9 +49,16 @@ def assign_folds(elements: pd.DataFrame, split: params.Split) -> pd.DataFrame:
     codes = np.unique(strata.to_numpy(str), return_inverse=True)[1]
     groups = pd.factorize(essay_ids)[0]
     folds = np.full(len(elements), -1, np.int8)
+    if np.bincount(codes).max() < split.n_folds:
+        raise UserError(
+            f"split.n_folds: found {split.n_folds}, expected at most the number of elements of the "
+            f"commonest label and type, {np.bincount(codes).max()}"
+        )
     splitter = StratifiedGroupKFold(split.n_folds, shuffle=True, random_state=split.seed)
-    for fold, (_, held_out) in enumerate(splitter.split(codes, codes, groups)):
-        folds[held_out] = fold
+    with warnings.catch_warnings():  # of rare types; `check_folds` tells whether it matters
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        for fold, (_, held_out) in enumerate(splitter.split(codes, codes, groups)):
+            folds[held_out] = fold
     check_folds(groups, elements[schema.LABEL].to_numpy(), folds, split.n_folds)
     table = pd.DataFrame({schema.ESSAY_ID: essay_ids, schema.FOLD: folds})
     return table.drop_duplicates(schema.ESSAY_ID).reset_index(drop=True)
