@@ -1,0 +1,145 @@
+"""A model's evaluation: out-of-fold table, figures by fold and type, data of the plots."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline import files, paths
+from pipeline.competition.schema import LABELS, TYPES
+from pipeline.errors import UserError
+from pipeline.evaluation.calibration import reliability, temperature
+from pipeline.evaluation.gather import gather_folds
+from pipeline.evaluation.metrics import accuracy, calibration_error, log_loss
+from pipeline.evaluation.priors import class_priors, type_priors
+from pipeline.members.elements import Elements
+from pipeline.members.predictions import write_predictions
+
+_HISTORY = ("step", "epoch", "series", "loss")
+_DIGITS = 6
+
+
+def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, Any]:
+    """Gather a model's folds and write all that is said of it.
+
+    Args:
+      model: its name.
+      folds: the board's.
+      labelled: all labelled elements; those outside `folds` count for the priors alone.
+
+    Returns:
+      The few figures of `metrics/<model>.json`.
+
+    Raises:
+      UserError: a fold is missing, left over, or not what it should be.
+    """
+    elements = labelled.of_folds(folds)
+    probabilities = gather_folds(model, folds, elements)
+    write_predictions(paths.oof(model), elements.discourse_ids, elements.folds, probabilities)
+    partial = labelled.partial(folds)
+    overall = scores(elements, probabilities)
+    warm = temperature(elements.labels, probabilities, elements.essay_ids)
+    details = {
+        "model": model,
+        "partial": partial,
+        "essays": len(set(elements.essay_ids)),
+        "overall": overall,
+        "folds": {
+            str(fold): scores(*_part(elements, probabilities, elements.folds == fold))
+            for fold in sorted(folds)
+        },
+        "types": {
+            kind: scores(*_part(elements, probabilities, mask))
+            for kind in TYPES
+            if (mask := np.array(elements.types) == kind).any()
+        },
+        "priors": priors(labelled, folds),
+        "temperature": {
+            "fitted": round(warm.fitted, 4),
+            "nested_log_loss": round(warm.nested_log_loss, _DIGITS),
+        },
+    }
+    figures = {key: overall[key] for key in ("log_loss", "accuracy", "ece")}
+    figures |= {"partial": partial, "folds": len(folds)}
+    files.write_json(paths.evaluation(model), details)
+    files.write_json(paths.metrics(model), figures)
+    write_plots(model, folds, elements, probabilities)
+    return figures | {"priors": details["priors"]}
+
+
+def scores(elements: Elements, probabilities: Float[np.ndarray, "rows labels"]) -> dict[str, Any]:
+    """Log loss, accuracy and expected calibration error of some elements."""
+    return {
+        "elements": len(elements),
+        "log_loss": round(log_loss(elements.labels, probabilities), _DIGITS),
+        "accuracy": round(accuracy(elements.labels, probabilities), _DIGITS),
+        "ece": round(calibration_error(elements.labels, probabilities), _DIGITS),
+    }
+
+
+def priors(labelled: Elements, folds: Sequence[int]) -> dict[str, float]:
+    """Log loss of class shares, over all types and by type, of the other folds' elements."""
+    covered = np.isin(labelled.folds, list(folds))
+    by = {
+        "classes": class_priors(labelled.labels, labelled.folds),
+        "types": type_priors(labelled.labels, labelled.folds, labelled.types),
+    }
+    return {
+        name: round(log_loss(labelled.labels[covered], rows[covered]), _DIGITS)
+        for name, rows in by.items()
+    }
+
+
+def write_plots(
+    model: str,
+    folds: Sequence[int],
+    elements: Elements,
+    probabilities: Float[np.ndarray, "rows labels"],
+) -> None:
+    """Write one tidy table for each plot."""
+    folder = paths.plots(model)
+    _write(folder / "learning.csv", ("model", "fold", *_HISTORY), _learning(model, folds))
+    found = probabilities.argmax(axis=1)
+    _write(
+        folder / "confusion.csv",
+        ("actual", "predicted"),
+        ((LABELS[a], LABELS[p]) for a, p in zip(elements.labels, found, strict=True)),
+    )
+    _write(
+        folder / "calibration.csv",
+        ("model", "bin", "confidence", "accuracy", "count"),
+        (
+            (model, b, round(sure, _DIGITS), round(right, _DIGITS), n)
+            for b, sure, right, n in reliability(elements.labels, probabilities)
+        ),
+    )
+
+
+def _part(
+    elements: Elements, probabilities: Float[np.ndarray, "rows labels"], mask: np.ndarray
+) -> tuple[Elements, Float[np.ndarray, "part labels"]]:
+    return elements.select(mask), probabilities[mask]
+
+
+def _learning(model: str, folds: Sequence[int]) -> Iterable[tuple[str, ...]]:
+    for fold in sorted(folds):
+        path = paths.fold(model, fold) / "history.csv"
+        try:
+            with path.open(newline="", encoding="utf-8") as stream:
+                rows = csv.DictReader(stream)
+                if tuple(rows.fieldnames or ()) != _HISTORY:
+                    raise UserError(f"{path}: expected columns {_HISTORY}, found {rows.fieldnames}")
+                for row in rows:
+                    yield (model, str(fold), *(row[column] for column in _HISTORY))
+        except FileNotFoundError:
+            raise UserError(f"{path}: not found") from None
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with files.atomic_file(path) as temporary, temporary.open("w", newline="") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows(rows)

@@ -1,0 +1,123 @@
+"""Predictions from where the stages left them, held against the board: none missing, none left."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline import paths
+from pipeline.competition.schema import LABELS
+from pipeline.errors import UserError
+from pipeline.members.elements import Elements
+from pipeline.members.predictions import (
+    NO_FOLD,
+    Predictions,
+    align,
+    mean_over_folds,
+    read_predictions,
+)
+
+
+def check_entries(folder: Path, found: set[str], wanted: set[str]) -> None:
+    """Hold what lies in `folder` against the board.
+
+    Raises:
+      UserError: an entry is missing, or one is left from another board.
+    """
+    if wanted - found:
+        missing, there = ", ".join(sorted(wanted - found)), ", ".join(sorted(found)) or "nothing"
+        raise UserError(f"{folder}: expected {missing} too, found {there}")
+    if found - wanted:
+        left = ", ".join(sorted(found - wanted))
+        raise UserError(f"{folder}: {left} is not in params.yaml; `make prune` removes leftovers")
+
+
+def gather_folds(
+    model: str, folds: Sequence[int], elements: Elements
+) -> Float[np.ndarray, "rows labels"]:
+    """A model's out-of-fold probabilities.
+
+    Args:
+      model: its name.
+      folds: the board's.
+      elements: those of `folds`, whose order the result has.
+
+    Raises:
+      UserError: a fold is missing or left over, or has other elements than its own.
+    """
+    root = paths.fold(model)
+    found = {path.name for path in root.glob("fold*")}
+    check_entries(root, found, {f"fold{fold}" for fold in folds})
+    out = np.empty((len(elements), len(LABELS)))
+    for fold in folds:
+        path = paths.fold(model, fold) / "oof.parquet"
+        own = elements.folds == fold
+        rows = read_predictions(path)
+        if set(rows.folds.tolist()) - {fold}:
+            raise UserError(
+                f"{path}: expected fold {fold}, found {sorted(set(rows.folds.tolist()))}"
+            )
+        out[own] = align(rows, elements.select(own).discourse_ids, path)
+    return out
+
+
+def check_members(members: Sequence[str]) -> None:
+    """Hold the folders of out-of-fold and test tables against the board's members.
+
+    Raises:
+      UserError: a member's table is missing, or one is left of a member that is no more.
+    """
+    for folder in (paths.OOF, paths.TEST):
+        found = {path.name for path in folder.glob("*.parquet")}
+        check_entries(folder, found, {f"{member}.parquet" for member in members})
+
+
+def gather_members(
+    members: Sequence[str], folds: Sequence[int], elements: Elements
+) -> Float[np.ndarray, "rows members labels"]:
+    """Every member's out-of-fold probabilities of the elements of the board's folds.
+
+    Raises:
+      UserError: a member's table has not got just the elements of those folds, or puts an element
+        into another fold.
+    """
+    out = np.empty((len(elements), len(members), len(LABELS)))
+    fold_of = dict(zip(elements.discourse_ids, elements.folds.tolist(), strict=True))
+    for m, member in enumerate(members):
+        path = paths.oof(member)
+        rows = _of_folds(read_predictions(path), folds)
+        for discourse_id, fold in zip(rows.discourse_ids, rows.folds.tolist(), strict=True):
+            if fold_of.get(discourse_id, fold) != fold:
+                raise UserError(
+                    f"{path}: discourse_id {discourse_id!r}: expected fold "
+                    f"{fold_of[discourse_id]}, found {fold}"
+                )
+        out[:, m] = align(rows, elements.discourse_ids, path)
+    return out
+
+
+def gather_tests(
+    members: Sequence[str], folds: Sequence[int], discourse_ids: Sequence[str]
+) -> Float[np.ndarray, "rows members labels"]:
+    """Every member's test probabilities, averaged over its folds.
+
+    Raises:
+      UserError: a table has not got just the test elements, each by every fold of the board.
+    """
+    out = np.empty((len(discourse_ids), len(members), len(LABELS)))
+    for m, member in enumerate(members):
+        path = paths.test(member)
+        rows = read_predictions(path)
+        there = set(rows.folds.tolist())
+        if there not in ({NO_FOLD}, set(folds)):
+            raise UserError(f"{path}: expected folds {sorted(folds)}, found {sorted(there)}")
+        out[:, m] = align(mean_over_folds(rows, path), discourse_ids, path)
+    return out
+
+
+def _of_folds(rows: Predictions, folds: Sequence[int]) -> Predictions:
+    """An external member's table covers every fold, whatever the board's."""
+    kept = np.isin(rows.folds, list(folds))
+    ids = [rows.discourse_ids[i] for i in np.flatnonzero(kept).tolist()]
+    return Predictions(ids, rows.folds[kept], rows.probabilities[kept])

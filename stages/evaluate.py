@@ -1,0 +1,29 @@
+"""Evaluate one model on its out-of-fold predictions: python -m stages.evaluate --model tiny."""
+
+import argparse
+from collections.abc import Sequence
+
+from pipeline import params, paths
+from pipeline.errors import exit_with_message
+from pipeline.evaluation.evaluate import evaluate
+from pipeline.members.elements import read_elements
+from pipeline.progress import say
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the model's tables, figures and plot data; say its log loss beside the priors'."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    model = parser.parse_args(argv).model
+    folds = params.load().read("folds", list)
+    figures = evaluate(model, folds, read_elements(folds))
+    priors = figures["priors"]
+    partial = " (partial: not all folds)" if figures["partial"] else ""
+    say(
+        f"evaluate@{model}: log loss {figures['log_loss']:.4f}{partial}; class priors "
+        f"{priors['classes']:.4f}, by type {priors['types']:.4f}; {paths.metrics(model)}"
+    )
+
+
+if __name__ == "__main__":
+    exit_with_message(main)
