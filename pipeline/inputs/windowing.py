@@ -28,6 +28,21 @@ FEATURES = datasets.Features(
         "weight": datasets.List(datasets.Value("float32")),
     }
 )
+COUNTS = (
+    "essays",
+    "elements",
+    "elements_continued",  # over more than one window
+    "elements_fullest_window",
+    "elements_not_found",  # inserted
+    "elements_without_text",  # their marker stands for them, or the first special token
+    "sequences",  # essays, or elements alone
+    "sequences_cut",
+    "tokens",  # special ones, context and overlap included
+    "tokens_left_out",  # context that no window has room for
+    "tokens_longest_window",
+    "tokens_of_overlap",
+    "windows",
+)
 
 
 class _Whole(NamedTuple):
@@ -55,7 +70,7 @@ class Windowing:
         index: pa.Table,
     ) -> None:
         self.elements = elements
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self._tokenizer = tokenizer
         self._inputs = inputs
         self._labels = index.column(schema.LABEL).to_numpy()
@@ -122,17 +137,22 @@ class Windowing:
         self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
     ) -> Iterator[_Whole]:
         """Each element as a sequence of its own, without markers."""
+        whose = []
+        plain = []
         for row, essay_id in zip(rows, essay_ids, strict=True):
-            elements = self._elements_of(row)
-            plain = [markup.plain(e.text, self._tokenizer.reserved) for e in elements]
-            for i, (ids, _) in enumerate(self._tokenizer.encode(plain), self._first[row]):
-                owned = markup.Owned(np.zeros_like(ids), np.array([[0, len(ids)]]))
-                self.counts["elements_without_text"] += not len(ids)
-                yield _Whole(essay_id, ids, owned, np.array([i]))
+            for i, element in enumerate(self._elements_of(row), self._first[row]):
+                self.counts["elements_not_found"] += element.start < 0
+                whose.append((essay_id, i))
+                plain.append(markup.plain(element.text, self._tokenizer.reserved))
+        encoded = self._tokenizer.encode(plain)
+        for (essay_id, i), (ids, _) in zip(whose, encoded, strict=True):
+            owned = markup.Owned(np.zeros_like(ids), np.array([[0, len(ids)]]))
+            self.counts["elements_without_text"] += not len(ids)
+            yield _Whole(essay_id, ids, owned, np.array([i]))
 
-    def _windows(self, whole: _Whole) -> Iterator[Window]:
+    def _windows(self, whole: _Whole) -> list[Window]:
         elements, labels = whole.elements, self._labels[whole.elements]
-        special, counts = self._tokenizer.special, self.counts
+        special = self._tokenizer.special
         if not len(whole.ids):
             made = [windows.empty(elements, labels, special)]
         else:
@@ -142,19 +162,23 @@ class Windowing:
                 windows.window(whole.ids, whole.owned.owner, cut, elements, labels, special)
                 for cut in cuts
             ]
-            counts["tokens_left_out"] += windows.left_out(cuts, len(whole.ids))
-            counts["tokens_of_overlap"] += windows.repeated(cuts)
+            self.counts["tokens_left_out"] += windows.left_out(cuts, len(whole.ids))
+            self.counts["tokens_of_overlap"] += windows.repeated(cuts)
+        self._count(made)
+        return made
+
+    def _count(self, made: Sequence[Window]) -> None:
+        """Take one sequence's windows into the account."""
+        counts = self.counts
+        elements, parts = np.unique(np.concatenate([w.element for w in made]), return_counts=True)
         counts["sequences"] += 1
         counts["sequences_cut"] += len(made) > 1
         counts["elements"] += len(elements)
+        counts["elements_continued"] += int((parts > 1).sum())
         counts["windows"] += len(made)
         for window in made:
             self._seen[window.element] += window.weight
-            counts["tokens"] += len(window.ids)
-            counts["tokens_longest_window"] = max(counts["tokens_longest_window"], len(window.ids))
-            counts["elements_fullest_window"] = max(
-                counts["elements_fullest_window"], len(window.element)
-            )
-        parts = np.unique(np.concatenate([w.element for w in made]), return_counts=True)[1]
-        counts["elements_continued"] += int((parts > 1).sum())
-        yield from made
+            length, slots = len(window.ids), len(window.element)
+            counts["tokens"] += length
+            counts["tokens_longest_window"] = max(counts["tokens_longest_window"], length)
+            counts["elements_fullest_window"] = max(counts["elements_fullest_window"], slots)

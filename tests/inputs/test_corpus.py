@@ -153,6 +153,8 @@ def test_context_element(tokenized: Tokenized) -> None:
     assert [made.window(i).element.tolist() for i in range(4)] == [[0], [1], [1], [2]]
     assert made.window(2).weight.tolist() == [pytest.approx(1 / 7)]
     assert made.tokens.essay_ids == ["E"] * 4
+    assert (made.counts["sequences"], made.counts["sequences_cut"]) == (3, 1)
+    assert (made.counts["elements_not_found"], made.counts["elements_continued"]) == (1, 1)
 
 
 ZERO_WIDTH = "\u200b"  # BERT's normalizer drops it
@@ -209,6 +211,7 @@ def test_no_essays(tokenized: Tokenized) -> None:
     assert len(made.tokens) == 0
     assert made.tokens.discourse_ids == []
     assert made.tokens.lengths.tolist() == []
+    assert set(made.counts.values()) == {0}
 
 
 def test_labels_of_test_essays(tokenized: Tokenized) -> None:
