@@ -52,6 +52,8 @@ hashes=--require-hashes
 case $environment in *.txt) hashes= ;; esac
 fresh=$([ "$(version "$folder/bin/python")" = "$running" ] || echo yes)
 if command -v uv >/dev/null 2>&1; then
+  # uv does not read pip's settings: wheels that a machine keeps for pip are found by uv too.
+  [ -z "${PIP_FIND_LINKS:-}" ] || export UV_FIND_LINKS="${UV_FIND_LINKS:-$PIP_FIND_LINKS}"
   [ -z "$fresh" ] || uv venv --quiet --clear --python "$python" "$folder"
   uv pip install --quiet --python "$folder/bin/python" $hashes -r "$file"
 elif "$python" -c 'import venv, ensurepip' 2>/dev/null; then

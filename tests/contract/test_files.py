@@ -31,7 +31,8 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_files_are_small(path: Path):
-    assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= 320
+    limit = 400 if path.parts[0] == "tests" else 320
+    assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= limit
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
