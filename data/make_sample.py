@@ -23,11 +23,8 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from pipeline.files import atomic_folder
-
-T = TypeVar("T")
 
 SEED = 20
 NEWLINE = "\n"
@@ -67,7 +64,7 @@ class Dice:
         """Whether something of this probability happens."""
         return self._uniform() < probability
 
-    def pick(self, items: Sequence[T]) -> T:
+    def pick(self, items: Sequence[str]) -> str:
         """One of the items."""
         return items[int(self._uniform() * len(items))]
 
