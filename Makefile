@@ -3,7 +3,7 @@ ACCELERATOR ?= cpu
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-COMPAT := tests/training tests/encoders tests/evaluation
+COMPAT := tests/training tests/encoders
 
 # Before the first environment is there, and with others activated, `python` is still the project's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat smoke prune accept plots deps lock clean
+.PHONY: help venv ready submission test check parity compat smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -61,6 +61,9 @@ accept: ready  ## golden tests, then take an edit to STAGE's code that changes n
 
 plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
+
+experiments: ready  ## experiments side by side: the parameters and figures that differ
+	@dvc exp show --only-changed --drop '(artifacts|data|pipeline|stages)/'
 
 deps: venv  ## write each stage's modules into dvc.yaml
 	@python -m stages.deps
