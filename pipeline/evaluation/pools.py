@@ -1,0 +1,221 @@
+"""Pools of members' probabilities: two means, and two pools whose weights are fitted.
+
+Members' raw probabilities are `rows x members x labels`. A fitted pool is its `Weights` alone.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.optimize import minimize, nnls
+from threadpoolctl import threadpool_limits
+
+from pipeline.evaluation.calibration import FLOOR
+
+Kind = Literal["simplex", "loglinear"]
+_DIGITS = 6  # of weights: they are the same on any machine, whatever its last bits
+_STEPS = 100  # ten or so are taken
+_DAMPING = 1e-10  # keeps the curvature of members that are alike invertible
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A fitted pool: a weight for each member, a bias for each label (0 in a simplex pool)."""
+
+    kind: Kind
+    weights: Float[np.ndarray, " members"]
+    bias: Float[np.ndarray, " labels"]
+
+
+def arithmetic_mean(
+    members: Float[np.ndarray, "rows members labels"],
+) -> Float[np.ndarray, "rows labels"]:
+    """The plain mean of probabilities."""
+    return members.mean(axis=1)
+
+
+def geometric_mean(
+    members: Float[np.ndarray, "rows members labels"],
+) -> Float[np.ndarray, "rows labels"]:
+    """The plain mean of log probabilities, rescaled."""
+    return softmax(logarithms(members).mean(axis=1))
+
+
+def fit(
+    kind: Kind,
+    members: Float[np.ndarray, "rows members labels"],
+    labels: Int[np.ndarray, " rows"],
+    ridge: float,
+) -> Weights:
+    """Fit a pool to the least log loss on the rows; `ridge` is the log-linear pool's alone.
+
+    On one thread: matrices are slim, and the result must not depend on the number of cores.
+    """
+    with threadpool_limits(1):
+        if kind == "simplex":
+            true = members[np.arange(len(labels)), :, labels]
+            return Weights(kind, _rounded_simplex(fit_simplex(true)), np.zeros(members.shape[2]))
+        weights, bias = fit_loglinear(logarithms(members), labels, ridge)
+        return Weights(kind, weights.round(_DIGITS), bias.round(_DIGITS))
+
+
+def pool(
+    fitted: Weights, members: Float[np.ndarray, "rows members labels"]
+) -> Float[np.ndarray, "rows labels"]:
+    """Probabilities of a fitted pool."""
+    if fitted.kind == "simplex":
+        mixed = np.einsum("rml,m->rl", members, fitted.weights)
+        return mixed / mixed.sum(axis=1, keepdims=True)
+    logits = np.einsum("rml,m->rl", logarithms(members), fitted.weights)
+    return softmax(logits + fitted.bias)
+
+
+def fit_simplex(true: Float[np.ndarray, "rows members"]) -> Float[np.ndarray, " members"]:
+    """Weights, none negative, sum 1, of the least log loss of the mixture: a convex problem.
+
+    Sequential quadratic programming as in mixsqp (Kim et al. 2020, arXiv:1806.01412): the sum's
+    constraint becomes a term of the loss, each step is a non-negative least squares problem, and
+    the end is certain: with g_m the mean over rows of p_m / mixture, no weights have a log loss
+    that is lower by more than log(max g).
+
+    Args:
+      true: each member's probability of the row's own label.
+    """
+    floored, weights = np.maximum(true, FLOOR), np.full(true.shape[1], 1.0 / true.shape[1])
+    for _ in range(_STEPS):
+        goal = _quadratic_step(floored, weights)
+        there = _descend(floored, weights, goal)
+        if there is weights:  # differences of the loss drown in its last bits: the goal is nearer
+            return min((weights, goal / goal.sum()), key=lambda w: simplex_gap(floored, w))
+        weights = there
+    return weights / weights.sum()
+
+
+def simplex_gap(
+    true: Float[np.ndarray, "rows members"], weights: Float[np.ndarray, " members"]
+) -> float:
+    """A bound on the log loss that better weights could gain: the log of the largest g_m."""
+    return float(np.log((true / (true @ weights)[:, None]).mean(axis=0).max()))
+
+
+def _quadratic_step(
+    true: Float[np.ndarray, "rows members"], weights: Float[np.ndarray, " members"]
+) -> Float[np.ndarray, " members"]:
+    """The non-negative weights of the least quadratic model of the loss about `weights`."""
+    ratios = true / (true @ weights)[:, None]
+    gains = ratios.mean(axis=0)
+    curvature = ratios.T @ ratios / len(true) + _DAMPING * np.eye(len(weights))
+    root = np.linalg.cholesky(curvature).T  # curvature = root.T @ root
+    return nnls(root, root @ weights + np.linalg.solve(root.T, gains - 1.0))[0]
+
+
+def _descend(
+    true: Float[np.ndarray, "rows members"],
+    weights: Float[np.ndarray, " members"],
+    goal: Float[np.ndarray, " members"],
+) -> Float[np.ndarray, " members"]:
+    """The first of the steps 1, 1/2, 1/4, ... towards `goal` that lowers the loss, else none."""
+
+    def loss(w: Float[np.ndarray, " members"]) -> float:
+        return float(w.sum() - np.log(np.maximum(true @ w, np.finfo(float).tiny)).mean())
+
+    before = loss(weights)
+    for halvings in range(30):
+        there = weights + 0.5**halvings * (goal - weights)
+        if loss(there) < before:
+            return there
+    return weights
+
+
+def fit_loglinear(
+    logs: Float[np.ndarray, "rows members labels"], labels: Int[np.ndarray, " rows"], ridge: float
+) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " labels"]]:
+    """Weights of any sign and a bias for each label: softmax(sum of w_m log p_m + b).
+
+    The least of the log loss, summed over rows, plus `ridge` times the squared distance from the
+    plain geometric mean (equal weights, no bias). It is convex; Newton steps in a trust region
+    reach the one optimum. As the ridge is not multiplied by the rows, it fades as data grows.
+
+    Args:
+      logs: members' log probabilities.
+      labels: the true classes.
+      ridge: above 0 it keeps members that are alike, and the sum of the biases, determined.
+    """
+    n, m, k = logs.shape
+    start = np.concatenate([np.full(m, 1.0 / m), np.zeros(k)])
+    design = _design(logs)
+    true = np.eye(k)[labels]
+
+    def loss(theta: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
+        logits = _logits(design, theta)
+        probabilities = softmax(logits)
+        away = theta - start
+        value = -_log_softmax(logits)[np.arange(n), labels].sum() + ridge * away @ away
+        gradient = np.einsum("rl,lrp->p", probabilities - true, design, optimize=True)
+        return float(value) / n, (gradient + 2.0 * ridge * away) / n
+
+    def hessian(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
+        probabilities = softmax(_logits(design, theta))
+        total = 2.0 * ridge * np.eye(len(theta))
+        mean = np.zeros(design.shape[1:])
+        for rows, p in zip(design, probabilities.T, strict=True):
+            weighted = rows * p[:, None]
+            total += rows.T @ weighted
+            mean += weighted
+        return (total - mean.T @ mean) / n
+
+    found = minimize(
+        loss, start, jac=True, hess=hessian, method="trust-exact", options={"gtol": 1e-7}
+    )
+    theta = found.x
+    for _ in range(2):  # past where differences of the loss drown in its last bits
+        theta = theta - np.linalg.lstsq(hessian(theta), loss(theta)[1])[0]
+    return theta[:m], theta[m:]
+
+
+def logarithms(
+    probabilities: Float[np.ndarray, "rows members labels"],
+) -> Float[np.ndarray, "rows members labels"]:
+    """Log probabilities, from `FLOOR` up: a member's zero is no veto."""
+    return np.log(np.maximum(probabilities, FLOOR))
+
+
+def softmax(logits: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
+    """Each row's softmax."""
+    return np.exp(_log_softmax(logits))
+
+
+def _log_softmax(logits: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _design(
+    logs: Float[np.ndarray, "rows members labels"],
+) -> Float[np.ndarray, "labels rows members+labels"]:
+    """For each label what its logit is a sum of: members' logs, about their mean, and its bias."""
+    n, _, k = logs.shape
+    centred = (logs - logs.mean(axis=2, keepdims=True)).transpose(2, 0, 1)
+    biases = np.broadcast_to(np.eye(k)[:, None, :], (k, n, k))
+    return np.concatenate([centred, biases], axis=2)
+
+
+def _logits(
+    design: Float[np.ndarray, "labels rows p"], theta: Float[np.ndarray, " p"]
+) -> Float[np.ndarray, "rows labels"]:
+    return (design @ theta).T
+
+
+def _on_simplex(weights: Float[np.ndarray, " members"]) -> Float[np.ndarray, " members"]:
+    kept = np.maximum(weights, 0.0)
+    return kept / kept.sum()
+
+
+def _rounded_simplex(weights: Float[np.ndarray, " members"]) -> Float[np.ndarray, " members"]:
+    """Rounded, the largest weight taking up what is missing to 1."""
+    out = weights.round(_DIGITS)
+    largest = int(out.argmax())
+    out[largest] = 0.0
+    out[largest] = round(1.0 - float(out.sum()), _DIGITS)
+    return out
