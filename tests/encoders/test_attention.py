@@ -1,0 +1,112 @@
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from pipeline.encoders.attention import IMPLEMENTATIONS, attend, default_attention
+from pipeline.encoders.layers import LEVELS, keep_mask, kept
+
+ROWS, TOKENS, HEADS, WIDTH = 3, 9, 2, 4
+SEGMENT = np.array(
+    [[1, 1, 1, 2, 2, 2, 2, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    np.int32,
+)
+
+
+@pytest.fixture
+def parts() -> list[jax.Array]:
+    rng = np.random.default_rng(0)
+    shape = (ROWS, TOKENS, HEADS, WIDTH)
+    return [jnp.asarray(rng.standard_normal(shape), jnp.float32) for _ in range(3)]
+
+
+def keys() -> jax.Array:
+    return jax.random.split(jax.random.key(7), ROWS)
+
+
+def by_hand(parts: list[jax.Array], share_of: Any = lambda share, row, head: share) -> np.ndarray:
+    """Attention in float64, a head at a time, over the tokens of each segment alone."""
+    query, key, value = (np.asarray(part, np.float64) for part in parts)
+    out = np.zeros_like(query)
+    for row in range(ROWS):
+        for head in range(HEADS):
+            share = np.zeros((TOKENS, TOKENS))
+            for number in np.unique(SEGMENT[row]):
+                own = np.flatnonzero(SEGMENT[row] == number)
+                scores = query[row, own, head] @ key[row, own, head].T / np.sqrt(WIDTH)
+                share[np.ix_(own, own)] = softmax(scores, axis=-1)
+            out[row, :, head] = share_of(share, row, head) @ value[row, :, head]
+    return out
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_values(parts: list[jax.Array], implementation: str):
+    ours = attend(*parts, jnp.asarray(SEGMENT), None, 0.3, implementation)
+    np.testing.assert_allclose(ours, by_hand(parts), atol=1e-5)
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_dropout_falls_on_the_weights_by_row_and_head(parts: list[jax.Array], implementation: str):
+    def dropped(share: np.ndarray, row: int, head: int) -> np.ndarray:
+        key = jax.random.fold_in(keys()[row], head)
+        return share * np.asarray(keep_mask(key, share.shape, 0.3)) * LEVELS / kept(0.3)
+
+    ours = attend(*parts, jnp.asarray(SEGMENT), keys(), 0.3, implementation)
+    np.testing.assert_allclose(ours, by_hand(parts, dropped), atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_implementations_agree_in_values_and_gradients(parts: list[jax.Array], rate: float):
+    cotangent = np.random.default_rng(1).standard_normal(parts[0].shape)
+
+    def loss(implementation: str) -> Any:
+        def of(query: Any, key: Any, value: Any) -> Any:
+            out = attend(query, key, value, jnp.asarray(SEGMENT), keys(), rate, implementation)
+            return jnp.sum(out * cotangent), out
+
+        return jax.jit(jax.grad(of, argnums=(0, 1, 2), has_aux=True))(*parts)
+
+    for ours, reference in zip(
+        jax.tree.leaves(loss("blocked")), jax.tree.leaves(loss("xla")), strict=True
+    ):
+        np.testing.assert_allclose(ours, reference, atol=1e-5)
+        assert np.isfinite(ours).all()
+
+
+def test_masks_agree_to_the_bit():
+    """With equal scores and the identity as values, the output is the mask itself."""
+    zeros = jnp.zeros((ROWS, TOKENS, HEADS, TOKENS))
+    identity = jnp.broadcast_to(jnp.eye(TOKENS)[:, None], zeros.shape)
+    one = jnp.ones((ROWS, TOKENS), jnp.int32)
+    masks = [attend(zeros, zeros, identity, one, keys(), 0.5, name) > 0 for name in IMPLEMENTATIONS]
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert 0.3 < masks[0].mean() < 0.7
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_nothing_passes_between_segments(parts: list[jax.Array], implementation: str):
+    def first(value: Any) -> Any:
+        out = attend(*parts[:2], value, jnp.asarray(SEGMENT), None, 0.0, implementation)
+        return jnp.sum(out[0, :3] ** 2)
+
+    gradient = np.array(jax.grad(first)(parts[2]))
+    assert (gradient[0, :3] != 0).all()
+    gradient[0, :3] = 0
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_half_precision_keeps_its_dtype_and_softmax_in_float32(
+    parts: list[jax.Array], implementation: str
+):
+    halves = [part.astype(jnp.bfloat16) for part in parts]
+    ours = attend(*halves, jnp.asarray(SEGMENT), None, 0.0, implementation)
+    assert ours.dtype == jnp.bfloat16
+    np.testing.assert_allclose(ours.astype(jnp.float32), by_hand(halves), atol=0.03)
+
+
+def test_default_by_platform():
+    assert [default_attention(p) for p in ("cpu", "gpu", "tpu")] == ["blocked", "xla", "xla"]

@@ -1,0 +1,72 @@
+"""Small checkpoints for these tests, written by hand under Hugging Face's names."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+FIELDS: dict[str, Any] = {
+    "model_type": "bert",
+    "vocab_size": 20,
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 12,
+    "max_position_embeddings": 10,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.2,
+    "attention_probs_dropout_prob": 0.3,
+    "initializer_range": 0.5,
+    "layer_norm_eps": 1e-12,
+    "pad_token_id": 0,
+}
+
+
+def shapes(fields: dict[str, Any] = FIELDS) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a BERT in torch, without prefix."""
+    width, inner = fields["hidden_size"], fields["intermediate_size"]
+    found = {
+        "embeddings.word_embeddings.weight": (fields["vocab_size"], width),
+        "embeddings.position_embeddings.weight": (fields["max_position_embeddings"], width),
+        "embeddings.token_type_embeddings.weight": (fields["type_vocab_size"], width),
+        "embeddings.LayerNorm.weight": (width,),
+        "embeddings.LayerNorm.bias": (width,),
+    }
+    for layer in range(fields["num_hidden_layers"]):
+        stem = f"encoder.layer.{layer}"
+        for name, out, into in (
+            ("attention.self.query", width, width),
+            ("attention.self.key", width, width),
+            ("attention.self.value", width, width),
+            ("attention.output.dense", width, width),
+            ("intermediate.dense", inner, width),
+            ("output.dense", width, inner),
+        ):
+            found[f"{stem}.{name}.weight"], found[f"{stem}.{name}.bias"] = (out, into), (out,)
+        for name in ("attention.output.LayerNorm", "output.LayerNorm"):
+            found[f"{stem}.{name}.weight"], found[f"{stem}.{name}.bias"] = (width,), (width,)
+    return found
+
+
+def tensors(fields: dict[str, Any] = FIELDS, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random values of every tensor."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: (0.5 * rng.standard_normal(shape)).astype(np.float32)
+        for name, shape in shapes(fields).items()
+    }
+
+
+def write(
+    folder: Path, state: dict[str, np.ndarray] | None = None, **fields: Any
+) -> dict[str, np.ndarray]:
+    """Write config.json and model.safetensors; return the tensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(FIELDS | fields))
+    state = tensors(FIELDS | fields) if state is None else state
+    arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
+    save_file(arrays, folder / "model.safetensors", {"format": "pt"})
+    return state
