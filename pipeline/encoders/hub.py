@@ -97,6 +97,8 @@ def _check(there: set[str], where: str) -> None:
 
 def _reason(error: Exception) -> str | None:
     """What to tell the user of the client's error; None for one that is not the user's."""
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        return _reason(error.__cause__)  # the client wraps what went wrong in "not in the cache"
     told: dict[type[Exception], str] = {  # the first that fits; subclasses stand first
         GatedRepoError: "gated; accept its terms on the Hub and log in with `hf auth login`",
         RepositoryNotFoundError: "no such repository or folder, or no access",
