@@ -103,17 +103,15 @@ class Checkpoints:
         )
         return Restored(step, found["arrays"], found["notes"])
 
-    def latest(self) -> int | None:
-        """The step of the last checkpoint that is whole."""
-        return self._manager.latest_step()
+    def __enter__(self) -> "Checkpoints":
+        return self
 
-    def close(self) -> None:
-        """Wait for a save in progress and let go of the lock."""
-        self._manager.wait_until_finished()
+    def __exit__(self, *_: object) -> None:
+        """Wait for a save in progress, whatever ended the run, and let go of the lock."""
         self._manager.close()
         self._lock.close()
 
     def remove(self) -> None:
-        """Close and delete: the fold is published."""
-        self.close()
+        """Delete what is saved: the fold is published."""
+        self._manager.wait_until_finished()
         shutil.rmtree(self.folder)

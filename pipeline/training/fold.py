@@ -38,22 +38,26 @@ def train_fold(job: Job) -> float:
         f"{job.name}: {setting.schedule.total} steps on {len(devices)} {devices[0].device_kind} "
         f"device(s), attention {setting.settings.attention}, {job.compute.dtype}"
     )
-    checkpoints = Checkpoints(_folder(job))
     loop = Loop(job.name, setting.schedule, setting.step(), setting.validate, devices)
-    state, history = loop.run(
-        setting.initial_state(), checkpoints, interruptions, 60 * job.session.checkpoint_minutes
-    )
-    params, step = state.params, setting.schedule.total
-    probabilities = setting.predict(params)
-    loop.note_validation(params, setting.loss(probabilities), step, history)
-    if job.train.select == "best" and loop.best.step != step:
-        params, step = machine.replicate(loop.best.params, devices), loop.best.step
+    with Checkpoints(_folder(job)) as checkpoints:
+        state, history = loop.run(
+            setting.initial_state(),
+            checkpoints,
+            interruptions,
+            60 * job.session.checkpoint_minutes,
+        )
+        params, step = state.params, setting.schedule.total
         probabilities = setting.predict(params)
-    history.close()
-    timing = _timing(job, loop, devices, time.monotonic() - started)
-    _publish(setting, params, probabilities, step, history.points, checkpoints.folder / "live")
-    files.write_json(paths.timing(job.model, job.fold), timing)
-    checkpoints.remove()
+        loop.note_validation(params, setting.loss(probabilities), step, history)
+        if job.train.select == "best" and loop.best.step != step:
+            params, step = machine.replicate(loop.best.params, devices), loop.best.step
+            probabilities = setting.predict(params)
+        history.close()
+        timing = _timing(job, loop, devices, time.monotonic() - started)
+        live = checkpoints.folder / "live"
+        _publish(setting, params, probabilities, step, history.points, live)
+        files.write_json(paths.timing(job.model, job.fold), timing)
+        checkpoints.remove()
     return setting.loss(probabilities)
 
 

@@ -170,7 +170,6 @@ class Loop:
                     self._save(state, done, history, checkpoints)
                     saved = time.monotonic()
                 if reason and done < total:
-                    checkpoints.close()
                     raise Stopped(
                         f"{self.name}: {reason} at step {done} of {total}; saved in "
                         f"{checkpoints.folder}, run the same command to go on"

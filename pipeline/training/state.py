@@ -37,5 +37,5 @@ class TrainState:
             total=jnp.asarray(total, jnp.int32),
             key=jax.random.key_data(jax.random.key(seed)),
             params=params,
-            moments=optimizer.init(params),
+            moments=jax.jit(optimizer.init)(params),  # eagerly, each shape would compile
         )

@@ -24,21 +24,20 @@ def arrays(shift: float) -> dict:
 
 
 def test_the_last_of_two_saves_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    first = Checkpoints(tmp_path / "run")
-    assert first.restore(arrays(0.0)) is None
-    for step in (3, 5):
-        first.save(step, arrays(float(step)), {"history": {"points": [[1, 0.5, "train", 1.0]]}})
-    first.close()
+    notes = {"history": {"points": [[1, 0.5, "train", 1.0]]}}
+    with Checkpoints(tmp_path / "run") as first:
+        assert first.restore(arrays(0.0)) is None
+        for step in (3, 5):
+            first.save(step, arrays(float(step)), notes)
 
-    again = Checkpoints(tmp_path / "run")
-    found = again.restore(arrays(0.0))
-    assert found is not None
-    assert found.step == 5
-    assert found.notes == {"history": {"points": [[1, 0.5, "train", 1.0]]}}
-    expected = np.asarray(arrays(5.0)["state"]["w"])
-    np.testing.assert_array_equal(np.asarray(found.arrays["state"]["w"]), expected)
-    assert found.arrays["state"]["w"].sharding.device_set == set(jax.devices()[:2])
-    again.remove()
+    with Checkpoints(tmp_path / "run") as again:
+        found = again.restore(arrays(0.0))
+        assert found is not None
+        assert (found.step, found.notes) == (5, notes)
+        expected = np.asarray(arrays(5.0)["state"]["w"])
+        np.testing.assert_array_equal(np.asarray(found.arrays["state"]["w"]), expected)
+        assert found.arrays["state"]["w"].sharding.device_set == set(jax.devices()[:2])
+        again.remove()
     assert not (tmp_path / "run").exists()
 
 

@@ -1,0 +1,162 @@
+"""A fold that is killed, stopped and gone on with ends with the bits of one that ran through."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.files import sha256
+from tests.contract.project import ROOT, without_git
+
+pytestmark = pytest.mark.slow
+
+FOLD = Path("artifacts/folds/small/fold0")
+OUTPUTS = ("artifacts/weights/small/fold0/model.safetensors",
+           f"{FOLD}/oof.parquet", f"{FOLD}/history.csv", f"{FOLD}/metrics.json")  # fmt: skip
+
+
+class Folder:
+    """A project in which stages run one by one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a module; JAX's compile cache and the checkpoints stay inside the folder."""
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=self.path,
+            env=os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": ""} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *command: str, status: int = 0, **environment: str) -> str:
+        """Run a module to its end; return what it printed."""
+        process = self.start(*command, **environment)
+        said = process.communicate()[0]
+        assert process.returncode == status, said
+        return said
+
+    def train(self, **environment: str) -> str:
+        """Train the fold to its end."""
+        return self.run(*TRAIN, **environment)
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the board."""
+        board = self.path / "params.yaml"
+        text = board.read_text()
+        assert old in text
+        board.write_text(text.replace(old, new))
+
+    def copy(self, target: Path) -> "Folder":
+        """The same folder elsewhere."""
+        shutil.copytree(self.path, target)
+        return Folder(target)
+
+    def bits(self) -> list[str]:
+        """Hashes of what training publishes."""
+        return [sha256(self.path / name) for name in OUTPUTS]
+
+    def saved(self) -> int:
+        """The step of the last whole checkpoint, 0 where there is none."""
+        steps = self.path.glob(".checkpoints/small-fold0-*/state/*")
+        return max((int(step.name) for step in steps if step.name.isdigit()), default=0)
+
+    def train_until_saved(self, step: int, number: signal.Signals) -> int:
+        """Start training, send a signal once a checkpoint of `step` is whole; the exit status."""
+        process = self.start(*TRAIN)
+        while self.saved() < step and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        said = process.communicate()[0]
+        assert not (self.path / FOLD).exists(), said
+        return process.returncode
+
+
+TRAIN = ("stages.train", "--model", "small", "--fold", "0")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """Everything that training reads; a checkpoint after every step."""
+    folder = tmp_path_factory.mktemp("resume") / "project"
+    without_git(folder, ROOT / "tests/contract/board.yaml")
+    shutil.copytree(ROOT / "data/sample", folder / "data/sample")
+    made = Folder(folder)
+    made.edit("checkpoint_minutes: 10", "checkpoint_minutes: 1.0e-6")
+    made.edit("devices: 2", "devices: 1")
+    made.edit("evaluations: 1", "evaluations: 2")
+    for command in (["validate"], ["split"], *([s, "--model", "small"] for s in MODEL_STAGES)):
+        made.run(f"stages.{command[0]}", *command[1:])
+    return made
+
+
+STEPS = (r"jit\(_fun\)", r"pmap\(step\)", "step ")  # as versions of JAX call a pmap in their log
+MODEL_STAGES = ("backbone", "tokenize")
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("select", ["last", "best"])
+def test_killed_and_stopped_equals_uninterrupted(
+    prepared: Folder, tmp_path: Path, select: str
+) -> None:
+    whole = prepared.copy(tmp_path / "whole")
+    whole.edit("select: last", f"select: {select}")
+    killed = whole.copy(tmp_path / "killed")
+    said = whole.train(JAX_LOG_COMPILES="1")
+    compiled = re.findall(f"Finished XLA compilation of (?:{'|'.join(STEPS)})", said)
+    assert len(compiled) == 2, "one train step and one prediction step, ragged ends and all"
+
+    assert killed.train_until_saved(3, signal.SIGKILL) == -signal.SIGKILL
+    after_kill = killed.saved()
+    assert after_kill >= 3
+    assert killed.train_until_saved(after_kill + 2, signal.SIGTERM) == 75
+    assert killed.saved() > after_kill
+    said = killed.train()
+    found = re.search(r"resumed at step (\d+) of (\d+)", said)
+    assert found
+    assert 0 < int(found[1]) < int(found[2])
+    assert killed.bits() == whole.bits()
+    assert not list(killed.path.glob(".checkpoints/small-*")), "removed once it is published"
+
+
+def test_another_number_of_devices_goes_on_and_says_so(prepared: Folder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "folder")
+    folder.train_until_saved(2, signal.SIGKILL)
+    folder.edit("devices: 1", "devices: 2")
+    said = folder.train()
+    assert "saved with 1 device(s), going on with 2; the last bits may differ" in said
+
+
+def test_a_loss_that_is_not_finite_publishes_nothing(prepared: Folder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "folder")
+    folder.edit("backbone_rate: 1.0e-3, head_rate: 1.0e-3", "backbone_rate: 1.0e30, head_rate: 1.0")
+    said = folder.run(*TRAIN, status=1)
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "train@small-0: the loss or its gradient is not finite at step" in errors[0]
+    assert "Traceback" not in said
+    assert not (folder.path / FOLD).exists()
+    assert not (folder.path / "artifacts/weights").exists()
+
+
+def test_rows_that_do_not_divide_are_refused(prepared: Folder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "folder")
+    folder.edit("devices: 1", "devices: 3")
+    said = folder.run(*TRAIN, status=1)
+    assert "error: params.yaml: rows.per_step: 8 rows cannot be split over 3 device(s)" in said
+
+
+def test_a_platform_that_is_not_there_is_an_error(prepared: Folder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "folder")
+    folder.edit("platform: cpu, devices: 1", "platform: tpu, devices: auto")
+    said = folder.run(*TRAIN, status=1)
+    assert "error: params.yaml: compute.platform: 'tpu' is not on this machine" in said
