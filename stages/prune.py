@@ -1,5 +1,6 @@
 """Remove outputs and lock entries that no stage of the present board owns: `make prune`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -14,9 +15,11 @@ def main() -> None:
     with Repo() as repo, repo.lock:
         stages = list(repo.index.stages)
         root = Path(repo.root_dir)
-        known = [Path(item.fs_path) for stage in stages for item in (*stage.outs, *stage.deps)]
-    inside = [path.relative_to(root) for path in known if path.is_relative_to(root)]
-    found = leftover_paths(TERRITORY, inside)
+        outputs, dependencies = (
+            [Path(item.fs_path) for stage in stages for item in getattr(stage, kind)]
+            for kind in ("outs", "deps")
+        )
+    found = leftover_paths(TERRITORY, _inside(root, outputs), _inside(root, dependencies))
     for path in found:
         remove(path)
         say(f"removed {path}")
@@ -25,6 +28,10 @@ def main() -> None:
         say(f"removed the lock entry of {name}")
     if not found and not dead:
         say("nothing to prune: every output and lock entry belongs to a stage of this board")
+
+
+def _inside(root: Path, found: Iterable[Path]) -> list[Path]:
+    return [path.relative_to(root) for path in found if path.is_relative_to(root)]
 
 
 if __name__ == "__main__":

@@ -20,13 +20,20 @@ TERRITORY = (
 )
 
 
-def leftover_paths(territory: Iterable[Path], known: Iterable[Path]) -> list[Path]:
-    """The topmost paths in `territory` that neither hold nor lie in a `known` path.
+def leftover_paths(
+    territory: Iterable[Path], outputs: Iterable[Path], dependencies: Iterable[Path]
+) -> list[Path]:
+    """The topmost paths in `territory` that no stage of the board knows.
 
-    `known` are the outputs of the stages that there are now, and what they depend on: someone
-    may keep another model's predictions beside the graph's own.
+    Args:
+      territory: folders that the graph writes into.
+      outputs: of the stages that there are now.
+      dependencies: of the same stages. Someone may keep another model's predictions beside the
+        graph's own, so they stay; unless it is a folder above outputs, which is what it holds.
     """
-    kept = set(known)
+    owned = set(outputs)
+    above_outputs = {parent for path in owned for parent in path.parents}
+    kept = owned | (set(dependencies) - above_outputs)
     above = {parent for path in kept for parent in path.parents}
     return sorted(path for root in territory for path in _unknown(root, kept, above))
 

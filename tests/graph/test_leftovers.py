@@ -22,9 +22,10 @@ def test_what_no_stage_knows_is_left_over(tmp_path: Path, monkeypatch: pytest.Mo
         "artifacts/.gitignore",
         "data/raw/train.csv",
     )
-    known = [Path("artifacts/weights/new/fold0"), Path("artifacts/theirs/oof.csv")]
+    outputs = [Path("artifacts/weights/new/fold0")]
+    dependencies = [Path("artifacts/weights/new"), Path("artifacts/theirs/oof.csv")]
     territory = [Path("artifacts"), Path("metrics")]
-    assert leftover_paths(territory, known) == [
+    assert leftover_paths(territory, outputs, dependencies) == [
         Path("artifacts/weights/new/fold1"),
         Path("artifacts/weights/old"),
     ]
