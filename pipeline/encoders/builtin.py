@@ -26,7 +26,7 @@ from pipeline.files import write_json, write_text
 
 PREFIX = "builtin:"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-_VOCABULARY = 2000
+_VOCABULARY = 512  # more would merge the sample's telling endings into rare whole words
 
 BUILTIN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
