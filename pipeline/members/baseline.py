@@ -1,5 +1,6 @@
 """The scikit-learn member: type, lengths and the essay's TF-IDF into a logistic regression."""
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from pipeline import params, paths
 from pipeline.competition.schema import LABELS
@@ -85,8 +87,19 @@ def fit(
 
 def save(path: Path, fitted: Fitted) -> None:
     """Write one fold's model without pickle."""
-    names = [field.name for field in dataclasses.fields(Fitted)]
-    save_estimators(path, {name: getattr(fitted, name) for name in names})
+    parts = {field.name: getattr(fitted, field.name) for field in dataclasses.fields(Fitted)}
+    save_estimators(path, parts | {"words": _plain(fitted.words)})
+
+
+def _plain(words: TfidfVectorizer) -> TfidfVectorizer:
+    """A copy without what differs between processes or would be a file for each word.
+
+    scikit-learn caches the memory address of the stop words, and numbers words by numpy integers.
+    """
+    out = copy.copy(words)
+    vars(out).pop("_stop_words_id", None)
+    out.vocabulary_ = {word: int(index) for word, index in words.vocabulary_.items()}
+    return out
 
 
 def load(path: Path) -> Fitted:
@@ -102,10 +115,14 @@ def load(path: Path) -> Fitted:
 def run(
     knobs: params.Baseline, folds: Sequence[int], elements: Elements, train: Texts, test: Texts
 ) -> None:
-    """Fit every fold of the board, predict its own essays and the test essays, write all of it."""
+    """Fit every fold of the board, predict its own essays and the test essays, write all of it.
+
+    On one thread: the last bits depend on the number of threads, and their matrices are too slim to
+    gain by more.
+    """
     out = np.zeros((len(elements), len(LABELS)))
     tables = []
-    with atomic_folder(paths.BASELINE) as folder:
+    with threadpool_limits(1), atomic_folder(paths.BASELINE) as folder:
         for fold in track(folds, len(folds), "fold", "baseline"):
             own = elements.folds == fold
             fitted, matrix = fit(knobs, train, elements, ~own)

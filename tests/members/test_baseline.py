@@ -1,7 +1,10 @@
 """The scikit-learn member, by hand where it can be, and from its stage."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from threadpoolctl import threadpool_limits
 
 from pipeline import params, paths
 from pipeline.errors import UserError
@@ -217,3 +221,26 @@ def test_the_stage_says_its_log_loss(project: Path, capsys: pytest.CaptureFixtur
         r"artifacts/oof/baseline\.parquet\n",
         found,
     )
+
+
+def test_the_number_of_threads_does_not_matter(project: Path) -> None:
+    hashes = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            run([0, 1, 2])
+        made = [*sorted(paths.BASELINE.iterdir()), paths.oof("baseline"), paths.test("baseline")]
+        hashes.append([sha256(path) for path in made])
+    assert hashes[0] == hashes[1]
+
+
+def test_another_process_saves_the_same_bytes(project: Path) -> None:
+    write_board()
+    environment = os.environ | {"PYTHONPATH": str(Path(baseline_stage.__file__).parents[1])}
+    hashes = []
+    for _ in range(2):
+        command = [sys.executable, "-m", "stages.baseline"]
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+        hashes.append([sha256(path) for path in sorted(paths.BASELINE.iterdir())])
+    assert hashes[0] == hashes[1]
+    with zipfile.ZipFile(paths.BASELINE / "fold0.skops") as archive:
+        assert len(archive.namelist()) < 20
