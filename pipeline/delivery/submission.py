@@ -59,13 +59,16 @@ def check_submission(path: Path, order: Sequence[str], name: Path | None = None)
       UserError: other columns, other ids or another order, or a row that is no distribution.
     """
     name = name or path
-    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    head, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
     if head != ",".join(SUBMISSION_COLUMNS):
         raise UserError(f"{name}: expected columns {','.join(SUBMISSION_COLUMNS)}, found {head}")
     cells = [line.split(",") for line in lines]
     if [row[0] for row in cells] != list(order):
         raise UserError(f"{name}: {DISCOURSE_ID}: expected sample_submission's ids in its order")
-    values = np.array([row[1:] for row in cells], float).reshape(-1, len(LABELS))
+    try:
+        values = np.array([row[1:] for row in cells], float).reshape(len(order), len(LABELS))
+    except ValueError:
+        raise UserError(f"{name}: expected {len(LABELS)} numbers in each row") from None
     check_predictions(Predictions(list(order), np.zeros(len(order), np.int8), values), name)
 
 

@@ -77,3 +77,10 @@ def test_a_submission_is_read_back_against_kaggles_rules(tmp_path: Path) -> None
     path.write_text(good.replace("Adequate", "Fair"))
     with pytest.raises(UserError, match="expected columns discourse_id,Ineffective,Adequate"):
         check_submission(path, ["a", "b", "c"])
+    for text in (good.replace("0.30000000", "high"), good.replace(",0.30000000", "")):
+        path.write_text(text)
+        with pytest.raises(UserError, match="expected 3 numbers in each row"):
+            check_submission(path, ["a", "b", "c"])
+    path.write_text("")
+    with pytest.raises(UserError, match="expected columns"):
+        check_submission(path, ["a", "b", "c"])

@@ -91,6 +91,18 @@ def test_the_log_linear_fit_agrees_with_scipys_general_solver() -> None:
     assert bias.sum() == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.parametrize("spread", [1.0, 0.01])
+def test_the_log_linear_fit_is_exact_where_members_are_almost_alike(spread: float) -> None:
+    labels, members = draw(7, 400, 5)
+    logs = np.log(members[:, :1] ** (1 - spread) * members**spread)
+    weights, bias = pools.fit_loglinear(logs, labels, 1e-3)
+    errors = scipy_softmax(np.einsum("rml,m->rl", logs, weights) + bias, axis=1)
+    errors[np.arange(400), labels] -= 1.0
+    slope = np.einsum("rl,rml->m", errors, logs) + 2e-3 * (weights - 0.2)
+    np.testing.assert_allclose(slope, 0.0, atol=1e-9)
+    np.testing.assert_allclose(errors.sum(axis=0) + 2e-3 * bias, 0.0, atol=1e-9)
+
+
 def test_the_log_linear_pool_finds_the_weights_that_made_the_labels() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(40_000, 2, 3))
