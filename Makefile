@@ -4,6 +4,8 @@ PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
 COMPAT := tests/training tests/encoders
+# A file's tests stay together: they share what is dear to make.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Before the first environment is there, and with others activated, `python` is still the project's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -32,7 +34,7 @@ submission: ready  ## bring the whole graph up to date: submission.csv
 	@python -m stages.summary
 
 test: venv  ## every test
-	@python -m pytest
+	@python -m pytest $(PARALLEL)
 
 check: venv  ## linting, formatting, types, and the contracts of the graph
 	ruff check

@@ -9,6 +9,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"  # simulated devices
 
 install_import_hook(
-    ["pipeline.inputs", "pipeline.encoders", "pipeline.training", "pipeline.evaluation"],
+    [f"pipeline.{part}" for part in ("inputs", "encoders", "members", "evaluation", "training")],
     "beartype.beartype",
 )

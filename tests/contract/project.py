@@ -1,5 +1,6 @@
 """The project as the contract tests see it: committed files only, never a user's own board."""
 
+import csv
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,3 +35,31 @@ def without_git(target: Path, board: Path) -> Path:
     shutil.copy(board, target / "params.yaml")
     (target / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     return target
+
+
+def few_essays(source: Path, target: Path, train: int, test: int) -> None:
+    """Kaggle's layout with the first essays of each split."""
+    target.mkdir(parents=True)
+    kept: set[str] = set()
+    for split, essays in (("train", train), ("test", test)):
+        with (source / f"{split}.csv").open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            names, rows = reader.fieldnames or [], list(reader)
+        chosen = list(dict.fromkeys(row["essay_id"] for row in rows))[:essays]
+        (target / split).mkdir()
+        for essay in chosen:
+            shutil.copy(source / split / f"{essay}.txt", target / split)
+        rows = [row for row in rows if row["essay_id"] in chosen]
+        _write(target / f"{split}.csv", names, rows)
+        kept = {row["discourse_id"] for row in rows}
+    with (source / "sample_submission.csv").open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        rows = [row for row in reader if row["discourse_id"] in kept]
+        _write(target / "sample_submission.csv", reader.fieldnames or [], rows)
+
+
+def _write(path: Path, names: object, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(names))  # type: ignore[call-overload]
+        writer.writeheader()
+        writer.writerows(rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files import sha256
-from tests.contract.project import ROOT, without_git
+from tests.contract.project import ROOT, few_essays, without_git
 
 pytestmark = pytest.mark.slow
 
@@ -62,39 +62,11 @@ class Project:
             return list(csv.DictReader(stream))
 
 
-def _few_essays(source: Path, target: Path, train: int, test: int) -> None:
-    """Kaggle's layout with the first essays of each split."""
-    target.mkdir(parents=True)
-    kept: set[str] = set()
-    for split, essays in (("train", train), ("test", test)):
-        with (source / f"{split}.csv").open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            names, rows = reader.fieldnames or [], list(reader)
-        chosen = list(dict.fromkeys(row["essay_id"] for row in rows))[:essays]
-        (target / split).mkdir()
-        for essay in chosen:
-            shutil.copy(source / split / f"{essay}.txt", target / split)
-        rows = [row for row in rows if row["essay_id"] in chosen]
-        _write(target / f"{split}.csv", names, rows)
-        kept = {row["discourse_id"] for row in rows}
-    with (source / "sample_submission.csv").open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        rows = [row for row in reader if row["discourse_id"] in kept]
-        _write(target / "sample_submission.csv", reader.fieldnames or [], rows)
-
-
-def _write(path: Path, names: object, rows: list[dict[str, str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(names))  # type: ignore[call-overload]
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("graph") / "project"
     without_git(folder, ROOT / "tests/contract/board.yaml")
-    _few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=6)
+    few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=6)
     made = Project(folder)
     ran = made.repro()
     assert ran == TRAINING | AFTER_TRAINING | {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files import sha256
-from tests.contract.project import ROOT, without_git
+from tests.contract.project import ROOT, few_essays, without_git
 
 pytestmark = pytest.mark.slow
 
@@ -24,15 +24,18 @@ OUTPUTS = ("artifacts/weights/small/fold0/model.safetensors",
 class Folder:
     """A project in which stages run one by one."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, cache: Path) -> None:
+        """All copies share a compile cache; checkpoints stay inside the folder."""
+        self.path, self.cache = path, str(cache)
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a module; JAX's compile cache and the checkpoints stay inside the folder."""
+        """Start a module."""
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=self.path,
-            env=os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": ""} | environment,
+            env=os.environ
+            | {"XLA_FLAGS": "", "JAX_PLATFORMS": "", "JAX_COMPILATION_CACHE_DIR": self.cache}
+            | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -59,7 +62,7 @@ class Folder:
     def copy(self, target: Path) -> "Folder":
         """The same folder elsewhere."""
         shutil.copytree(self.path, target)
-        return Folder(target)
+        return Folder(target, Path(self.cache))
 
     def bits(self) -> list[str]:
         """Hashes of what training publishes."""
@@ -89,11 +92,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """Everything that training reads; a checkpoint after every step."""
     folder = tmp_path_factory.mktemp("resume") / "project"
     without_git(folder, ROOT / "tests/contract/board.yaml")
-    shutil.copytree(ROOT / "data/sample", folder / "data/sample")
-    made = Folder(folder)
+    few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=1)
+    made = Folder(folder, tmp_path_factory.mktemp("cache"))
     made.edit("checkpoint_minutes: 10", "checkpoint_minutes: 1.0e-6")
     made.edit("devices: 2", "devices: 1")
-    made.edit("evaluations: 1", "evaluations: 2")
+    made.edit("epochs: 1", "epochs: 5")
+    made.edit("rows: {per_step: 8", "rows: {per_step: 4")
     for command in (["validate"], ["split"], *([s, "--model", "small"] for s in MODEL_STAGES)):
         made.run(f"stages.{command[0]}", *command[1:])
     return made
@@ -152,7 +156,7 @@ def test_rows_that_do_not_divide_are_refused(prepared: Folder, tmp_path: Path) -
     folder = prepared.copy(tmp_path / "folder")
     folder.edit("devices: 1", "devices: 3")
     said = folder.run(*TRAIN, status=1)
-    assert "error: params.yaml: rows.per_step: 8 rows cannot be split over 3 device(s)" in said
+    assert "error: params.yaml: rows.per_step: 4 rows cannot be split over 3 device(s)" in said
 
 
 def test_a_platform_that_is_not_there_is_an_error(prepared: Folder, tmp_path: Path) -> None:
