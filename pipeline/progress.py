@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -20,7 +20,7 @@ class _Lines(io.TextIOBase):
         return len(text)
 
 
-def bar(total: int, unit: str, description: str, initial: int = 0) -> "tqdm[None]":
+def bar(total: int, unit: str, description: str, initial: int = 0) -> "tqdm[Any]":
     """A bar with rate and time left; off a terminal, a line every half minute or so."""
     if sys.stderr.isatty():
         return tqdm(

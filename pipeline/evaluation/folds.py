@@ -56,7 +56,7 @@ class FoldPredictor:
                     windows,
                     self.rows,
                     devices,
-                    model.config.pad_token_id,
+                    pad_id,
                     name,
                 )
             )

@@ -193,7 +193,7 @@ def test_tables_of_other_elements_or_folds_are_refused(elements: Elements) -> No
         stage.main([])
     write_member("one", elements, rows, [0, 1, 2])
     test = np.full((len(TEST_IDS), 3), 1 / 3)
-    write_predictions(paths.test("one"), TEST_IDS, np.zeros(len(TEST_IDS)), test)
+    write_predictions(paths.test("one"), TEST_IDS, np.zeros(len(TEST_IDS), int), test)
     with pytest.raises(UserError, match=r"test/one\.parquet: expected folds \[0, 1, 2\], found"):
         stage.main([])
     write_predictions(paths.test("one"), TEST_IDS[:-1], np.full(len(TEST_IDS) - 1, -1), test[1:])
