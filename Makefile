@@ -64,8 +64,8 @@ accept: ready  ## golden tests, then take an edit to STAGE's code that changes n
 plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
 
-experiments: ready  ## experiments side by side: the parameters and figures that differ
-	@dvc exp show --only-changed --drop '(artifacts|data|pipeline|stages)/'
+experiments: ready  ## experiments side by side: their figures, and the parameters that differ
+	@dvc exp show --only-changed --keep '.*(log_loss|accuracy|best_member|priors)$$' --drop '(artifacts|data|pipeline|stages)/'
 
 deps: venv  ## write each stage's modules into dvc.yaml
 	@python -m stages.deps
