@@ -12,7 +12,9 @@ from jaxtyping import Array, Float, Int, Key
 from pipeline.encoders.attention import attend
 from pipeline.encoders.config import Config, Settings, need, refuse
 from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.registry import Architecture, Family, Tensor
+from pipeline.encoders.names import Tensor, embedding, linear, norm
+from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.stack import Kind, layer_tensors, run_layers
 from pipeline.errors import UserError
 
 
@@ -55,6 +57,7 @@ def configure(fields: Mapping[str, Any]) -> BertConfig:
         offset=offset,
         activation=need(fields, "hidden_act", str),
         epsilon=need(fields, "layer_norm_eps", float),
+        embedding_dropout=hidden_dropout,
         hidden_dropout=hidden_dropout,
         attention_dropout=need(fields, "attention_probs_dropout_prob", float),
     )
@@ -85,7 +88,7 @@ class Embeddings(nn.Module):
         first_type = table(c.type_vocab_size, "token_type")(jnp.zeros((), jnp.int32))
         norm = layer_norm(c.epsilon, self.settings.activations, "norm")
         return dropout(
-            norm(words + places + first_type), site_keys(keys, Site.EMBEDDINGS), c.hidden_dropout
+            norm(words + places + first_type), site_keys(keys, Site.EMBEDDINGS), c.embedding_dropout
         )
 
 
@@ -99,11 +102,11 @@ class Layer(nn.Module):
     def __call__(
         self,
         hidden: Float[Array, "rows tokens width"],
-        index: Int[Array, ""],
+        index: Int[Array, ""] | int,
         segment: Int[Array, "rows tokens"],
         keys: Key[Array, "rows"] | None,
     ) -> tuple[Float[Array, "rows tokens width"], None]:
-        """Apply layer `index`; the pair is what `nn.scan` carries and collects."""
+        """Apply layer `index`; see `run_layers` for the pair."""
         c, dtype = self.config, self.settings.activations
 
         def linear(features: int, name: str) -> nn.Dense:
@@ -133,7 +136,7 @@ class Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """The encoder; parameters of its layers are stacked along a leading axis."""
+    """The encoder."""
 
     config: BertConfig
     settings: Settings
@@ -155,42 +158,36 @@ class Bert(nn.Module):
           keys: a dropout key per row; None is deterministic.
         """
         hidden = Embeddings(self.config, self.settings, name="embeddings")(ids, position, keys)
-        layers = nn.scan(
-            nn.remat(Layer, prevent_cse=False) if self.settings.remat else Layer,
-            variable_axes={"params": 0},
-            split_rngs={"params": True},
-            in_axes=(0, nn.broadcast, nn.broadcast),  # type: ignore[arg-type]  # Flax says int
-            length=self.config.layers,
-        )(self.config, self.settings, name="layers")
-        return layers(hidden, jnp.arange(self.config.layers), segment, keys)[0]
+        kinds = _kinds(self.config)
+        return run_layers(Layer, kinds, self.config, self.settings, hidden, segment, keys)
 
 
-def _linear(path: str, name: str) -> dict[str, Tensor]:
+def _kinds(config: BertConfig) -> list[Kind]:
+    """All layers are alike."""
+    return [{}] * config.layers
+
+
+def tensors(config: BertConfig) -> dict[str, Tensor]:
+    """Hugging Face's names of the encoder's parameters."""
+    layer = "encoder.layer.{}"
+    one = {
+        **linear("query", f"{layer}.attention.self.query"),
+        **linear("key", f"{layer}.attention.self.key"),
+        **linear("value", f"{layer}.attention.self.value"),
+        **linear("attention_output", f"{layer}.attention.output.dense"),
+        **norm("attention_norm", f"{layer}.attention.output.LayerNorm"),
+        **linear("intermediate", f"{layer}.intermediate.dense"),
+        **linear("output", f"{layer}.output.dense"),
+        **norm("output_norm", f"{layer}.output.LayerNorm"),
+    }
     return {
-        f"{path}/kernel": Tensor(f"{name}.weight", transposed=True),
-        f"{path}/bias": Tensor(f"{name}.bias"),
+        **embedding("embeddings/word", "embeddings.word_embeddings"),
+        **embedding("embeddings/position", "embeddings.position_embeddings"),
+        **embedding("embeddings/token_type", "embeddings.token_type_embeddings"),
+        **norm("embeddings/norm", "embeddings.LayerNorm"),
+        **layer_tensors(_kinds(config), lambda kind: one),
     }
 
-
-def _norm(path: str, name: str) -> dict[str, Tensor]:
-    return {f"{path}/scale": Tensor(f"{name}.weight"), f"{path}/bias": Tensor(f"{name}.bias")}
-
-
-_LAYER = "encoder.layer.{}"
-_TENSORS = {
-    "embeddings/word/embedding": Tensor("embeddings.word_embeddings.weight"),
-    "embeddings/position/embedding": Tensor("embeddings.position_embeddings.weight"),
-    "embeddings/token_type/embedding": Tensor("embeddings.token_type_embeddings.weight"),
-    **_norm("embeddings/norm", "embeddings.LayerNorm"),
-    **_linear("layers/query", f"{_LAYER}.attention.self.query"),
-    **_linear("layers/key", f"{_LAYER}.attention.self.key"),
-    **_linear("layers/value", f"{_LAYER}.attention.self.value"),
-    **_linear("layers/attention_output", f"{_LAYER}.attention.output.dense"),
-    **_norm("layers/attention_norm", f"{_LAYER}.attention.output.LayerNorm"),
-    **_linear("layers/intermediate", f"{_LAYER}.intermediate.dense"),
-    **_linear("layers/output", f"{_LAYER}.output.dense"),
-    **_norm("layers/output_norm", f"{_LAYER}.output.LayerNorm"),
-}
 
 ARCHITECTURE = Architecture(
     configure=configure,
@@ -201,8 +198,7 @@ ARCHITECTURE = Architecture(
             "roberta": Family("roberta.", "RobertaForTokenClassification"),
         }
     ),
-    tensors=MappingProxyType(_TENSORS),
-    head=MappingProxyType(_linear("classifier", "classifier")),
+    tensors=tensors,
     droppable=(
         r"pooler\.dense\.(weight|bias)",
         r"embeddings\.(position_ids|token_type_ids)",
@@ -210,5 +206,4 @@ ARCHITECTURE = Architecture(
         r"lm_head\..+",
         r"classifier\..+",
     ),
-    drawn=("classifier/kernel", "classifier/bias"),
 )

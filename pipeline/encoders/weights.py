@@ -1,5 +1,6 @@
 """Hugging Face checkpoints to parameter trees and back, complete both ways or an error."""
 
+import dataclasses
 import re
 import shutil
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from pipeline.competition.schema import LABELS
 from pipeline.encoders.draws import draw_all
 from pipeline.encoders.head import TokenClassifier
-from pipeline.encoders.registry import Architecture, Family, Tensor, architecture
+from pipeline.encoders.names import Tensor
+from pipeline.encoders.registry import CLASSIFIER, Architecture, Family, architecture
 from pipeline.encoders.tensors import FILE, listed, read_tensors, widen, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, write_json
@@ -114,10 +116,11 @@ def table(model: TokenClassifier, prefixed: bool = False) -> dict[str, Tensor]:
     offered = architecture(model.name_of_encoder)
     prefix = _family(model).prefix if prefixed else ""
     encoder = {
-        f"encoder/{path}": Tensor(prefix + tensor.name, tensor.transposed)
-        for path, tensor in offered.tensors.items()
+        f"encoder/{path}": dataclasses.replace(tensor, name=prefix + tensor.name)
+        for path, tensor in offered.tensors(model.config).items()
     }
-    return encoder | dict(offered.head)
+    head = {f"head/{path}": t for path, t in offered.head_tensors(model.config).items()}
+    return encoder | head | dict(CLASSIFIER)
 
 
 def parameter_shapes(model: TokenClassifier) -> Shapes:
@@ -134,9 +137,9 @@ def export(params: Mapping[str, Any], places: Mapping[str, Tensor]) -> dict[str,
     tensors = {}
     for path, place in places.items():
         leaf = np.asarray(leaves.pop(path))
-        layers = list(leaf) if "{}" in place.name else [leaf]
-        for index, array in enumerate(layers):
-            tensors[place.name.format(index)] = array.T if place.transposed else array
+        arrays = leaf if place.stacked else [leaf]
+        for name, array in zip(place.names(), arrays, strict=True):
+            tensors[name] = array.T if place.transposed else array
     if leaves:
         raise ValueError(f"no name for parameters: {listed(leaves)}")
     return tensors
@@ -152,12 +155,11 @@ def _gather(
         if tensors[name].shape != shape:
             raise UserError(f"{where}: {name}: expected shape {shape}, found {tensors[name].shape}")
     leaves = {}
-    for path, shape in shapes.items():
+    for path in shapes:
         place = places[path]
-        layers = range(shape[0]) if "{}" in place.name else [0]
-        arrays = [tensors[place.name.format(index)] for index in layers]
+        arrays = [tensors[name] for name in place.names()]
         arrays = [array.T if place.transposed else array for array in arrays]
-        leaves[path] = np.stack(arrays) if "{}" in place.name else np.ascontiguousarray(arrays[0])
+        leaves[path] = np.stack(arrays) if place.stacked else np.ascontiguousarray(arrays[0])
     return leaves
 
 
@@ -166,9 +168,9 @@ def _wanted(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
     wanted = {}
     for path, shape in shapes.items():
         place = places[path]
-        layers, own = (shape[0], shape[1:]) if "{}" in place.name else (1, shape)
-        for index in range(layers):
-            wanted[place.name.format(index)] = own[::-1] if place.transposed else own
+        own = shape[1:] if place.stacked else shape
+        for name in place.names():
+            wanted[name] = own[::-1] if place.transposed else own
     return wanted
 
 

@@ -10,11 +10,18 @@ import optax
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from pipeline.encoders.names import Tensor
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import decays, directions, rates, schedule
 
 GOLDEN = Path(__file__).parent / "golden" / "adamw.npz"  # by make_golden.py
 STEPS = 8
+PLACES = {
+    "encoder/embeddings/word/embedding": Tensor("words"),
+    "encoder/embeddings/norm/scale": Tensor("norm"),
+    "encoder/layers/dense/kernel": Tensor("layer.{}.weight", layers=range(3)),
+    "encoder/layers/dense/bias": Tensor("layer.{}.bias", layers=range(3)),
+}
 
 
 def options(shape: Literal["linear", "cosine"], warmup: float = 0.25) -> Optimizer:
@@ -45,7 +52,7 @@ def test_eight_steps_equal_torch(shape: Literal["linear", "cosine"]) -> None:
         gradients = [tree(arrays, f"gradient{step}") for step in range(STEPS)]
     given = options(shape)
     optimizer = directions(given)
-    moments, peak = optimizer.init(params), rates(params, given)
+    moments, peak = optimizer.init(params), rates(params, PLACES, 3, given)
     for step, gradient in enumerate(gradients):
         update, moments = optimizer.update(gradient, moments, params)
         share = schedule(jnp.asarray(step), jnp.asarray(STEPS), given)
@@ -64,7 +71,7 @@ def test_rates_fall_with_depth_along_the_scanned_axis() -> None:
         },
         "classifier": {"kernel": np.zeros((4, 3))},
     }
-    found = rates(params, options("linear"))
+    found = rates(params, PLACES, 3, options("linear"))
     by_layer = np.array([0.0025, 0.005, 0.01], np.float32)
     np.testing.assert_array_equal(found["encoder"]["layers"]["dense"]["kernel"][:, 0, 0], by_layer)
     np.testing.assert_array_equal(found["encoder"]["layers"]["dense"]["bias"][:, 0], by_layer)
