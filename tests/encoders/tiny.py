@@ -24,6 +24,12 @@ FIELDS: dict[str, Any] = {
     "pad_token_id": 0,
 }
 
+# A few positions, so that the rows of tests/encoders/test_every_encoder.py are longer.
+CONFIGS: dict[str, dict[str, Any]] = {
+    "bert": FIELDS | {"max_position_embeddings": 8},
+    "roberta": FIELDS | {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 10},
+}
+
 
 def shapes(fields: dict[str, Any] = FIELDS) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a BERT in torch, without prefix."""

@@ -1,5 +1,6 @@
 """Our side of the comparison with torch: run a model on what torch ran it on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,20 @@ import numpy as np
 
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
+from pipeline.encoders.registry import ENCODERS
 from pipeline.encoders.weights import export, load_fold, table
 
 
-def load(folder: Path, attention: str = "xla", remat: bool = False) -> tuple[TokenClassifier, Any]:
+def open_model(folder: Path, **settings: Any) -> TokenClassifier:
+    """The model of a folder's config.json, by the encoder that serves its model type."""
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    encoder = next(name for name, types in ENCODERS.items() if model_type in types)
+    return build(folder, encoder, Settings(**settings))
+
+
+def load(folder: Path, **settings: Any) -> tuple[TokenClassifier, Any]:
     """A model and its parameters from a folder that torch wrote."""
-    model = build(folder, "bert", Settings(attention=attention, remat=remat))  # type: ignore[arg-type]
+    model = open_model(folder, **settings)
     return model, load_fold(folder, model)
 
 

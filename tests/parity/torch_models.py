@@ -26,22 +26,24 @@ SHAPE = {
 }
 
 
-def config(model_type: str) -> PreTrainedConfig:
-    """BERT's with absolute positions from 0, RoBERTa's from pad_token_id + 1."""
-    if model_type == "bert":
-        return BertConfig(max_position_embeddings=16, **SHAPE)
-    return RobertaConfig(max_position_embeddings=18, pad_token_id=1, layer_norm_eps=1e-5, **SHAPE)
+CONFIGS: dict[str, PreTrainedConfig] = {
+    "bert": BertConfig(max_position_embeddings=16, **SHAPE),
+    "roberta": RobertaConfig(
+        max_position_embeddings=18, pad_token_id=1, layer_norm_eps=1e-5, **SHAPE
+    ),
+}
+HOOKED = (".embeddings", ".attention.self", ".query", ".key", ".value")  # and every layer
 
 
-def model(model_type: str, seed: int) -> PreTrainedModel:
+def model(name: str, seed: int) -> PreTrainedModel:
     """A model whose every parameter is random, norms and biases too."""
     made = AutoModelForTokenClassification.from_config(
-        config(model_type), attn_implementation="eager"
+        CONFIGS[name], attn_implementation="eager"
     ).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in made.named_parameters():
-            centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
+            centre = 1.0 if name.lower().endswith("norm.weight") else 0.0
             parameter.copy_(centre + 0.3 * torch.randn(parameter.shape, generator=generator))
     return made
 
@@ -80,10 +82,9 @@ def run(torch_model: PreTrainedModel, lengths: tuple[int, ...], seed: int) -> Ru
         return hook
 
     handles = [
-        module.register_forward_hook(keep(name.split(".", 1)[1]))
+        module.register_forward_hook(keep(name.removeprefix(torch_model.base_model_prefix + ".")))
         for name, module in torch_model.named_modules()
-        if name.endswith((".embeddings", ".attention.self", ".query", ".key", ".value"))
-        or name.split(".")[-1].isdigit()
+        if name.endswith(HOOKED) or name.split(".")[-1].isdigit()
     ]
     batch = {"input_ids": torch.tensor(ids).long(), "attention_mask": torch.tensor(real).long()}
     logits = torch_model(**batch).logits

@@ -1,0 +1,107 @@
+"""The models that are compared with torch, and how their modules are reached; needs no torch."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from pipeline.encoders import bert
+from pipeline.encoders.attention import IMPLEMENTATIONS, attend
+from pipeline.encoders.config import Settings
+from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.weights import table
+from tests.parity.compare import places
+
+GOLDEN = Path(__file__).parent / "golden"
+_OWN_TREE = re.compile(r"encoder/(?:layers|layer_\d+|blocks/\d+)/(.+)")
+
+
+@dataclass(frozen=True)
+class Given:
+    """A model with its parameters, and what torch ran and made of it."""
+
+    model: TokenClassifier
+    params: Mapping[str, Any]
+    run: Mapping[str, np.ndarray]
+
+    @property
+    def ids(self) -> jax.Array:
+        return jnp.asarray(self.run["ids"])
+
+    @property
+    def segment(self) -> jax.Array:
+        return places(self.run["real"])[0]
+
+    @property
+    def position(self) -> jax.Array:
+        return places(self.run["real"])[1]
+
+    def output(self, name: str) -> jax.Array:
+        """What torch's module of this name gave."""
+        return jnp.asarray(self.run[f"output:{name}"])
+
+    def apply(self, module: type, params: Any, *inputs: Any, **kind: Any) -> Any:
+        """Run one of the encoder's modules on inputs, without dropout."""
+        return module(self.model.config, Settings(), **kind).apply({"params": params}, *inputs)
+
+    def layer(self, index: int) -> dict[str, Any]:
+        """The parameters of one layer alone, wherever the tree keeps them."""
+        leaves, own = flatten_dict(self.params, sep="/"), {}
+        for path, place in table(self.model).items():
+            inner = _OWN_TREE.fullmatch(path)
+            if inner and place.layers == index:
+                own[inner[1]] = leaves[path]
+            elif inner and isinstance(place.layers, range) and index in place.layers:
+                own[inner[1]] = leaves[path][place.layers.index(index)]
+        return unflatten_dict(own, sep="/")
+
+
+Outputs = Iterator[tuple[str, Any]]
+
+
+def _bert(given: Given) -> Outputs:
+    embeddings = given.params["encoder"]["embeddings"]
+    yield "embeddings", given.apply(bert.Embeddings, embeddings, given.ids, given.position, None)
+    before = "embeddings"
+    for index in range(given.model.config.layers):
+        name = f"encoder.layer.{index}"
+        inputs = (given.output(before), jnp.asarray(index), given.segment, None)
+        yield name, given.apply(bert.Layer, given.layer(index), *inputs)[0]
+        yield from _self_attention(given, f"{name}.attention.self")
+        before = name
+
+
+def _self_attention(given: Given, name: str) -> Outputs:
+    """Attention alone, from torch's own queries, keys and values."""
+    heads = [
+        given.output(f"{name}.{part}").reshape(*given.ids.shape, given.model.config.heads, -1)
+        for part in ("query", "key", "value")
+    ]
+    for implementation in IMPLEMENTATIONS:
+        mixed = attend(*heads, given.segment, None, 0.0, implementation)
+        yield name, mixed.reshape(*given.ids.shape, -1)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One of the models of torch_models.py.
+
+    Attributes:
+      seed: of the golden arrays.
+      modules: what each of our modules gives on the input that torch's had, by torch's name of it.
+    """
+
+    seed: int
+    modules: Callable[[Given], Outputs]
+
+
+MODELS = {
+    "bert": Model(11, _bert),
+    "roberta": Model(12, _bert),
+}
