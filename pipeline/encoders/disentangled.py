@@ -8,25 +8,28 @@ Tokens of a segment are contiguous in a packed row, so d is also the difference 
 and what other distances give is masked with the segments; a row may be longer than any table.
 
 A gather per (i, j) is what TPUs do worst. K and Q depend on d alone, so they are expanded to one
-vector for each of a row's 2T - 1 distances, one product gives every token its score at every
-distance, and a skew (pad, reshape, slice) moves those to T x T. For each head and row:
+vector for each of a row's 2T - 1 distances, a product gives each block of B tokens its scores at
+the T + B - 1 distances that it reaches, and a skew (pad, reshape, slice) moves those to B x T:
 
-    a relative term           2 T (2T - 1) w FLOPs, T (2T - 1) floats written and read once more
-    content to content        2 T^2 w FLOPs
-    expanding, once a layer   2 (2T - 1) b w FLOPs a term and head, whatever the number of rows
+    a relative term, by head and row   2 T (T + B - 1) w FLOPs, T (T + B - 1) floats moved once more
+    content to content, likewise       2 T^2 w FLOPs
+    expanding, by head and layer       2 (2T - 1) b w FLOPs a term, whatever the number of rows
 
-with w the head's width and b the rows of the table. Half of the distances of a token reach beyond
-its row: twice the products of what is used is the price of dense ones. The other order, the
-product with the table's b rows first (2 T b w) and its expansion by a constant matrix after, would
-cost 2 T b (2T - 1), b / w times as much (8 with 512 rows and width 64), or a gather.
+with w the head's width and b the rows of the table. In one block, half of the products would be
+of distances that reach beyond the row. The other order, the product with the table's b rows first
+(2 T b w) and its expansion by a constant matrix after, would cost 2 T b (2T - 1), b / w times as
+much as one block (8 with 512 rows and width 64), or a gather.
 """
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
+
+_BLOCK = 128  # tokens; a row of another length than a multiple of it is one block
 
 
 class Relative(NamedTuple):
@@ -105,24 +108,32 @@ def relative_scores(
     """
     scores = jnp.zeros((), jnp.float32)
     if relative.keys is not None:
-        scores += skew(_by_distance(query, relative.keys[::-1]))
+        scores += _by_pair(query, relative.keys[::-1])
     if relative.queries is not None:
-        scores += skew(_by_distance(key, relative.queries)).T
+        scores += _by_pair(key, relative.queries).T
     return scores
 
 
-def skew(products: Float[Array, "tokens distances"]) -> Float[Array, "tokens tokens"]:
-    """Shift row i of [T, 2T - 1] so that column j comes from column T - 1 - i + j.
+def _by_pair(
+    content: Float[Array, "tokens width"], position: Float[Array, "distances width"]
+) -> Float[Array, "tokens tokens"]:
+    """The product of token i with entry T - 1 - i + j of `position`, at [i, j], in float32."""
+    tokens, width = content.shape
+    block = _BLOCK if tokens % _BLOCK == 0 else tokens
+    ends = range(2 * tokens - 1, tokens - 1, -block)
+    reached = jnp.stack([position[end - tokens - block + 1 : end] for end in ends])
+    own = content.reshape(-1, block, width)
+    products = jnp.einsum("btw,bdw->btd", own, reached, preferred_element_type=jnp.float32)
+    return jax.vmap(skew)(products).reshape(tokens, tokens)
 
-    As in the Music Transformer (Huang et al., 2018): in memory, a row of 2T entries read as one of
-    2T - 1 starts one entry later each time.
+
+def skew(products: Float[Array, "tokens distances"]) -> Float[Array, "tokens others"]:
+    """Shift row i of [B, T + B - 1] so that column j of T comes from column B - 1 - i + j.
+
+    As in the Music Transformer (Huang et al., 2018): in memory, a row of T + B entries read as one
+    of T + B - 1 starts one entry later each time.
     """
     tokens, distances = products.shape
     flat = jnp.pad(products, ((0, 0), (0, 1))).reshape(-1)
-    return flat[tokens - 1 :][: tokens * distances].reshape(tokens, distances)[:, :tokens]
-
-
-def _by_distance(
-    content: Float[Array, "tokens width"], position: Float[Array, "distances width"]
-) -> Float[Array, "tokens distances"]:
-    return jnp.einsum("tw,dw->td", content, position, preferred_element_type=jnp.float32)
+    shifted = flat[tokens - 1 :][: tokens * distances].reshape(tokens, distances)
+    return shifted[:, : distances - tokens + 1]

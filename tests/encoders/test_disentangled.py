@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from pipeline.encoders import disentangled
 from pipeline.encoders.attention import IMPLEMENTATIONS, attend
-from pipeline.encoders.disentangled import Relative, expand, log_buckets, skew, table_rows
+from pipeline.encoders.disentangled import (
+    Relative,
+    expand,
+    log_buckets,
+    relative_scores,
+    skew,
+    table_rows,
+)
 
 ROWS, TOKENS, HEADS, WIDTH, SPAN = 2, 13, 2, 4, 5  # distances up to 12, beyond the table
 SEGMENT = np.array([[1] * 6 + [2] * 4 + [0] * 3, [1] * 13], np.int32)
@@ -107,6 +115,17 @@ def test_a_segment_gives_what_it_gives_alone(parts: dict[str, jax.Array], implem
         close(together[:1, own], ours(alone, TERMS[2], implementation, segment=segment))
 
 
+def test_blocks_of_tokens_give_what_one_block_gives(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(4)
+    query, key = (jnp.asarray(rng.standard_normal((12, 4)), jnp.float32) for _ in range(2))
+    tables = (jnp.asarray(rng.standard_normal((23, 4)), jnp.float32) for _ in range(2))
+    relative = Relative(*tables)
+    whole = relative_scores(query, key, relative)
+    for block in (3, 4, 5):  # the last does not divide the row
+        monkeypatch.setattr(disentangled, "_BLOCK", block)
+        close(relative_scores(query, key, relative), whole)
+
+
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_there_is_no_gather_in_the_program(parts: dict[str, jax.Array], implementation: str):
     def loss(parts: Any) -> Any:
@@ -132,6 +151,8 @@ def test_half_precision_keeps_its_dtype(parts: dict[str, jax.Array], implementat
 def test_skew_moves_each_row_by_its_number():
     moved = skew(jnp.arange(15.0).reshape(3, 5))
     assert moved.tolist() == [[2, 3, 4], [6, 7, 8], [10, 11, 12]]
+    wide = skew(jnp.arange(12.0).reshape(2, 6))
+    assert wide.tolist() == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
 
 
 def test_buckets_by_hand():
