@@ -108,7 +108,7 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     config.vocab_size = max(config.vocab_size, len(tokenizer))
     write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})
     family = offered.families[str(model_type)]
-    tensors = widen(canonical(read_tensors(raw), family, offered), raw)
+    tensors = widen(canonical(read_tensors(raw), family, offered, configured), raw)
     words = offered.tensors(configured)[WORDS].name
     _grow_words(tensors, words, config.vocab_size, seed)
     outside = {place.name for place in offered.head_tensors(configured).values()}

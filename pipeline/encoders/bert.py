@@ -10,24 +10,26 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention import attend
-from pipeline.encoders.config import Config, Settings, need, refuse
-from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
+from pipeline.encoders.config import Settings, need, refuse
+from pipeline.encoders.layers import Site, dense, dropout, layer_norm, site_keys
 from pipeline.encoders.names import Tensor, embedding, linear, norm
+from pipeline.encoders.postnorm import (
+    PostNormConfig,
+    after_attention,
+    after_attention_tensors,
+    by_head,
+)
 from pipeline.encoders.registry import Architecture, Family
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
 from pipeline.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class BertConfig(Config):
+class BertConfig(PostNormConfig):
     """A BERT's or RoBERTa's config.json; `offset` is the position of a window's first token."""
 
-    heads: int
-    intermediate_size: int
     type_vocab_size: int
     offset: int
-    activation: str
-    epsilon: float
 
 
 def configure(fields: Mapping[str, Any]) -> BertConfig:
@@ -107,32 +109,22 @@ class Layer(nn.Module):
         keys: Key[Array, "rows"] | None,
     ) -> tuple[Float[Array, "rows tokens width"], None]:
         """Apply layer `index`; see `run_layers` for the pair."""
-        c, dtype = self.config, self.settings.activations
+        c = self.config
 
-        def linear(features: int, name: str) -> nn.Dense:
-            return dense(features, c.std, dtype, name)
-
-        def by_head(name: str) -> Array:
-            x = linear(c.hidden_size, name)(hidden)
-            return x.reshape(*x.shape[:2], c.heads, -1)
-
-        def add(x: Array, change: Array, site: Site, name: str) -> Array:
-            change = dropout(change, site_keys(keys, site, index), c.hidden_dropout)
-            return layer_norm(c.epsilon, dtype, name)(x + change)
+        def project(name: str) -> Array:
+            made = dense(c.hidden_size, c.std, self.settings.activations, name)(hidden)
+            return by_head(made, c.heads)
 
         mixed = attend(
-            by_head("query"),
-            by_head("key"),
-            by_head("value"),
+            project("query"),
+            project("key"),
+            project("value"),
             segment,
             site_keys(keys, Site.ATTENTION, index),
             c.attention_dropout,
             self.settings.attention,
-        ).reshape(hidden.shape)
-        attended = linear(c.hidden_size, "attention_output")(mixed)
-        hidden = add(hidden, attended, Site.ATTENTION_OUTPUT, "attention_norm")
-        inner = activation(c.activation)(linear(c.intermediate_size, "intermediate")(hidden))
-        return add(hidden, linear(c.hidden_size, "output")(inner), Site.OUTPUT, "output_norm"), None
+        )
+        return after_attention(c, self.settings, hidden, mixed, index, keys), None
 
 
 class Bert(nn.Module):
@@ -174,11 +166,7 @@ def tensors(config: BertConfig) -> dict[str, Tensor]:
         **linear("query", f"{layer}.attention.self.query"),
         **linear("key", f"{layer}.attention.self.key"),
         **linear("value", f"{layer}.attention.self.value"),
-        **linear("attention_output", f"{layer}.attention.output.dense"),
-        **norm("attention_norm", f"{layer}.attention.output.LayerNorm"),
-        **linear("intermediate", f"{layer}.intermediate.dense"),
-        **linear("output", f"{layer}.output.dense"),
-        **norm("output_norm", f"{layer}.output.LayerNorm"),
+        **after_attention_tensors(layer),
     }
     return {
         **embedding("embeddings/word", "embeddings.word_embeddings"),

@@ -43,7 +43,8 @@ class TokenClassifier(nn.Module):
           ids: tokens.
           segment: a number for each window of a row, 0 for padding.
           position: within the window, from 0.
-          keys: a dropout key per row; None is deterministic.
+          keys: a dropout key per row; None is deterministic. What an encoder drops for all rows
+            alike it draws from the random stream "batch", which goes with them.
 
         Returns:
           float32 logits whatever the dtype of activations.

@@ -23,6 +23,8 @@ class Site(enum.IntEnum):
     ATTENTION_OUTPUT = 2
     OUTPUT = 3
     HEAD = 4
+    POSITIONS = 5
+    CONVOLUTION = 6
 
 
 _SITES = 8  # room for each layer; more than there are members in `Site`
@@ -102,6 +104,7 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,
     "silu": nn.silu,
     "swish": nn.silu,
+    "tanh": jnp.tanh,
 }
 
 

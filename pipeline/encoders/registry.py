@@ -17,6 +17,8 @@ from pipeline.errors import UserError
 ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "bert": ("bert", "roberta"),
+        "deberta": ("deberta-v2",),
+        "deberta_v1": ("deberta",),
     }
 )
 """A file of this folder to the model types that it serves."""

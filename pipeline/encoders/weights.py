@@ -13,6 +13,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from pipeline.competition.schema import LABELS
+from pipeline.encoders.config import Config
 from pipeline.encoders.draws import draw_all
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.names import Tensor
@@ -43,7 +44,7 @@ def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
       UserError: a tensor is missing, unexpected or of another shape.
     """
     offered = architecture(model.name_of_encoder)
-    names = canonical(read_tensors(folder), _family(model), offered)
+    names = canonical(read_tensors(folder), _family(model), offered, model.config)
     shapes = parameter_shapes(model)
     drawn = {path: shape for path, shape in shapes.items() if path in offered.drawn}
     known = {path: shape for path, shape in shapes.items() if path not in offered.drawn}
@@ -93,17 +94,21 @@ def save_fold(
 
 
 def canonical(
-    tensors: Mapping[str, np.ndarray], family: Family, offered: Architecture
+    tensors: Mapping[str, np.ndarray], family: Family, offered: Architecture, config: Config
 ) -> dict[str, np.ndarray]:
     """Bring a checkpoint's names into one form: no prefix, today's endings, nothing needless.
+
+    What a config has a place for is never needless.
 
     Raises:
       UserError: two tensors come to the same name.
     """
     names: dict[str, np.ndarray] = {}
+    needed = {name for place in offered.tensors(config).values() for name in place.names()}
     for name, array in tensors.items():
         plain = _OLD_NORM.sub(_new_norm, name.removeprefix(family.prefix))
-        if any(re.fullmatch(pattern, plain) for pattern in offered.droppable):
+        droppable = any(re.fullmatch(pattern, plain) for pattern in offered.droppable)
+        if droppable and plain not in needed:
             continue
         if plain in names:
             raise UserError(f"the weights hold {plain} twice, with and without {family.prefix!r}")

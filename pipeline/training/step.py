@@ -45,7 +45,14 @@ def train_step(
 
     def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
         row_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.row)
-        logits = model.apply({"params": params}, batch.ids, batch.segment, batch.position, row_keys)
+        logits = model.apply(
+            {"params": params},
+            batch.ids,
+            batch.segment,
+            batch.position,
+            row_keys,
+            rngs={"batch": key},
+        )
         means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
 

@@ -20,6 +20,7 @@ from tests.encoders.tiny import CONFIGS
 
 LENGTHS = (8, 4, 1)
 TOKENS = 14  # more than any of the models has positions
+BATCH = {"batch": jax.random.key(9)}  # of what is dropped for all rows alike
 
 
 @pytest.fixture(params=CONFIGS)
@@ -66,14 +67,14 @@ def packed() -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def forward(model: TokenClassifier, params: Any, batch: Any, key: Any = None) -> np.ndarray:
-    return np.asarray(jax.jit(model.apply)({"params": params}, *batch, key))
+    return np.asarray(jax.jit(model.apply)({"params": params}, *batch, key, rngs=BATCH))
 
 
 def both(model: TokenClassifier, params: Any, batch: Any, key: Any) -> tuple[Any, Any]:
     """Logits, and gradients of a function of them."""
 
     def loss(params: Any) -> Any:
-        logits = model.apply({"params": params}, *batch, key)
+        logits = model.apply({"params": params}, *batch, key, rngs=BATCH)
         return jnp.sum(jnp.sin(logits)), logits
 
     gradients, logits = jax.jit(jax.grad(loss, has_aux=True))(params)
@@ -137,7 +138,7 @@ def test_dropout_does_not_depend_on_how_rows_are_split(folder: Path):
     apply = jax.jit(model.apply)
     for row in range(2):
         own = tuple(part[row : row + 1] for part in batch)
-        alone = apply({"params": params}, *own, keys(2)[row : row + 1])
+        alone = apply({"params": params}, *own, keys(2)[row : row + 1], rngs=BATCH)
         np.testing.assert_allclose(alone[0], whole[row], atol=1e-5)
 
 

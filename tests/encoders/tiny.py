@@ -24,10 +24,39 @@ FIELDS: dict[str, Any] = {
     "pad_token_id": 0,
 }
 
+_BOTH = {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["c2p", "p2c"]}
+DEBERTA: dict[str, Any] = (
+    FIELDS
+    | _BOTH
+    | {
+        "model_type": "deberta-v2",
+        "max_position_embeddings": 8,
+        "type_vocab_size": 0,
+        "max_relative_positions": -1,
+        "position_buckets": 4,
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+    }
+)
+
 # A few positions, so that the rows of tests/encoders/test_every_encoder.py are longer.
 CONFIGS: dict[str, dict[str, Any]] = {
     "bert": FIELDS | {"max_position_embeddings": 8},
     "roberta": FIELDS | {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 10},
+    "deberta-v2": DEBERTA,
+    "deberta-v2-convolution": DEBERTA
+    | {
+        "num_hidden_layers": 3,
+        "share_att_key": False,
+        "norm_rel_ebd": "none",
+        "conv_kernel_size": 3,
+        "conv_act": "gelu",
+        "embedding_size": 6,
+        "type_vocab_size": 2,
+        "position_biased_input": True,
+    },
+    "deberta": {k: v for k, v in DEBERTA.items() if k in FIELDS or k in _BOTH}
+    | {"model_type": "deberta", "max_relative_positions": 3},
 }
 
 
