@@ -11,10 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from pipeline.encoders import bert
+from pipeline.encoders import bert, deberta, deberta_v1
 from pipeline.encoders.attention import IMPLEMENTATIONS, attend
 from pipeline.encoders.config import Settings
+from pipeline.encoders.deberta_common import Embeddings, relative_terms
 from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.layers import layer_norm
 from pipeline.encoders.weights import table
 from tests.parity.compare import places
 
@@ -88,6 +90,72 @@ def _self_attention(given: Given, name: str) -> Outputs:
         yield name, mixed.reshape(*given.ids.shape, -1)
 
 
+def _deberta(given: Given) -> Outputs:
+    embeddings = given.params["encoder"]["embeddings"]
+    yield "embeddings", given.apply(Embeddings, embeddings, given.ids, given.position, None)
+    first = given.model.config.model_type == "deberta"
+    layer, attention = (deberta_v1.Layer, _fused) if first else (deberta.Layer, _apart)
+    before, positions = "embeddings", _positions(given)
+    for index in range(given.model.config.layers):
+        name, own = f"encoder.layer.{index}", given.layer(index)
+        hidden = given.output(before)
+        inputs = (hidden, jnp.asarray(index), given.segment, positions, None, None)
+        yield name, given.apply(layer, own, *inputs)[0]
+        for implementation in IMPLEMENTATIONS:
+            mixed = attention(given, own, hidden, positions, implementation)
+            yield f"{name}.attention.self", mixed.reshape(hidden.shape)
+        before = name
+        if "convolution" in own:
+            before = "encoder.conv"
+            inputs = (given.output("embeddings"), given.output(name), given.segment, None)
+            yield before, given.apply(deberta.Convolution, own["convolution"], *inputs)
+
+
+def _positions(given: Given) -> jax.Array:
+    """The table that all layers share."""
+    config, params = given.model.config, given.params["encoder"]
+    if not config.norm_positions:
+        return jnp.asarray(params["relative"])
+    norm = layer_norm(config.epsilon, jnp.float32, "norm")
+    return norm.apply({"params": params["relative_norm"]}, params["relative"])
+
+
+def _apart(given: Given, own: Any, hidden: Any, positions: Any, implementation: str) -> jax.Array:
+    """DeBERTa-v2's attention alone, on what torch's layer got."""
+    config = given.model.config
+
+    def project(name: str, x: jax.Array) -> jax.Array:
+        return x @ own[name]["kernel"] + own[name]["bias"]
+
+    def positioned(term: str, name: str) -> jax.Array | None:
+        shared = name if config.share_projections else f"position_{name}"
+        return project(shared, positions) if term in config.terms else None
+
+    heads = [
+        project(n, hidden).reshape(*given.ids.shape, config.heads, -1)
+        for n in ("query", "key", "value")
+    ]
+    relative = relative_terms(
+        config, positioned("c2p", "key"), positioned("p2c", "query"), hidden.shape[1]
+    )
+    return attend(*heads, given.segment, None, 0.0, implementation, relative=relative)
+
+
+def _fused(given: Given, own: Any, hidden: Any, positions: Any, implementation: str) -> jax.Array:
+    """The first DeBERTa's attention alone, on what torch's layer got."""
+    config, keys, queries = given.model.config, None, None
+    fused = (hidden @ own["fused"]["kernel"]).reshape(*given.ids.shape, config.heads, 3, -1)
+    query, key, value = (fused[..., part, :] for part in range(3))
+    query += own["query"]["bias"].reshape(config.heads, -1)
+    value += own["value"]["bias"].reshape(config.heads, -1)
+    if "c2p" in config.terms:
+        keys = positions @ own["position_key"]["kernel"]
+    if "p2c" in config.terms:
+        queries = positions @ own["position_query"]["kernel"] + own["position_query"]["bias"]
+    relative = relative_terms(config, keys, queries, hidden.shape[1])
+    return attend(query, key, value, given.segment, None, 0.0, implementation, relative=relative)
+
+
 @dataclass(frozen=True)
 class Model:
     """One of the models of torch_models.py.
@@ -104,4 +172,7 @@ class Model:
 MODELS = {
     "bert": Model(11, _bert),
     "roberta": Model(12, _bert),
+    "deberta-v3": Model(13, _deberta),
+    "deberta-v2-convolution": Model(14, _deberta),
+    "deberta": Model(15, _deberta),
 }

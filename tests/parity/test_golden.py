@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from pipeline.encoders.disentangled import log_buckets
 from pipeline.encoders.layers import activation
 from tests.parity.compare import gradient_errors, load, logits_and_gradients
 from tests.parity.models import GOLDEN, MODELS, Given
@@ -51,10 +52,19 @@ def test_whole_model(name: str, attention: str, remat: bool):
 
 
 @pytest.mark.parametrize(
-    "name", ["gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish"]
+    "name", ["gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"]
 )
 def test_activations_and_their_slopes(name: str):
     run = load_file(GOLDEN / "activations.safetensors")
     ours, slope = jax.vmap(jax.value_and_grad(activation(name)))(jnp.asarray(run["x"]))
     np.testing.assert_allclose(ours, run[name], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(slope, run[f"{name}:slope"], rtol=1e-5, atol=1e-5)
+
+
+def test_buckets_of_relative_positions():
+    golden = load_file(GOLDEN / "buckets.safetensors")
+    distance = np.arange(-4096, 4097)
+    for name, theirs in golden.items():
+        ours = log_buckets(distance, *(int(number) for number in name.split("/")))
+        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    assert "256/512" in golden

@@ -8,6 +8,8 @@ import torch
 from transformers import (
     AutoModelForTokenClassification,
     BertConfig,
+    DebertaConfig,
+    DebertaV2Config,
     PreTrainedConfig,
     PreTrainedModel,
     RobertaConfig,
@@ -24,15 +26,33 @@ SHAPE = {
     "type_vocab_size": 2,
     "num_labels": LABELS,
 }
-
+# Rows have more distances than the tables have rows.
+_RELATIVE = SHAPE | {
+    "max_position_embeddings": 16,
+    "max_relative_positions": 6,
+    "type_vocab_size": 0,
+    "num_hidden_layers": 3,
+    "relative_attention": True,
+    "pos_att_type": "p2c|c2p",
+}
+_BUCKETS = _RELATIVE | {"max_relative_positions": 8, "position_buckets": 4}
 
 CONFIGS: dict[str, PreTrainedConfig] = {
     "bert": BertConfig(max_position_embeddings=16, **SHAPE),
     "roberta": RobertaConfig(
         max_position_embeddings=18, pad_token_id=1, layer_norm_eps=1e-5, **SHAPE
     ),
+    "deberta-v3": DebertaV2Config(
+        position_biased_input=False, share_att_key=True, norm_rel_ebd="layer_norm", **_BUCKETS
+    ),
+    "deberta-v2-convolution": DebertaV2Config(
+        embedding_size=12, conv_kernel_size=3, conv_act="gelu", **_BUCKETS | {"type_vocab_size": 2}
+    ),
+    "deberta-v2-p2c": DebertaV2Config(conv_kernel_size=5, **_RELATIVE | {"pos_att_type": "p2c"}),
+    "deberta": DebertaConfig(position_biased_input=False, **_RELATIVE),
+    "deberta-c2p": DebertaConfig(embedding_size=12, **_RELATIVE | {"pos_att_type": "c2p"}),
 }
-HOOKED = (".embeddings", ".attention.self", ".query", ".key", ".value")  # and every layer
+HOOKED = (".embeddings", ".attention.self", ".query", ".key", ".value", ".conv")  # and every layer
 
 
 def model(name: str, seed: int) -> PreTrainedModel:
