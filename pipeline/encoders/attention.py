@@ -21,6 +21,7 @@ def attend(
     keys: Key[Array, "rows"] | None,
     rate: float,
     implementation: str,
+    window: int | None = None,
 ) -> Float[Array, "rows tokens heads width"]:
     """Scaled dot-product attention (Vaswani et al., 2017), each token within its own segment.
 
@@ -30,10 +31,11 @@ def attend(
       keys: a dropout key per row, or None for no dropout.
       rate: dropout on the attention weights.
       implementation: a name in `IMPLEMENTATIONS`; all agree, dropout masks to the bit.
+      window: how many tokens a token sees to either side at most; None for all of its segment.
     """
     if rate == 0.0:
         keys = None
-    return IMPLEMENTATIONS[implementation](query, key, value, segment, keys, rate)
+    return IMPLEMENTATIONS[implementation](query, key, value, segment, keys, rate, window)
 
 
 def default_attention(platform: str) -> Literal["xla", "blocked"]:
@@ -52,6 +54,18 @@ def weights(
     return jax.nn.softmax(jnp.where(mask, scores, _MASKED), axis=-1)
 
 
+def visible(segment: Int[Array, "tokens"], window: int | None) -> Bool[Array, "tokens tokens"]:
+    """Which tokens (columns) a token (row) sees: those of its segment, within the window.
+
+    A segment's tokens stand side by side, so their distance in the row is that in the segment.
+    """
+    same = segment[:, None] == segment[None, :]
+    if window is None:
+        return same
+    place = jnp.arange(segment.shape[0])
+    return same & (jnp.abs(place[:, None] - place[None, :]) <= window)
+
+
 def _head(
     query: Float[Array, "tokens width"],
     key: Float[Array, "tokens width"],
@@ -59,9 +73,10 @@ def _head(
     segment: Int[Array, "tokens"],
     drop_key: Key[Array, ""] | None,
     rate: float,
+    window: int | None,
 ) -> Float[Array, "tokens width"]:
     """Attention of one head in one row."""
-    share = weights(query, key, segment[:, None] == segment[None, :])
+    share = weights(query, key, visible(segment, window))
     if drop_key is not None:
         share = drop(share, drop_key, rate)
     return share.astype(value.dtype) @ value
@@ -80,6 +95,7 @@ def _xla(
     segment: Int[Array, "rows tokens"],
     keys: Key[Array, "rows"] | None,
     rate: float,
+    window: int | None,
 ) -> Float[Array, "rows tokens heads width"]:
     """The reference: every row and head at once, as one batched product."""
     heads = query.shape[2]
@@ -87,7 +103,7 @@ def _xla(
     along = None if keys is None else 0
 
     def head(q: Array, k: Array, v: Array, s: Array, d: Array | None) -> Array:
-        return _head(q, k, v, s, d, rate)
+        return _head(q, k, v, s, d, rate, window)
 
     by_head = jax.vmap(head, in_axes=(1, 1, 1, None, along), out_axes=1)
     by_row = jax.vmap(by_head, in_axes=(0, 0, 0, 0, along))
@@ -101,6 +117,7 @@ def _blocked(
     segment: Int[Array, "rows tokens"],
     keys: Key[Array, "rows"] | None,
     rate: float,
+    window: int | None,
 ) -> Float[Array, "rows tokens heads width"]:
     """One head of one row after another, recomputed in the backward pass.
 
@@ -115,7 +132,7 @@ def _blocked(
     @jax.checkpoint
     def head(block: tuple[Array, ...]) -> Array:
         q, k, v, s, *d = block
-        return _head(q, k, v, s, d[0] if d else None, rate)
+        return _head(q, k, v, s, d[0] if d else None, rate, window)
 
     blocks = (flat(query), flat(key), flat(value), jnp.repeat(segment, heads, axis=0))
     if keys is not None:

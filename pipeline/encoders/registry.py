@@ -16,7 +16,8 @@ from pipeline.errors import UserError
 
 ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "bert": ("bert", "roberta"),
+        "bert": ("bert", "roberta", "electra"),
+        "modernbert": ("modernbert",),
     }
 )
 """A file of this folder to the model types that it serves."""
