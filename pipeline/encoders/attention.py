@@ -22,6 +22,7 @@ def attend(
     keys: Key[Array, "rows"] | None,
     rate: float,
     implementation: str,
+    window: int | None = None,
     relative: Relative | None = None,
 ) -> Float[Array, "rows tokens heads width"]:
     """Scaled dot-product attention (Vaswani et al., 2017), each token within its own segment.
@@ -32,11 +33,13 @@ def attend(
       keys: a dropout key per row, or None for no dropout.
       rate: dropout on the attention weights.
       implementation: a name in `IMPLEMENTATIONS`; all agree, dropout masks to the bit.
+      window: how many tokens a token sees to either side at most; None for all of its segment.
       relative: vectors for DeBERTa's relative terms, which add to the scores and change the scale.
     """
     if rate == 0.0:
         keys = None
-    return IMPLEMENTATIONS[implementation](query, key, value, segment, keys, rate, relative)
+    form = IMPLEMENTATIONS[implementation]
+    return form(query, key, value, segment, keys, rate, window, relative)
 
 
 def default_attention(platform: str) -> Literal["xla", "blocked"]:
@@ -59,6 +62,18 @@ def weights(
     return jax.nn.softmax(jnp.where(mask, scores, _MASKED), axis=-1)
 
 
+def visible(segment: Int[Array, "tokens"], window: int | None) -> Bool[Array, "tokens tokens"]:
+    """Which tokens (columns) a token (row) sees: those of its segment, within the window.
+
+    A segment's tokens stand side by side, so their distance in the row is that in the segment.
+    """
+    same = segment[:, None] == segment[None, :]
+    if window is None:
+        return same
+    place = jnp.arange(segment.shape[0])
+    return same & (jnp.abs(place[:, None] - place[None, :]) <= window)
+
+
 def _head(
     query: Float[Array, "tokens width"],
     key: Float[Array, "tokens width"],
@@ -66,10 +81,11 @@ def _head(
     segment: Int[Array, "tokens"],
     drop_key: Key[Array, ""] | None,
     rate: float,
+    window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "tokens width"]:
     """Attention of one head in one row."""
-    share = weights(query, key, segment[:, None] == segment[None, :], relative)
+    share = weights(query, key, visible(segment, window), relative)
     if drop_key is not None:
         share = drop(share, drop_key, rate)
     return share.astype(value.dtype) @ value
@@ -88,13 +104,14 @@ def _xla(
     segment: Int[Array, "rows tokens"],
     keys: Key[Array, "rows"] | None,
     rate: float,
+    window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
     """The reference: every row and head at once, as one batched product."""
     drop_keys = None if keys is None else _head_keys(keys, query.shape[2])
 
     def head(q: Array, k: Array, v: Array, s: Array, d: Array | None, r: Relative | None) -> Array:
-        return _head(q, k, v, s, d, rate, r)
+        return _head(q, k, v, s, d, rate, window, r)
 
     by_head = jax.vmap(head, in_axes=(1, 1, 1, None, 0, 1), out_axes=1)
     by_row = jax.vmap(by_head, in_axes=(0, 0, 0, 0, 0, None))
@@ -108,6 +125,7 @@ def _blocked(
     segment: Int[Array, "rows tokens"],
     keys: Key[Array, "rows"] | None,
     rate: float,
+    window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
     """One head of one row after another, recomputed in the backward pass.
@@ -123,7 +141,7 @@ def _blocked(
         @jax.checkpoint
         def row(block: tuple[Any, ...]) -> Array:
             q, k, v, s, d = block
-            return _head(q, k, v, s, d, rate, own)
+            return _head(q, k, v, s, d, rate, window, own)
 
         return lax.map(row, (q, k, v, segment, d))
 

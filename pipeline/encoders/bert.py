@@ -1,4 +1,8 @@
-"""BERT (Devlin et al., 2018) and RoBERTa (Liu et al., 2019): the same encoder, other positions."""
+"""BERT (Devlin et al., 2018), RoBERTa (Liu et al., 2019) and ELECTRA (Clark et al., 2020).
+
+The same encoder: RoBERTa's positions start after its padding's, ELECTRA's embeddings may be
+narrower than its layers.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,8 +30,9 @@ from pipeline.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class BertConfig(PostNormConfig):
-    """A BERT's or RoBERTa's config.json; `offset` is the position of a window's first token."""
+    """What config.json says; `offset` is the position of a window's first token."""
 
+    embedding_size: int
     type_vocab_size: int
     offset: int
 
@@ -53,6 +58,7 @@ def configure(fields: Mapping[str, Any]) -> BertConfig:
         pad_token_id=pad,
         std=need(fields, "initializer_range", float),
         head_dropout=need(fields, "classifier_dropout", float, hidden_dropout),
+        embedding_size=need(fields, "embedding_size", int) if model_type == "electra" else width,
         heads=heads,
         intermediate_size=need(fields, "intermediate_size", int),
         type_vocab_size=need(fields, "type_vocab_size", int),
@@ -83,7 +89,7 @@ class Embeddings(nn.Module):
 
         def table(size: int, name: str) -> nn.Embed:
             initial = nn.initializers.normal(c.std)
-            return nn.Embed(size, c.hidden_size, embedding_init=initial, name=name)
+            return nn.Embed(size, c.embedding_size, embedding_init=initial, name=name)
 
         words = table(c.vocab_size, "word")(ids)
         places = table(c.positions + c.offset, "position")(position + c.offset)
@@ -150,6 +156,10 @@ class Bert(nn.Module):
           keys: a dropout key per row; None is deterministic.
         """
         hidden = Embeddings(self.config, self.settings, name="embeddings")(ids, position, keys)
+        if self.config.embedding_size != self.config.hidden_size:
+            hidden = dense(
+                self.config.hidden_size, self.config.std, self.settings.activations, "projection"
+            )(hidden)
         kinds = _kinds(self.config)
         return run_layers(Layer, kinds, self.config, self.settings, hidden, segment, keys)
 
@@ -168,11 +178,14 @@ def tensors(config: BertConfig) -> dict[str, Tensor]:
         **linear("value", f"{layer}.attention.self.value"),
         **after_attention_tensors(layer),
     }
+    narrow = config.embedding_size != config.hidden_size
+    projection = linear("projection", "embeddings_project") if narrow else {}
     return {
         **embedding("embeddings/word", "embeddings.word_embeddings"),
         **embedding("embeddings/position", "embeddings.position_embeddings"),
         **embedding("embeddings/token_type", "embeddings.token_type_embeddings"),
         **norm("embeddings/norm", "embeddings.LayerNorm"),
+        **projection,
         **layer_tensors(_kinds(config), lambda kind: one),
     }
 
@@ -184,6 +197,7 @@ ARCHITECTURE = Architecture(
         {
             "bert": Family("bert.", "BertForTokenClassification"),
             "roberta": Family("roberta.", "RobertaForTokenClassification"),
+            "electra": Family("electra.", "ElectraForTokenClassification"),
         }
     ),
     tensors=tensors,
@@ -192,6 +206,8 @@ ARCHITECTURE = Architecture(
         r"embeddings\.(position_ids|token_type_ids)",
         r"cls\..+",  # masked language model and next sentence
         r"lm_head\..+",
+        r"(discriminator|generator)_predictions\..+",
+        r"generator_lm_head\..+",
         r"classifier\..+",
     ),
 )

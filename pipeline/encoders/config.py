@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 
 from pipeline.errors import UserError
 
-T = TypeVar("T", bool, int, float, str)
+T = TypeVar("T", bool, int, float, str, list, dict)
 
 
 @dataclass(frozen=True)

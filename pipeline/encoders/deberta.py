@@ -140,7 +140,7 @@ class Convolution(nn.Module):
         seen = _neighbours(embedded, segment, c.kernel)
         convolved = jnp.einsum("rtki,kio->rto", seen, kernel.astype(dtype)) + bias.astype(dtype)
         convolved = dropout(convolved, site_keys(keys, Site.CONVOLUTION), c.hidden_dropout)
-        change = activation(c.kernel_activation)(convolved)
+        change = activation(c.kernel_activation, "conv_act")(convolved)
         return layer_norm(c.epsilon, dtype, "norm")(output + change)
 
 

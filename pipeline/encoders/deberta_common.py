@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.config import Settings, need, refuse
 from pipeline.encoders.disentangled import Relative, expand, table_rows
-from pipeline.encoders.layers import Site, dropout, layer_norm, site_keys
-from pipeline.encoders.names import Tensor, embedding, norm
+from pipeline.encoders.layers import Site, dense, dropout, layer_norm, site_keys
+from pipeline.encoders.names import Tensor, embedding, linear, norm
 from pipeline.encoders.postnorm import PostNormConfig, by_head
 from pipeline.encoders.stack import Kind, run_layers
 from pipeline.errors import UserError
@@ -106,9 +106,9 @@ class Embeddings(nn.Module):
     ) -> Float[Array, "rows tokens width"]:
         """Embed tokens; padding is a segment of its own, so it needs no zeros as in torch."""
         c, dtype = self.config, self.settings.activations
-        initial = nn.initializers.normal(c.std)
 
         def table(size: int, name: str) -> nn.Embed:
+            initial = nn.initializers.normal(c.std)
             return nn.Embed(size, c.embedding_size, embedding_init=initial, name=name)
 
         summed = table(c.vocab_size, "word")(ids)
@@ -117,10 +117,7 @@ class Embeddings(nn.Module):
         if c.types:
             summed += table(c.types, "token_type")(jnp.zeros((), jnp.int32))
         if c.embedding_size != c.hidden_size:
-            widen = nn.Dense(
-                c.hidden_size, use_bias=False, dtype=dtype, kernel_init=initial, name="widen"
-            )
-            summed = widen(summed)
+            summed = dense(c.hidden_size, c.std, dtype, "projection", bias=False)(summed)
         normal = layer_norm(c.epsilon, dtype, "norm")(summed)
         return dropout(normal, site_keys(keys, Site.EMBEDDINGS), c.embedding_dropout)
 
@@ -205,7 +202,7 @@ def common_tensors(config: DebertaConfig) -> dict[str, Tensor]:
     if config.types:
         names |= embedding("embeddings/token_type", "embeddings.token_type_embeddings")
     if config.embedding_size != config.hidden_size:
-        names["embeddings/widen/kernel"] = Tensor("embeddings.embed_proj.weight", transposed=True)
+        names |= linear("embeddings/projection", "embeddings.embed_proj", bias=False)
     if config.norm_positions:
         names |= norm("relative_norm", "encoder.LayerNorm")
     return names

@@ -18,7 +18,7 @@ from pipeline.encoders.deberta_common import (
     drop_positions,
     relative_terms,
 )
-from pipeline.encoders.layers import Site, site_keys
+from pipeline.encoders.layers import Site, dense, site_keys
 from pipeline.encoders.names import Tensor, linear
 from pipeline.encoders.postnorm import after_attention, after_attention_tensors, by_head
 from pipeline.encoders.registry import Architecture, Family
@@ -59,8 +59,7 @@ class Layer(nn.Module):
         c = self.config
 
         def project(features: int, name: str, bias: bool) -> nn.Dense:
-            initial, dtype = nn.initializers.normal(c.std), self.settings.activations
-            return nn.Dense(features, bias, dtype=dtype, kernel_init=initial, name=name)
+            return dense(features, c.std, self.settings.activations, name, bias)
 
         # Each head has its query, key and value side by side.
         fused = by_head(project(3 * c.hidden_size, "fused", False)(hidden), 3 * c.heads)

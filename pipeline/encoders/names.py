@@ -29,16 +29,16 @@ class Tensor:
         return [self.name.format(number) for number in numbers]
 
 
-def linear(path: str, name: str, bias: bool = True) -> dict[str, Tensor]:
+def linear(path: str, name: str, bias: bool = True, layers: int | None = None) -> dict[str, Tensor]:
     """The leaves of a dense layer."""
-    kernel = {f"{path}/kernel": Tensor(f"{name}.weight", transposed=True)}
-    return kernel | ({f"{path}/bias": Tensor(f"{name}.bias")} if bias else {})
+    kernel = {f"{path}/kernel": Tensor(f"{name}.weight", True, layers)}
+    return kernel | ({f"{path}/bias": Tensor(f"{name}.bias", False, layers)} if bias else {})
 
 
-def norm(path: str, name: str, bias: bool = True) -> dict[str, Tensor]:
+def norm(path: str, name: str, bias: bool = True, layers: int | None = None) -> dict[str, Tensor]:
     """The leaves of a layer norm."""
-    scale = {f"{path}/scale": Tensor(f"{name}.weight")}
-    return scale | ({f"{path}/bias": Tensor(f"{name}.bias")} if bias else {})
+    scale = {f"{path}/scale": Tensor(f"{name}.weight", False, layers)}
+    return scale | ({f"{path}/bias": Tensor(f"{name}.bias", False, layers)} if bias else {})
 
 
 def embedding(path: str, name: str) -> dict[str, Tensor]:

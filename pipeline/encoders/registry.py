@@ -16,9 +16,10 @@ from pipeline.errors import UserError
 
 ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "bert": ("bert", "roberta"),
+        "bert": ("bert", "roberta", "electra"),
         "deberta": ("deberta-v2",),
         "deberta_v1": ("deberta",),
+        "modernbert": ("modernbert",),
     }
 )
 """A file of this folder to the model types that it serves."""

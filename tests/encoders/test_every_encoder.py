@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
 from pipeline.encoders.registry import ENCODERS
 from pipeline.encoders.weights import export, load_fold, parameter_shapes, save_fold, table
+from pipeline.params import Optimizer
+from pipeline.training.optimizer import rates
 from tests.encoders.tiny import CONFIGS
 
 LENGTHS = (8, 4, 1)
@@ -168,6 +171,33 @@ def test_every_parameter_has_its_name(folder: Path):
     assert len(set(names)) == len(names)
     depths = {i for p in places.values() for i in (p.layers if p.stacked else [p.layers])}
     assert depths - {None} == set(range(model.config.layers))
+
+
+def test_learning_rates_follow_the_numbers_of_the_layers(folder: Path):
+    model, params = made(folder)
+    depth, options = model.config.layers, optimizer(layer_decay=0.5)
+    peaks = rates(params, table(model), depth, options)
+    whole = jax.tree.map(lambda peak, leaf: np.broadcast_to(peak, leaf.shape), peaks, params)
+    seen = set()
+    for name, array in export(whole, table(model)).items():
+        layer = re.search(r"\blayers?\.(\d+)\.", name)
+        if layer:
+            seen.add(int(layer[1]))
+            expected = 0.5 ** (depth - 1 - int(layer[1]))
+        elif "embeddings" in name:
+            expected = 0.5**depth
+        elif name.startswith(("head.", "classifier.")):
+            expected = 3.0
+        else:
+            continue
+        np.testing.assert_allclose(array, expected, err_msg=name)
+    assert seen == set(range(depth))
+
+
+def optimizer(**given: float) -> Optimizer:
+    fields = {"b1": 0.9, "b2": 0.99, "eps": 1e-8, "clip": 1.0, "warmup": 0.1, "weight_decay": 0.0}
+    rates_of = {"backbone_rate": 1.0, "head_rate": 3.0}
+    return Optimizer(**fields, **rates_of, **given, schedule="linear")
 
 
 def test_an_exported_fold_comes_back_to_the_bit(folder: Path, tmp_path: Path):

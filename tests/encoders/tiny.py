@@ -38,10 +38,41 @@ DEBERTA: dict[str, Any] = (
         "norm_rel_ebd": "layer_norm",
     }
 )
+MODERN: dict[str, Any] = {
+    "model_type": "modernbert",
+    "vocab_size": 20,
+    "hidden_size": 8,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 2,
+    "intermediate_size": 6,
+    "max_position_embeddings": 8,
+    "layer_types": ["full_attention", *["sliding_attention", "full_attention"] * 2],
+    "rope_parameters": {
+        "full_attention": {"rope_type": "default", "rope_theta": 100.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 10.0},
+    },
+    "local_attention": 5,
+    "hidden_activation": "gelu",
+    "classifier_activation": "gelu",
+    "embedding_dropout": 0.1,
+    "mlp_dropout": 0.2,
+    "attention_dropout": 0.3,
+    "classifier_dropout": 0.4,
+    "initializer_range": 0.5,
+    "norm_eps": 1e-5,
+    "norm_bias": False,
+    "attention_bias": False,
+    "mlp_bias": False,
+    "classifier_bias": False,
+    "pad_token_id": 0,
+}
 
 # A few positions, so that the rows of tests/encoders/test_every_encoder.py are longer.
 CONFIGS: dict[str, dict[str, Any]] = {
     "bert": FIELDS | {"max_position_embeddings": 8},
+    "electra": FIELDS
+    | {"model_type": "electra", "embedding_size": 6, "max_position_embeddings": 8},
+    "modernbert": MODERN,
     "roberta": FIELDS | {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 10},
     "deberta-v2": DEBERTA,
     "deberta-v2-convolution": DEBERTA

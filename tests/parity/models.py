@@ -9,14 +9,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from pipeline.encoders import bert, deberta, deberta_v1
+from pipeline.encoders import bert, deberta, deberta_v1, modernbert
 from pipeline.encoders.attention import IMPLEMENTATIONS, attend
 from pipeline.encoders.config import Settings
 from pipeline.encoders.deberta_common import Embeddings, relative_terms
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.layers import layer_norm
+from pipeline.encoders.rotary import rotation
 from pipeline.encoders.weights import table
 from tests.parity.compare import places
 
@@ -70,13 +72,51 @@ Outputs = Iterator[tuple[str, Any]]
 def _bert(given: Given) -> Outputs:
     embeddings = given.params["encoder"]["embeddings"]
     yield "embeddings", given.apply(bert.Embeddings, embeddings, given.ids, given.position, None)
-    before = "embeddings"
+    yield from _bert_layers(given, "embeddings")
+
+
+def _bert_layers(given: Given, before: str) -> Outputs:
     for index in range(given.model.config.layers):
         name = f"encoder.layer.{index}"
         inputs = (given.output(before), jnp.asarray(index), given.segment, None)
         yield name, given.apply(bert.Layer, given.layer(index), *inputs)[0]
         yield from _self_attention(given, f"{name}.attention.self")
         before = name
+
+
+def _electra(given: Given) -> Outputs:
+    """Like BERT's, but that the layers get the embeddings by way of a projection."""
+    params = given.params["encoder"]
+    yield (
+        "embeddings",
+        given.apply(bert.Embeddings, params["embeddings"], given.ids, given.position, None),
+    )
+    projection = nn.Dense(given.model.config.hidden_size)
+    projected = projection.apply({"params": params["projection"]}, given.output("embeddings"))
+    yield "embeddings_project", projected
+    yield from _bert_layers(given, "embeddings_project")
+
+
+def _modernbert(given: Given) -> Outputs:
+    config, params = given.model.config, given.params["encoder"]
+    width, kinds = config.hidden_size // config.heads, modernbert.layer_kinds(config)
+    yield "embeddings", given.apply(modernbert.Embeddings, params["embeddings"], given.ids, None)
+    thetas = (config.global_theta, config.local_theta)
+    turns = tuple(rotation(given.position, width, theta) for theta in thetas)
+    before = "embeddings"
+    for index, kind in enumerate(kinds):
+        name, own, at = f"layers.{index}", given.layer(index), jnp.asarray(index)
+        inputs = (given.output(f"{name}.attn_norm"), at, given.segment, turns[kind["local"]], None)
+        yield (
+            f"{name}.attn",
+            given.apply(modernbert.Attention, own["attention"], *inputs, local=kind["local"]),
+        )
+        inner = (given.output(f"{name}.mlp_norm"), at, None)
+        yield f"{name}.mlp", given.apply(modernbert.FeedForward, own["feed_forward"], *inner)
+        whole = (given.output(before), at, given.segment, turns, None)
+        yield name, given.apply(modernbert.Layer, own, *whole, **kind)[0]
+        before = name
+    yield "head", given.apply(modernbert.Head, given.params["head"], given.output("final_norm"))
 
 
 def _self_attention(given: Given, name: str) -> Outputs:
@@ -172,7 +212,9 @@ class Model:
 MODELS = {
     "bert": Model(11, _bert),
     "roberta": Model(12, _bert),
-    "deberta-v3": Model(13, _deberta),
-    "deberta-v2-convolution": Model(14, _deberta),
-    "deberta": Model(15, _deberta),
+    "electra": Model(13, _electra),
+    "modernbert": Model(14, _modernbert),
+    "deberta-v3": Model(15, _deberta),
+    "deberta-v2-convolution": Model(16, _deberta),
+    "deberta": Model(17, _deberta),
 }
