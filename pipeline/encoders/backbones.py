@@ -1,5 +1,6 @@
 """A model's backbone from its source: config, tokenizer with the markers, weights, origin."""
 
+import importlib.util
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,7 +130,12 @@ def _grow_words(tensors: dict[str, np.ndarray], name: str, size: int, seed: int)
 
 def _write_tokenizer(raw: Path, positions: int, folder: Path) -> PreTrainedTokenizerBase:
     """Add the markers as special tokens; those that are there already stay as they are."""
-    tokenizer = AutoTokenizer.from_pretrained(raw, local_files_only=True, use_fast=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(raw, local_files_only=True, use_fast=True)
+    except (ImportError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        needed = "; a sentencepiece model needs the package sentencepiece" if _spm(raw) else ""
+        raise UserError(f"{raw}: no tokenizer: {reason}{needed}") from None
     if not tokenizer.is_fast:
         raise UserError(f"{raw}: expected a tokenizer that gives offsets (tokenizer.json)")
     markers = [AddedToken(marker, special=True, normalized=False) for marker in ALL]
@@ -139,6 +145,11 @@ def _write_tokenizer(raw: Path, positions: int, folder: Path) -> PreTrainedToken
     path = folder / "tokenizer_config.json"
     write_json(path, _stable(read_json(path), _NOT_OF_THE_TOKENIZER))
     return tokenizer
+
+
+def _spm(raw: Path) -> bool:
+    """Whether the tokenizer is a sentencepiece model, which this environment cannot convert."""
+    return bool(list(raw.glob("*.model"))) and importlib.util.find_spec("sentencepiece") is None
 
 
 def _stable(fields: Mapping[str, Any], dropped: tuple[str, ...]) -> dict[str, Any]:
