@@ -10,16 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import flatten_dict
 
 from pipeline.encoders import stack
-from pipeline.encoders.config import Settings
-from pipeline.encoders.head import TokenClassifier, build
-from pipeline.encoders.registry import ENCODERS
-from pipeline.encoders.weights import export, load_fold, parameter_shapes, save_fold, table
+from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.weights import export, load_fold, save_fold, table
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import rates
-from tests.encoders.tiny import CONFIGS
+from tests.encoders.tiny import CONFIGS, random_parameters
+from tests.parity.compare import open_model
 
 LENGTHS = (8, 4, 1)
 TOKENS = 14  # more than any of the models has positions
@@ -38,20 +37,9 @@ def written(name: str, base: Path) -> Path:
     return path
 
 
-def opened(folder: Path, **settings: Any) -> TokenClassifier:
-    model_type = json.loads((folder / "config.json").read_text())["model_type"]
-    encoder = next(name for name, types in ENCODERS.items() if model_type in types)
-    return build(folder, encoder, Settings(**settings))
-
-
 def made(folder: Path, **settings: Any) -> tuple[TokenClassifier, Any]:
-    """A model and random parameters, norms and biases too."""
-    model, rng = opened(folder, **settings), np.random.default_rng(1)
-    leaves = {
-        path: (path.endswith("scale") + 0.4 * rng.standard_normal(shape)).astype(np.float32)
-        for path, shape in sorted(parameter_shapes(model).items())
-    }
-    return model, unflatten_dict(leaves, sep="/")
+    model = open_model(folder, **settings)
+    return model, random_parameters(model)
 
 
 def keys(count: int) -> jax.Array:
@@ -203,7 +191,7 @@ def optimizer(**given: float) -> Optimizer:
 def test_an_exported_fold_comes_back_to_the_bit(folder: Path, tmp_path: Path):
     model, params = made(folder)
     save_fold(tmp_path / "fold0", params, model, folder, {})
-    found = load_fold(tmp_path / "fold0", opened(tmp_path / "fold0"))
+    found = load_fold(tmp_path / "fold0", open_model(tmp_path / "fold0"))
     jax.tree.map(np.testing.assert_array_equal, found, params)
 
 

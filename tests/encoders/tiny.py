@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
+
+from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.weights import parameter_shapes
 
 FIELDS: dict[str, Any] = {
     "model_type": "bert",
@@ -89,6 +93,16 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "deberta": {k: v for k, v in DEBERTA.items() if k in FIELDS or k in _BOTH}
     | {"model_type": "deberta", "max_relative_positions": 3},
 }
+
+
+def random_parameters(model: TokenClassifier) -> dict[str, Any]:
+    """Random values of every leaf, norms and biases too."""
+    rng = np.random.default_rng(1)
+    leaves = {
+        path: (path.endswith("scale") + 0.4 * rng.standard_normal(shape)).astype(np.float32)
+        for path, shape in sorted(parameter_shapes(model).items())
+    }
+    return unflatten_dict(leaves, sep="/")
 
 
 def shapes(fields: dict[str, Any] = FIELDS) -> dict[str, tuple[int, ...]]:
