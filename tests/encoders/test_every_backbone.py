@@ -31,6 +31,13 @@ IN_VAIN = {  # what pretraining leaves in a checkpoint, by model type
         "electra.embeddings.position_ids",
     ),
     "modernbert": ("decoder.bias", "decoder.weight"),
+    "deberta-v2": (
+        "lm_predictions.lm_head.dense.weight",
+        "mask_predictions.classifier.bias",
+        "deberta.embeddings.position_ids",
+        "pooler.dense.weight",
+    ),
+    "deberta": ("cls.predictions.bias", "deberta.embeddings.position_ids"),
 }
 
 
