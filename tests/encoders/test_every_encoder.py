@@ -1,6 +1,7 @@
 """What holds for every encoder, each as a tiny random model of tiny.CONFIGS."""
 
 import functools
+import importlib
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from flax.traverse_util import flatten_dict
 
 from pipeline.encoders import stack
 from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.layers import Site, site_keys
 from pipeline.encoders.weights import export, load_fold, save_fold, table
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import rates
@@ -143,6 +145,20 @@ def test_rates_of_the_run_stand_for_those_of_the_checkpoint(folder: Path):
         assert np.abs(forward(dropping, params, packed(), keys(2)) - plain).max() > 0.1
 
 
+def test_every_place_drops_by_keys_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    model, seen = open_model(folder), []
+
+    def recorded(keys: Any, site: Site, layer: Any = 0) -> Any:
+        seen.append((site, int(layer)))
+        return site_keys(keys, site, layer)
+
+    encoder = importlib.import_module(f"pipeline.encoders.{model.name_of_encoder}")
+    monkeypatch.setattr(encoder, "site_keys", recorded)
+    monkeypatch.setattr(stack, "plan", lambda kinds: stack.Plan(len(kinds), 0))
+    jax.eval_shape(lambda: model.init(jax.random.key(0), *packed(), keys(2)))
+    assert len(set(seen)) == len(seen) > 3 * model.config.layers
+
+
 def test_half_precision_activations_give_float32_logits(folder: Path):
     model, params = made(folder, dtype="bfloat16")
     exact, _ = made(folder)
@@ -172,6 +188,8 @@ def test_learning_rates_follow_the_numbers_of_the_layers(folder: Path):
         if layer:
             seen.add(int(layer[1]))
             expected = 0.5 ** (depth - 1 - int(layer[1]))
+        elif "final_norm" in name:
+            expected = 1.0
         elif "embeddings" in name:
             expected = 0.5**depth
         elif name.startswith(("head.", "classifier.")):

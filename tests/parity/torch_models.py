@@ -74,6 +74,9 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     ),
     "modernbert": ModernBertConfig(**MODERN, layer_types=_types("glglg")),
     "modernbert_large": ModernBertConfig(**MODERN | {"num_hidden_layers": 8}),  # 2 + 2 * 3
+    "modernbert_long": ModernBertConfig(
+        **MODERN | {"max_position_embeddings": 1024, "local_attention": 128}
+    ),
     "modernbert_odd": ModernBertConfig(  # nothing repeats; biases everywhere
         **MODERN | {"num_hidden_layers": 4, "hidden_activation": "gelu_pytorch_tanh"},
         layer_types=_types("lglg"),
