@@ -50,12 +50,9 @@ def configure(fields: Mapping[str, Any]) -> DebertaV2Config:
     buckets = need(fields, "position_buckets", int, -1)
     if buckets > 0:
         common |= {"span": buckets, "longest": common["span"]}
-    norms = {part.strip() for part in need(fields, "norm_rel_ebd", str, "none").lower().split("|")}
-    if norms - {"none", "layer_norm"}:
-        raise UserError(
-            f"config.json: norm_rel_ebd: expected none or layer_norm, found {sorted(norms)}"
-        )
-    common["norm_positions"] = "layer_norm" in norms
+    norm_positions = need(fields, "norm_rel_ebd", str, "none").lower()
+    refuse({"norm_rel_ebd": norm_positions}, "norm_rel_ebd", "none", "layer_norm")
+    common["norm_positions"] = norm_positions == "layer_norm"
     kernel = max(need(fields, "conv_kernel_size", int, 0), 0)
     if kernel and kernel % 2 == 0:
         raise UserError(f"config.json: conv_kernel_size: expected an odd number, found {kernel}")

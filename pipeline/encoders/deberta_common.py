@@ -156,7 +156,7 @@ class Encoder(nn.Module):
         c = self.config
         hidden = Embeddings(c, self.settings, name="embeddings")(ids, position, keys)
         table = self.param("relative", nn.initializers.normal(c.std), (2 * c.span, c.hidden_size))
-        table = table.astype(self.settings.activations)
+        table = jnp.asarray(table, self.settings.activations)
         if c.norm_positions:
             table = layer_norm(c.epsilon, self.settings.activations, "relative_norm")(table)
         batch_key = None if keys is None or not c.hidden_dropout else self.make_rng("batch")

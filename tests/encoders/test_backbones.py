@@ -236,7 +236,7 @@ def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path):
     with pytest.raises(UserError) as told:
         make(source(str(folder)), "deberta", tmp_path, tmp_path / "out")
     found = str(told.value).rsplit(" ", 1)[1]
-    with pytest.raises(UserError, match=r"mine: no tokenizer: \w"):
+    with pytest.raises(UserError, match="mine: no tokenizer: "):
         make(source(str(folder), sha256=found), "deberta", tmp_path, tmp_path / "out")
 
 

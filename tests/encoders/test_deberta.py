@@ -44,7 +44,7 @@ def test_variants_that_are_not_served(configure: Any, fields: dict[str, Any], me
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"norm_rel_ebd": "rms"}, "norm_rel_ebd: expected none or layer_norm, found 'rms'"),
+        ({"norm_rel_ebd": "rms"}, "norm_rel_ebd: expected 'none' or 'layer_norm', found 'rms'"),
         ({"conv_kernel_size": 4}, "conv_kernel_size: expected an odd number, found 4"),
         ({"conv_groups": 2}, "conv_groups: expected 1, found 2"),
         ({"share_att_key": "yes"}, "share_att_key: expected bool, found 'yes'"),
