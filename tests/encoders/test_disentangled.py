@@ -37,7 +37,7 @@ def ours(parts: dict[str, Any], terms: tuple[str, ...], implementation: str, **o
     )
     segment = jnp.asarray(of.get("segment", SEGMENT))
     content = (parts["query"], parts["key"], parts["value"])
-    return attend(*content, segment, None, 0.0, implementation, relative)
+    return attend(*content, segment, None, 0.0, implementation, relative=relative)
 
 
 def by_gathers(parts: dict[str, Any], terms: tuple[str, ...]) -> Any:
