@@ -1,13 +1,14 @@
 """Attention within segments: one interface, one reference, one form that is fast on CPUs."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from pipeline.encoders.disentangled import Relative, relative_scores, terms
 from pipeline.encoders.layers import drop
 
 _MASKED = -1e30  # finite: a row of nothing but padding then has finite values and gradients
@@ -21,6 +22,8 @@ def attend(
     keys: Key[Array, "rows"] | None,
     rate: float,
     implementation: str,
+    window: int | None = None,
+    relative: Relative | None = None,
 ) -> Float[Array, "rows tokens heads width"]:
     """Scaled dot-product attention (Vaswani et al., 2017), each token within its own segment.
 
@@ -30,10 +33,13 @@ def attend(
       keys: a dropout key per row, or None for no dropout.
       rate: dropout on the attention weights.
       implementation: a name in `IMPLEMENTATIONS`; all agree, dropout masks to the bit.
+      window: how many tokens a token sees to either side at most; None for all of its segment.
+      relative: vectors for DeBERTa's relative terms, which add to the scores and change the scale.
     """
     if rate == 0.0:
         keys = None
-    return IMPLEMENTATIONS[implementation](query, key, value, segment, keys, rate)
+    form = IMPLEMENTATIONS[implementation]
+    return form(query, key, value, segment, keys, rate, window, relative)
 
 
 def default_attention(platform: str) -> Literal["xla", "blocked"]:
@@ -45,11 +51,27 @@ def weights(
     query: Float[Array, "queries width"],
     key: Float[Array, "tokens width"],
     mask: Bool[Array, "queries tokens"],
+    relative: Relative | None = None,
 ) -> Float[Array, "queries tokens"]:
     """Attention weights of one head in float32."""
-    scaled = query * query.shape[-1] ** -0.5
+    scale = (query.shape[-1] * (1 + terms(relative))) ** -0.5
+    scaled = query * scale
     scores = jnp.einsum("qd,kd->qk", scaled, key, preferred_element_type=jnp.float32)
+    if relative is not None:
+        scores += relative_scores(scaled, key * scale, relative)
     return jax.nn.softmax(jnp.where(mask, scores, _MASKED), axis=-1)
+
+
+def visible(segment: Int[Array, "tokens"], window: int | None) -> Bool[Array, "tokens tokens"]:
+    """Which tokens (columns) a token (row) sees: those of its segment, within the window.
+
+    A segment's tokens stand side by side, so their distance in the row is that in the segment.
+    """
+    same = segment[:, None] == segment[None, :]
+    if window is None:
+        return same
+    place = jnp.arange(segment.shape[0])
+    return same & (jnp.abs(place[:, None] - place[None, :]) <= window)
 
 
 def _head(
@@ -59,9 +81,11 @@ def _head(
     segment: Int[Array, "tokens"],
     drop_key: Key[Array, ""] | None,
     rate: float,
+    window: int | None,
+    relative: Relative | None,
 ) -> Float[Array, "tokens width"]:
     """Attention of one head in one row."""
-    share = weights(query, key, segment[:, None] == segment[None, :])
+    share = weights(query, key, visible(segment, window), relative)
     if drop_key is not None:
         share = drop(share, drop_key, rate)
     return share.astype(value.dtype) @ value
@@ -80,18 +104,18 @@ def _xla(
     segment: Int[Array, "rows tokens"],
     keys: Key[Array, "rows"] | None,
     rate: float,
+    window: int | None,
+    relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
     """The reference: every row and head at once, as one batched product."""
-    heads = query.shape[2]
-    drop_keys = None if keys is None else _head_keys(keys, heads)
-    along = None if keys is None else 0
+    drop_keys = None if keys is None else _head_keys(keys, query.shape[2])
 
-    def head(q: Array, k: Array, v: Array, s: Array, d: Array | None) -> Array:
-        return _head(q, k, v, s, d, rate)
+    def head(q: Array, k: Array, v: Array, s: Array, d: Array | None, r: Relative | None) -> Array:
+        return _head(q, k, v, s, d, rate, window, r)
 
-    by_head = jax.vmap(head, in_axes=(1, 1, 1, None, along), out_axes=1)
-    by_row = jax.vmap(by_head, in_axes=(0, 0, 0, 0, along))
-    return by_row(query, key, value, segment, drop_keys)
+    by_head = jax.vmap(head, in_axes=(1, 1, 1, None, 0, 1), out_axes=1)
+    by_row = jax.vmap(by_head, in_axes=(0, 0, 0, 0, 0, None))
+    return by_row(query, key, value, segment, drop_keys, relative)
 
 
 def _blocked(
@@ -101,27 +125,32 @@ def _blocked(
     segment: Int[Array, "rows tokens"],
     keys: Key[Array, "rows"] | None,
     rate: float,
+    window: int | None,
+    relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
     """One head of one row after another, recomputed in the backward pass.
 
     The scores of a single head stay in the cache of a CPU core, which batched products over all
-    rows and heads do not.
+    rows and heads do not. Heads are the outer loop, so that no row needs a copy of `relative`.
     """
-    rows, tokens, heads, width = query.shape
+    drop_keys = None if keys is None else _head_keys(keys, query.shape[2]).T
 
-    def flat(x: Array) -> Array:
-        return x.transpose(0, 2, 1, 3).reshape(rows * heads, tokens, width)
+    def head(block: tuple[Any, ...]) -> Array:
+        q, k, v, d, own = block
 
-    @jax.checkpoint
-    def head(block: tuple[Array, ...]) -> Array:
-        q, k, v, s, *d = block
-        return _head(q, k, v, s, d[0] if d else None, rate)
+        @jax.checkpoint
+        def row(block: tuple[Any, ...]) -> Array:
+            q, k, v, s, d = block
+            return _head(q, k, v, s, d, rate, window, own)
 
-    blocks = (flat(query), flat(key), flat(value), jnp.repeat(segment, heads, axis=0))
-    if keys is not None:
-        blocks = (*blocks, _head_keys(keys, heads).reshape(-1))
-    mixed = lax.map(head, blocks)
-    return mixed.reshape(rows, heads, tokens, width).transpose(0, 2, 1, 3)
+        return lax.map(row, (q, k, v, segment, d))
+
+    def by_head(x: Array) -> Array:
+        return x.transpose(2, 0, 1, 3)
+
+    own = jax.tree.map(lambda x: x.swapaxes(0, 1), relative)
+    mixed = lax.map(head, (by_head(query), by_head(key), by_head(value), drop_keys, own))
+    return mixed.transpose(1, 2, 0, 3)
 
 
 IMPLEMENTATIONS: dict[str, Callable[..., Array]] = {"xla": _xla, "blocked": _blocked}

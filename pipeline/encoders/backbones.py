@@ -1,5 +1,6 @@
 """A model's backbone from its source: config, tokenizer with the markers, weights, origin."""
 
+import importlib.util
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline.encoders import builtin, hub
 from pipeline.encoders.config import Settings
 from pipeline.encoders.draws import grow
 from pipeline.encoders.head import build
-from pipeline.encoders.registry import Architecture, architecture, check_served, source_file
+from pipeline.encoders.registry import architecture, check_served, source_file
 from pipeline.encoders.tensors import FILE, read_tensors, weight_files, widen, write_tensors
 from pipeline.encoders.weights import canonical, load_backbone
 from pipeline.errors import UserError
@@ -103,25 +104,25 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     model_type = read_json(raw / hub.CONFIG).get("model_type")
     check_served(encoder, model_type, raw / hub.CONFIG)
     config = AutoConfig.from_pretrained(raw, local_files_only=True)
-    positions = offered.configure(config.to_dict()).positions
-    tokenizer = _write_tokenizer(raw, positions, folder)
+    configured = offered.configure(config.to_dict())
+    tokenizer = _write_tokenizer(raw, configured.positions, folder)
     config.vocab_size = max(config.vocab_size, len(tokenizer))
     write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})
     family = offered.families[str(model_type)]
-    tensors = widen(canonical(read_tensors(raw), family, offered), raw)
-    _grow_words(tensors, offered, config.vocab_size, seed)
-    write_tensors(folder / FILE, {family.prefix + name: array for name, array in tensors.items()})
+    tensors = widen(canonical(read_tensors(raw), family, offered, configured), raw)
+    words = offered.tensors(configured)[WORDS].name
+    _grow_words(tensors, words, config.vocab_size, seed)
+    outside = {place.name for place in offered.head_tensors(configured).values()}
+    prefixed = {n if n in outside else family.prefix + n: array for n, array in tensors.items()}
+    write_tensors(folder / FILE, prefixed)
     write_json(
         folder / "encoder.json", {"encoder": encoder, "sha256": sha256(source_file(encoder))}
     )
     load_backbone(folder, build(folder, encoder, Settings()), seed)
 
 
-def _grow_words(
-    tensors: dict[str, np.ndarray], offered: Architecture, size: int, seed: int
-) -> None:
+def _grow_words(tensors: dict[str, np.ndarray], name: str, size: int, seed: int) -> None:
     """Draw the rows of new words; rows that no word uses stay, for the checkpoint has them."""
-    name = offered.tensors[WORDS].name
     words = tensors.get(name)
     if words is not None and words.ndim == 2 and len(words) < size:
         tensors[name] = grow(words, size - len(words), name, seed)
@@ -129,7 +130,12 @@ def _grow_words(
 
 def _write_tokenizer(raw: Path, positions: int, folder: Path) -> PreTrainedTokenizerBase:
     """Add the markers as special tokens; those that are there already stay as they are."""
-    tokenizer = AutoTokenizer.from_pretrained(raw, local_files_only=True, use_fast=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(raw, local_files_only=True, use_fast=True)
+    except (ImportError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        needed = "; a sentencepiece model needs the package sentencepiece" if _spm(raw) else ""
+        raise UserError(f"{raw}: no tokenizer: {reason}{needed}") from None
     if not tokenizer.is_fast:
         raise UserError(f"{raw}: expected a tokenizer that gives offsets (tokenizer.json)")
     markers = [AddedToken(marker, special=True, normalized=False) for marker in ALL]
@@ -139,6 +145,11 @@ def _write_tokenizer(raw: Path, positions: int, folder: Path) -> PreTrainedToken
     path = folder / "tokenizer_config.json"
     write_json(path, _stable(read_json(path), _NOT_OF_THE_TOKENIZER))
     return tokenizer
+
+
+def _spm(raw: Path) -> bool:
+    """Whether the tokenizer is a sentencepiece model, which this environment cannot convert."""
+    return bool(list(raw.glob("*.model"))) and importlib.util.find_spec("sentencepiece") is None
 
 
 def _stable(fields: Mapping[str, Any], dropped: tuple[str, ...]) -> dict[str, Any]:

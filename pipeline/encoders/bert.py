@@ -1,4 +1,8 @@
-"""BERT (Devlin et al., 2018) and RoBERTa (Liu et al., 2019): the same encoder, other positions."""
+"""BERT (Devlin et al., 2018), RoBERTa (Liu et al., 2019) and ELECTRA (Clark et al., 2020).
+
+The same encoder: RoBERTa's positions start after its padding's, ELECTRA's embeddings may be
+narrower than its layers.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,22 +14,27 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention import attend
-from pipeline.encoders.config import Config, Settings, need, refuse
-from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.registry import Architecture, Family, Tensor
+from pipeline.encoders.config import Settings, need, refuse
+from pipeline.encoders.layers import Site, dense, dropout, layer_norm, site_keys
+from pipeline.encoders.names import Tensor, embedding, linear, norm
+from pipeline.encoders.postnorm import (
+    PostNormConfig,
+    after_attention,
+    after_attention_tensors,
+    by_head,
+)
+from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.stack import Kind, layer_tensors, run_layers
 from pipeline.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class BertConfig(Config):
-    """A BERT's or RoBERTa's config.json; `offset` is the position of a window's first token."""
+class BertConfig(PostNormConfig):
+    """What config.json says; `offset` is the position of a window's first token."""
 
-    heads: int
-    intermediate_size: int
+    embedding_size: int
     type_vocab_size: int
     offset: int
-    activation: str
-    epsilon: float
 
 
 def configure(fields: Mapping[str, Any]) -> BertConfig:
@@ -49,12 +58,14 @@ def configure(fields: Mapping[str, Any]) -> BertConfig:
         pad_token_id=pad,
         std=need(fields, "initializer_range", float),
         head_dropout=need(fields, "classifier_dropout", float, hidden_dropout),
+        embedding_size=need(fields, "embedding_size", int) if model_type == "electra" else width,
         heads=heads,
         intermediate_size=need(fields, "intermediate_size", int),
         type_vocab_size=need(fields, "type_vocab_size", int),
         offset=offset,
         activation=need(fields, "hidden_act", str),
         epsilon=need(fields, "layer_norm_eps", float),
+        embedding_dropout=hidden_dropout,
         hidden_dropout=hidden_dropout,
         attention_dropout=need(fields, "attention_probs_dropout_prob", float),
     )
@@ -78,14 +89,14 @@ class Embeddings(nn.Module):
 
         def table(size: int, name: str) -> nn.Embed:
             initial = nn.initializers.normal(c.std)
-            return nn.Embed(size, c.hidden_size, embedding_init=initial, name=name)
+            return nn.Embed(size, c.embedding_size, embedding_init=initial, name=name)
 
         words = table(c.vocab_size, "word")(ids)
         places = table(c.positions + c.offset, "position")(position + c.offset)
         first_type = table(c.type_vocab_size, "token_type")(jnp.zeros((), jnp.int32))
         norm = layer_norm(c.epsilon, self.settings.activations, "norm")
         return dropout(
-            norm(words + places + first_type), site_keys(keys, Site.EMBEDDINGS), c.hidden_dropout
+            norm(words + places + first_type), site_keys(keys, Site.EMBEDDINGS), c.embedding_dropout
         )
 
 
@@ -99,41 +110,31 @@ class Layer(nn.Module):
     def __call__(
         self,
         hidden: Float[Array, "rows tokens width"],
-        index: Int[Array, ""],
+        index: Int[Array, ""] | int,
         segment: Int[Array, "rows tokens"],
         keys: Key[Array, "rows"] | None,
     ) -> tuple[Float[Array, "rows tokens width"], None]:
-        """Apply layer `index`; the pair is what `nn.scan` carries and collects."""
-        c, dtype = self.config, self.settings.activations
+        """Apply layer `index`; see `run_layers` for the pair."""
+        c = self.config
 
-        def linear(features: int, name: str) -> nn.Dense:
-            return dense(features, c.std, dtype, name)
-
-        def by_head(name: str) -> Array:
-            x = linear(c.hidden_size, name)(hidden)
-            return x.reshape(*x.shape[:2], c.heads, -1)
-
-        def add(x: Array, change: Array, site: Site, name: str) -> Array:
-            change = dropout(change, site_keys(keys, site, index), c.hidden_dropout)
-            return layer_norm(c.epsilon, dtype, name)(x + change)
+        def project(name: str) -> Array:
+            made = dense(c.hidden_size, c.std, self.settings.activations, name)(hidden)
+            return by_head(made, c.heads)
 
         mixed = attend(
-            by_head("query"),
-            by_head("key"),
-            by_head("value"),
+            project("query"),
+            project("key"),
+            project("value"),
             segment,
             site_keys(keys, Site.ATTENTION, index),
             c.attention_dropout,
             self.settings.attention,
-        ).reshape(hidden.shape)
-        attended = linear(c.hidden_size, "attention_output")(mixed)
-        hidden = add(hidden, attended, Site.ATTENTION_OUTPUT, "attention_norm")
-        inner = activation(c.activation)(linear(c.intermediate_size, "intermediate")(hidden))
-        return add(hidden, linear(c.hidden_size, "output")(inner), Site.OUTPUT, "output_norm"), None
+        )
+        return after_attention(c, self.settings, hidden, mixed, index, keys), None
 
 
 class Bert(nn.Module):
-    """The encoder; parameters of its layers are stacked along a leading axis."""
+    """The encoder."""
 
     config: BertConfig
     settings: Settings
@@ -155,42 +156,39 @@ class Bert(nn.Module):
           keys: a dropout key per row; None is deterministic.
         """
         hidden = Embeddings(self.config, self.settings, name="embeddings")(ids, position, keys)
-        layers = nn.scan(
-            nn.remat(Layer, prevent_cse=False) if self.settings.remat else Layer,
-            variable_axes={"params": 0},
-            split_rngs={"params": True},
-            in_axes=(0, nn.broadcast, nn.broadcast),  # type: ignore[arg-type]  # Flax says int
-            length=self.config.layers,
-        )(self.config, self.settings, name="layers")
-        return layers(hidden, jnp.arange(self.config.layers), segment, keys)[0]
+        if self.config.embedding_size != self.config.hidden_size:
+            hidden = dense(
+                self.config.hidden_size, self.config.std, self.settings.activations, "projection"
+            )(hidden)
+        kinds = _kinds(self.config)
+        return run_layers(Layer, kinds, self.config, self.settings, hidden, segment, keys)
 
 
-def _linear(path: str, name: str) -> dict[str, Tensor]:
+def _kinds(config: BertConfig) -> list[Kind]:
+    """All layers are alike."""
+    return [{}] * config.layers
+
+
+def tensors(config: BertConfig) -> dict[str, Tensor]:
+    """Hugging Face's names of the encoder's parameters."""
+    layer = "encoder.layer.{}"
+    one = {
+        **linear("query", f"{layer}.attention.self.query"),
+        **linear("key", f"{layer}.attention.self.key"),
+        **linear("value", f"{layer}.attention.self.value"),
+        **after_attention_tensors(layer),
+    }
+    narrow = config.embedding_size != config.hidden_size
+    projection = linear("projection", "embeddings_project") if narrow else {}
     return {
-        f"{path}/kernel": Tensor(f"{name}.weight", transposed=True),
-        f"{path}/bias": Tensor(f"{name}.bias"),
+        **embedding("embeddings/word", "embeddings.word_embeddings"),
+        **embedding("embeddings/position", "embeddings.position_embeddings"),
+        **embedding("embeddings/token_type", "embeddings.token_type_embeddings"),
+        **norm("embeddings/norm", "embeddings.LayerNorm"),
+        **projection,
+        **layer_tensors(_kinds(config), lambda kind: one),
     }
 
-
-def _norm(path: str, name: str) -> dict[str, Tensor]:
-    return {f"{path}/scale": Tensor(f"{name}.weight"), f"{path}/bias": Tensor(f"{name}.bias")}
-
-
-_LAYER = "encoder.layer.{}"
-_TENSORS = {
-    "embeddings/word/embedding": Tensor("embeddings.word_embeddings.weight"),
-    "embeddings/position/embedding": Tensor("embeddings.position_embeddings.weight"),
-    "embeddings/token_type/embedding": Tensor("embeddings.token_type_embeddings.weight"),
-    **_norm("embeddings/norm", "embeddings.LayerNorm"),
-    **_linear("layers/query", f"{_LAYER}.attention.self.query"),
-    **_linear("layers/key", f"{_LAYER}.attention.self.key"),
-    **_linear("layers/value", f"{_LAYER}.attention.self.value"),
-    **_linear("layers/attention_output", f"{_LAYER}.attention.output.dense"),
-    **_norm("layers/attention_norm", f"{_LAYER}.attention.output.LayerNorm"),
-    **_linear("layers/intermediate", f"{_LAYER}.intermediate.dense"),
-    **_linear("layers/output", f"{_LAYER}.output.dense"),
-    **_norm("layers/output_norm", f"{_LAYER}.output.LayerNorm"),
-}
 
 ARCHITECTURE = Architecture(
     configure=configure,
@@ -199,16 +197,17 @@ ARCHITECTURE = Architecture(
         {
             "bert": Family("bert.", "BertForTokenClassification"),
             "roberta": Family("roberta.", "RobertaForTokenClassification"),
+            "electra": Family("electra.", "ElectraForTokenClassification"),
         }
     ),
-    tensors=MappingProxyType(_TENSORS),
-    head=MappingProxyType(_linear("classifier", "classifier")),
+    tensors=tensors,
     droppable=(
         r"pooler\.dense\.(weight|bias)",
         r"embeddings\.(position_ids|token_type_ids)",
         r"cls\..+",  # masked language model and next sentence
         r"lm_head\..+",
+        r"(discriminator|generator)_predictions\..+",
+        r"generator_lm_head\..+",
         r"classifier\..+",
     ),
-    drawn=("classifier/kernel", "classifier/bias"),
 )

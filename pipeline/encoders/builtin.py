@@ -45,6 +45,28 @@ BUILTIN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "layer_norm_eps": 1e-12,
             "pad_token_id": 0,
         },
+        "tiny-deberta": {
+            "model_type": "deberta-v2",
+            "hidden_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 256,
+            "max_position_embeddings": 512,
+            "type_vocab_size": 0,
+            "relative_attention": True,
+            "position_biased_input": False,
+            "pos_att_type": ["p2c", "c2p"],
+            "position_buckets": 32,
+            "max_relative_positions": 512,
+            "share_att_key": True,
+            "norm_rel_ebd": "layer_norm",
+            "hidden_act": "gelu",
+            "hidden_dropout_prob": 0.1,
+            "attention_probs_dropout_prob": 0.1,
+            "initializer_range": 0.02,
+            "layer_norm_eps": 1e-7,
+            "pad_token_id": 0,
+        },
     }
 )
 """config.json of each, but for the size of the vocabulary."""

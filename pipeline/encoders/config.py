@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 
 from pipeline.errors import UserError
 
-T = TypeVar("T", bool, int, float, str)
+T = TypeVar("T", bool, int, float, str, list, dict)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Config:
       model_type: Hugging Face's name of the architecture.
       positions: the longest window, in tokens.
       std: of the normal distribution that new weights are drawn from.
-      hidden_dropout, attention_dropout, head_dropout: the rates in force.
+      embedding_dropout, hidden_dropout, attention_dropout, head_dropout: the rates in force; a
+        run's one rate for what is hidden stands for the first two.
     """
 
     model_type: str
@@ -56,6 +57,7 @@ class Config:
     positions: int
     pad_token_id: int
     std: float
+    embedding_dropout: float
     hidden_dropout: float
     attention_dropout: float
     head_dropout: float

@@ -1,4 +1,4 @@
-"""The token classifier: an encoder, dropout and a linear layer, as Hugging Face's own head is."""
+"""The token classifier as Hugging Face's own is: an encoder, its head, dropout, a linear layer."""
 
 import dataclasses
 from pathlib import Path
@@ -21,11 +21,13 @@ class TokenClassifier(nn.Module):
       encoder: module of the architecture; its parameters stand under "encoder".
       name_of_encoder: its name in the registry, for reading and writing weights.
       config: what config.json says, with the run's dropout rates.
+      head: what the architecture has between encoder and dropout; its parameters, under "head".
     """
 
     encoder: nn.Module
     name_of_encoder: str
     config: Config
+    head: nn.Module | None
 
     @nn.compact
     def __call__(
@@ -41,12 +43,15 @@ class TokenClassifier(nn.Module):
           ids: tokens.
           segment: a number for each window of a row, 0 for padding.
           position: within the window, from 0.
-          keys: a dropout key per row; None is deterministic.
+          keys: a dropout key per row; None is deterministic. What an encoder drops for all rows
+            alike it draws from the random stream "batch", which goes with them.
 
         Returns:
           float32 logits whatever the dtype of activations.
         """
-        hidden = self.encoder(ids, segment, position, keys).astype(jnp.float32)
+        hidden = self.encoder(ids, segment, position, keys)
+        hidden = hidden if self.head is None else self.head(hidden)
+        hidden = hidden.astype(jnp.float32)
         hidden = dropout(hidden, site_keys(keys, Site.HEAD), self.config.head_dropout)
         return dense(len(LABELS), self.config.std, jnp.float32, "classifier")(hidden)
 
@@ -67,14 +72,17 @@ def build(folder: Path, encoder: str, settings: Settings) -> TokenClassifier:
     offered = architecture(encoder)
     check_served(encoder, fields.get("model_type"), path)
     config = _with_rates(offered.configure(fields), settings)
-    return TokenClassifier(offered.encoder(config, settings), encoder, config)
+    head = None if offered.head is None else offered.head(config, settings)
+    return TokenClassifier(offered.encoder(config, settings), encoder, config, head)
 
 
 def _with_rates(config: Config, settings: Settings) -> Config:
     """Replace the checkpoint's dropout rates by those that the run names."""
     rates = {
-        name: getattr(settings, name)
-        for name in ("hidden_dropout", "attention_dropout", "head_dropout")
-        if getattr(settings, name) is not None
+        "embedding_dropout": settings.hidden_dropout,
+        "hidden_dropout": settings.hidden_dropout,
+        "attention_dropout": settings.attention_dropout,
+        "head_dropout": settings.head_dropout,
     }
-    return dataclasses.replace(config, **rates)
+    named = {name: rate for name, rate in rates.items() if rate is not None}
+    return dataclasses.replace(config, **named)

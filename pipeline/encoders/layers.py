@@ -23,9 +23,12 @@ class Site(enum.IntEnum):
     ATTENTION_OUTPUT = 2
     OUTPUT = 3
     HEAD = 4
+    FEED_FORWARD = 5
+    POSITIONS = 6
+    CONVOLUTION = 7
 
 
-_SITES = 8  # room for each layer; more than there are members in `Site`
+_SITES = 8  # room for each layer; no fewer than there are members in `Site`
 
 
 def site_keys(
@@ -74,14 +77,17 @@ def dropout(
     return jax.vmap(lambda row, key: drop(row, key, rate))(x, keys)
 
 
-def dense(features: int, std: float, dtype: DTypeLike, name: str) -> nn.Dense:
+def dense(features: int, std: float, dtype: DTypeLike, name: str, bias: bool = True) -> nn.Dense:
     """A dense layer with float32 parameters, initialised as Hugging Face's checkpoints are."""
-    return nn.Dense(features, dtype=dtype, kernel_init=nn.initializers.normal(std), name=name)
+    initial = nn.initializers.normal(std)
+    return nn.Dense(features, use_bias=bias, dtype=dtype, kernel_init=initial, name=name)
 
 
-def layer_norm(epsilon: float, dtype: DTypeLike, name: str) -> nn.LayerNorm:
+def layer_norm(epsilon: float, dtype: DTypeLike, name: str, bias: bool = True) -> nn.LayerNorm:
     """Layer normalisation with statistics in float32, by the two-pass variance as in torch."""
-    return nn.LayerNorm(epsilon=epsilon, dtype=dtype, use_fast_variance=False, name=name)
+    return nn.LayerNorm(
+        epsilon=epsilon, dtype=dtype, use_bias=bias, use_fast_variance=False, name=name
+    )
 
 
 def gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -102,16 +108,17 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,
     "silu": nn.silu,
     "swish": nn.silu,
+    "tanh": jnp.tanh,
 }
 
 
-def activation(name: str) -> Callable[[Array], Array]:
-    """Look an activation up by Hugging Face's name of it.
+def activation(name: str, key: str = "hidden_act") -> Callable[[Array], Array]:
+    """Look an activation up by Hugging Face's name of it, the value of `key` in config.json.
 
     Raises:
       UserError: it is not one that this project has.
     """
     if name not in _ACTIVATIONS:
         valid = ", ".join(sorted(_ACTIVATIONS))
-        raise UserError(f"config.json: hidden_act: expected one of {valid}; found {name!r}")
+        raise UserError(f"config.json: {key}: expected one of {valid}; found {name!r}")
     return _ACTIVATIONS[name]

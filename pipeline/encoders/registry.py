@@ -11,27 +11,22 @@ from typing import Any
 from flax import linen as nn
 
 from pipeline.encoders.config import Config, Settings
+from pipeline.encoders.names import Tensor, linear
 from pipeline.errors import UserError
 
 ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "bert": ("bert", "roberta"),
+        "bert": ("bert", "roberta", "electra"),
+        "deberta": ("deberta-v2",),
+        "deberta_v1": ("deberta",),
+        "modernbert": ("modernbert",),
     }
 )
 """A file of this folder to the model types that it serves."""
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """Where a parameter stands in a Hugging Face checkpoint.
-
-    Attributes:
-      name: without the family's prefix; `{}` is the number of the layer, the leading axis here.
-      transposed: whether torch keeps the matrix as (out, in).
-    """
-
-    name: str
-    transposed: bool = False
+CLASSIFIER: Mapping[str, Tensor] = MappingProxyType(linear("classifier", "classifier"))
+"""The linear layer at the end of every token classifier, by its path in the whole tree."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +45,21 @@ class Architecture:
       configure: a config.json to the encoder's config; raises `UserError` for what it lacks.
       encoder: the Linen module, called with (ids, segment, position, keys).
       families: by model type.
-      tensors: every parameter, by its path in the encoder's tree.
-      head: the same for what stands outside the encoder, whose names bear no prefix.
+      tensors: every parameter of a config's encoder, by its path in the encoder's tree.
       droppable: patterns of names, without prefix, that a backbone may bring in vain.
-      drawn: parameters of `head` that are drawn from the seed, whether they are there or not.
+      head: the module between encoder and classifier, where an architecture has one.
+      head_tensors: its parameters by their paths under "head"; their names bear no prefix.
+      drawn: parameters that are drawn from the seed, whether a checkpoint has them or not.
     """
 
     configure: Callable[[Mapping[str, Any]], Config]
     encoder: Callable[[Any, Settings], nn.Module]
     families: Mapping[str, Family]
-    tensors: Mapping[str, Tensor]
-    head: Mapping[str, Tensor]
+    tensors: Callable[[Any], Mapping[str, Tensor]]
     droppable: tuple[str, ...]
-    drawn: tuple[str, ...]
+    head: Callable[[Any, Settings], nn.Module] | None = None
+    head_tensors: Callable[[Any], Mapping[str, Tensor]] = lambda config: {}
+    drawn: tuple[str, ...] = tuple(CLASSIFIER)
 
 
 def architecture(encoder: str) -> Architecture:

@@ -1,5 +1,6 @@
 """Hugging Face checkpoints to parameter trees and back, complete both ways or an error."""
 
+import dataclasses
 import re
 import shutil
 from collections.abc import Mapping
@@ -12,9 +13,11 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from pipeline.competition.schema import LABELS
+from pipeline.encoders.config import Config
 from pipeline.encoders.draws import draw_all
 from pipeline.encoders.head import TokenClassifier
-from pipeline.encoders.registry import Architecture, Family, Tensor, architecture
+from pipeline.encoders.names import Tensor
+from pipeline.encoders.registry import CLASSIFIER, Architecture, Family, architecture
 from pipeline.encoders.tensors import FILE, listed, read_tensors, widen, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, write_json
@@ -41,7 +44,7 @@ def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
       UserError: a tensor is missing, unexpected or of another shape.
     """
     offered = architecture(model.name_of_encoder)
-    names = canonical(read_tensors(folder), _family(model), offered)
+    names = canonical(read_tensors(folder), _family(model), offered, model.config)
     shapes = parameter_shapes(model)
     drawn = {path: shape for path, shape in shapes.items() if path in offered.drawn}
     known = {path: shape for path, shape in shapes.items() if path not in offered.drawn}
@@ -91,17 +94,21 @@ def save_fold(
 
 
 def canonical(
-    tensors: Mapping[str, np.ndarray], family: Family, offered: Architecture
+    tensors: Mapping[str, np.ndarray], family: Family, offered: Architecture, config: Config
 ) -> dict[str, np.ndarray]:
     """Bring a checkpoint's names into one form: no prefix, today's endings, nothing needless.
+
+    What a config has a place for is never needless.
 
     Raises:
       UserError: two tensors come to the same name.
     """
     names: dict[str, np.ndarray] = {}
+    needed = {name for place in offered.tensors(config).values() for name in place.names()}
     for name, array in tensors.items():
         plain = _OLD_NORM.sub(_new_norm, name.removeprefix(family.prefix))
-        if any(re.fullmatch(pattern, plain) for pattern in offered.droppable):
+        droppable = any(re.fullmatch(pattern, plain) for pattern in offered.droppable)
+        if droppable and plain not in needed:
             continue
         if plain in names:
             raise UserError(f"the weights hold {plain} twice, with and without {family.prefix!r}")
@@ -114,10 +121,11 @@ def table(model: TokenClassifier, prefixed: bool = False) -> dict[str, Tensor]:
     offered = architecture(model.name_of_encoder)
     prefix = _family(model).prefix if prefixed else ""
     encoder = {
-        f"encoder/{path}": Tensor(prefix + tensor.name, tensor.transposed)
-        for path, tensor in offered.tensors.items()
+        f"encoder/{path}": dataclasses.replace(tensor, name=prefix + tensor.name)
+        for path, tensor in offered.tensors(model.config).items()
     }
-    return encoder | dict(offered.head)
+    head = {f"head/{path}": t for path, t in offered.head_tensors(model.config).items()}
+    return encoder | head | dict(CLASSIFIER)
 
 
 def parameter_shapes(model: TokenClassifier) -> Shapes:
@@ -134,9 +142,9 @@ def export(params: Mapping[str, Any], places: Mapping[str, Tensor]) -> dict[str,
     tensors = {}
     for path, place in places.items():
         leaf = np.asarray(leaves.pop(path))
-        layers = list(leaf) if "{}" in place.name else [leaf]
-        for index, array in enumerate(layers):
-            tensors[place.name.format(index)] = array.T if place.transposed else array
+        arrays = leaf if place.stacked else [leaf]
+        for name, array in zip(place.names(), arrays, strict=True):
+            tensors[name] = array.T if place.transposed else array
     if leaves:
         raise ValueError(f"no name for parameters: {listed(leaves)}")
     return tensors
@@ -152,12 +160,11 @@ def _gather(
         if tensors[name].shape != shape:
             raise UserError(f"{where}: {name}: expected shape {shape}, found {tensors[name].shape}")
     leaves = {}
-    for path, shape in shapes.items():
+    for path in shapes:
         place = places[path]
-        layers = range(shape[0]) if "{}" in place.name else [0]
-        arrays = [tensors[place.name.format(index)] for index in layers]
+        arrays = [tensors[name] for name in place.names()]
         arrays = [array.T if place.transposed else array for array in arrays]
-        leaves[path] = np.stack(arrays) if "{}" in place.name else np.ascontiguousarray(arrays[0])
+        leaves[path] = np.stack(arrays) if place.stacked else np.ascontiguousarray(arrays[0])
     return leaves
 
 
@@ -166,9 +173,9 @@ def _wanted(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
     wanted = {}
     for path, shape in shapes.items():
         place = places[path]
-        layers, own = (shape[0], shape[1:]) if "{}" in place.name else (1, shape)
-        for index in range(layers):
-            wanted[place.name.format(index)] = own[::-1] if place.transposed else own
+        own = shape[1:] if place.stacked else shape
+        for name in place.names():
+            wanted[name] = own[::-1] if place.transposed else own
     return wanted
 
 

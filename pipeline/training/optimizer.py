@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from pipeline.encoders.names import Tensor
 from pipeline.params import Optimizer
 
 Params = Mapping[str, Any]
@@ -34,23 +35,28 @@ def decays(params: Params) -> Params:
     )
 
 
-def rates(params: Params, options: Optimizer) -> Params:
+def rates(params: Params, places: Mapping[str, Tensor], depth: int, options: Optimizer) -> Params:
     """The peak learning rate of each leaf, in a shape that broadcasts against it.
 
     The head has its own. In the encoder layer i of n has `layer_decay ** (n - 1 - i)` of the
-    backbone's rate, along the leading axis of scanned leaves; what is below the layers has
-    `layer_decay ** n` of it.
+    backbone's rate, along the leading axis of leaves of several layers; what is below the layers
+    has `layer_decay ** n` of it.
+
+    Args:
+      params: the whole tree.
+      places: the layers of every leaf by its path.
+      depth: the number of layers.
+      options: the rates.
     """
-    depth = jax.tree.leaves(params["encoder"]["layers"])[0].shape[0]
-    by_layer = options.backbone_rate * options.layer_decay ** np.arange(depth - 1, -1, -1)
 
     def rate(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
         names = [str(part.key) for part in path]
         if names[0] != "encoder":
             return np.array(options.head_rate, np.float32)
-        if names[1] != "layers":
-            return np.array(options.backbone_rate * options.layer_decay**depth, np.float32)
-        return by_layer.astype(np.float32).reshape(-1, *[1] * (leaf.ndim - 1))
+        place = places["/".join(names)]
+        above = depth if place.layers is None else depth - 1 - np.array(place.layers)
+        own = np.array(options.backbone_rate * options.layer_decay**above, np.float32)
+        return own.reshape(-1, *[1] * (leaf.ndim - 1)) if place.stacked else own
 
     return jax.tree_util.tree_map_with_path(rate, params)
 

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from pipeline.devices import AXIS
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.pooling import slot_means
+from pipeline.encoders.weights import table
 from pipeline.inputs.batches import Batch
 from pipeline.params import Train
 from pipeline.training.loss import cross_entropy_sum
@@ -40,11 +41,18 @@ def train_step(
     accumulation and devices and divided once, then the gradient is clipped:
     `optax.MultiSteps` would average means, which is something else.
     """
-    optimizer = directions(options.optimizer)
+    optimizer, places = directions(options.optimizer), table(model)
 
     def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
         row_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.row)
-        logits = model.apply({"params": params}, batch.ids, batch.segment, batch.position, row_keys)
+        logits = model.apply(
+            {"params": params},
+            batch.ids,
+            batch.segment,
+            batch.position,
+            row_keys,
+            rngs={"batch": key},
+        )
         means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
 
@@ -67,7 +75,7 @@ def train_step(
         params = jax.tree.map(
             lambda leaf, peak, direction: leaf - rate * peak * direction,
             state.params,
-            rates(state.params, options.optimizer),
+            rates(state.params, places, model.config.layers, options.optimizer),
             update,
         )
         metrics = StepMetrics(loss / weight, optax.tree.norm(gradient), rate)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from pipeline.encoders.attention import IMPLEMENTATIONS, attend, default_attention
+from pipeline.encoders.attention import IMPLEMENTATIONS, attend, default_attention, visible
 from pipeline.encoders.layers import LEVELS, keep_mask, kept
 
 ROWS, TOKENS, HEADS, WIDTH = 3, 9, 2, 4
@@ -27,7 +27,11 @@ def keys() -> jax.Array:
     return jax.random.split(jax.random.key(7), ROWS)
 
 
-def by_hand(parts: list[jax.Array], share_of: Any = lambda share, row, head: share) -> np.ndarray:
+def by_hand(
+    parts: list[jax.Array],
+    share_of: Any = lambda share, row, head: share,
+    window: int = TOKENS,
+) -> np.ndarray:
     """Attention in float64, a head at a time, over the tokens of each segment alone."""
     query, key, value = (np.asarray(part, np.float64) for part in parts)
     out = np.zeros_like(query)
@@ -37,7 +41,8 @@ def by_hand(parts: list[jax.Array], share_of: Any = lambda share, row, head: sha
             for number in np.unique(SEGMENT[row]):
                 own = np.flatnonzero(SEGMENT[row] == number)
                 scores = query[row, own, head] @ key[row, own, head].T / np.sqrt(WIDTH)
-                share[np.ix_(own, own)] = softmax(scores, axis=-1)
+                far = np.abs(own[:, None] - own) > window
+                share[np.ix_(own, own)] = softmax(np.where(far, -np.inf, scores), axis=-1)
             out[row, :, head] = share_of(share, row, head) @ value[row, :, head]
     return out
 
@@ -46,6 +51,37 @@ def by_hand(parts: list[jax.Array], share_of: Any = lambda share, row, head: sha
 def test_values(parts: list[jax.Array], implementation: str):
     ours = attend(*parts, jnp.asarray(SEGMENT), None, 0.3, implementation)
     np.testing.assert_allclose(ours, by_hand(parts), atol=1e-5)
+
+
+def test_what_a_token_sees():
+    segment = jnp.array([1, 1, 1, 1, 2, 2, 0])
+    everything = [
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 0, 0, 0, 1],
+    ]
+    near = [
+        [1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [0, 1, 1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 0, 0, 0, 1],
+    ]
+    np.testing.assert_array_equal(visible(segment, None), np.array(everything, bool))
+    np.testing.assert_array_equal(visible(segment, 2), np.array(near, bool))
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize("window", [0, 2])
+def test_values_within_a_window(parts: list[jax.Array], window: int, implementation: str):
+    ours = attend(*parts, jnp.asarray(SEGMENT), None, 0.0, implementation, window)
+    np.testing.assert_allclose(ours, by_hand(parts, window=window), atol=1e-5)
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
@@ -58,13 +94,16 @@ def test_dropout_falls_on_the_weights_by_row_and_head(parts: list[jax.Array], im
     np.testing.assert_allclose(ours, by_hand(parts, dropped), atol=1e-5)
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.3])
-def test_implementations_agree_in_values_and_gradients(parts: list[jax.Array], rate: float):
+@pytest.mark.parametrize(("rate", "window"), [(0.0, None), (0.3, None), (0.3, 2)])
+def test_implementations_agree_in_values_and_gradients(
+    parts: list[jax.Array], rate: float, window: int | None
+):
     cotangent = np.random.default_rng(1).standard_normal(parts[0].shape)
 
     def loss(implementation: str) -> Any:
         def of(query: Any, key: Any, value: Any) -> Any:
-            out = attend(query, key, value, jnp.asarray(SEGMENT), keys(), rate, implementation)
+            segment = jnp.asarray(SEGMENT)
+            out = attend(query, key, value, segment, keys(), rate, implementation, window)
             return jnp.sum(out * cotangent), out
 
         return jax.jit(jax.grad(of, argnums=(0, 1, 2), has_aux=True))(*parts)

@@ -22,7 +22,7 @@ from pipeline.encoders.weights import load_backbone
 from pipeline.errors import UserError
 from pipeline.files import sha256
 from pipeline.inputs.markers import ALL
-from tests.encoders.tiny import FIELDS, tensors, write
+from tests.encoders.tiny import DEBERTA, FIELDS, tensors, write
 
 WORDS = "embeddings.word_embeddings.weight"
 TEXTS = (
@@ -109,6 +109,20 @@ def test_model_of_a_builtin(tiny: Path):
     assert kernel.shape == (2, 128, 256)
     assert abs(kernel.std() - 0.02) < 0.001
     assert (weights["embeddings"]["norm"]["scale"] == 1).all()
+
+
+def test_a_builtin_deberta(tmp_path: Path):
+    essays = write_essays(tmp_path / "essays")
+    make(source("builtin:tiny-deberta"), "deberta", essays, tmp_path / "out")
+    fields = AutoConfig.from_pretrained(tmp_path / "out").to_dict()
+    assert (fields["model_type"], fields["position_buckets"]) == ("deberta-v2", 32)
+    model = build(tmp_path / "out", "deberta", Settings())
+    weights = load_backbone(tmp_path / "out", model, 1)["encoder"]
+    assert weights["relative"].shape == (64, 128)
+    assert abs(weights["relative"].std() - 0.02) < 0.001
+    assert (weights["relative_norm"]["scale"] == 1).all()
+    with pytest.raises(UserError, match=r"encoder 'bert' does not serve .* encoder 'deberta' does"):
+        make(source("builtin:tiny-deberta"), "bert", essays, tmp_path / "other")
 
 
 def test_builtin_has_the_same_bytes_in_another_process(tiny: Path, tmp_path: Path):
@@ -209,6 +223,21 @@ def test_sources_that_are_not_there(given: params.Backbone, message: str, tmp_pa
 def test_builtin_without_essays(tmp_path: Path):
     with pytest.raises(UserError, match="no essays to learn the vocabulary of builtin:tiny from"):
         make(source("builtin:tiny"), "bert", tmp_path, tmp_path / "out")
+
+
+def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path):
+    folder = tmp_path / "mine"
+    write_bert(folder)
+    (folder / "tokenizer.json").unlink()
+    (folder / "spm.model").write_bytes(b"no sentencepiece model")
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(fields | DEBERTA))
+    (folder / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(UserError) as told:
+        make(source(str(folder)), "deberta", tmp_path, tmp_path / "out")
+    found = str(told.value).rsplit(" ", 1)[1]
+    with pytest.raises(UserError, match="mine: no tokenizer: "):
+        make(source(str(folder), sha256=found), "deberta", tmp_path, tmp_path / "out")
 
 
 def test_another_architecture_is_refused(tmp_path: Path):

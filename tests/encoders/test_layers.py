@@ -81,3 +81,5 @@ def test_activations_keep_the_dtype():
 def test_an_unknown_activation_is_named():
     with pytest.raises(UserError, match=r"hidden_act: .*gelu_new.*found 'mish'"):
         activation("mish")
+    with pytest.raises(UserError, match=r"classifier_activation: .*found 'mish'"):
+        activation("mish", "classifier_activation")

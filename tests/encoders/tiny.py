@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
+
+from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.weights import parameter_shapes
 
 FIELDS: dict[str, Any] = {
     "model_type": "bert",
@@ -23,6 +27,82 @@ FIELDS: dict[str, Any] = {
     "layer_norm_eps": 1e-12,
     "pad_token_id": 0,
 }
+
+_BOTH = {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["c2p", "p2c"]}
+DEBERTA: dict[str, Any] = (
+    FIELDS
+    | _BOTH
+    | {
+        "model_type": "deberta-v2",
+        "max_position_embeddings": 8,
+        "type_vocab_size": 0,
+        "max_relative_positions": -1,
+        "position_buckets": 4,
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+    }
+)
+MODERN: dict[str, Any] = {
+    "model_type": "modernbert",
+    "vocab_size": 20,
+    "hidden_size": 8,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 2,
+    "intermediate_size": 6,
+    "max_position_embeddings": 8,
+    "layer_types": ["full_attention", *["sliding_attention", "full_attention"] * 2],
+    "rope_parameters": {
+        "full_attention": {"rope_type": "default", "rope_theta": 100.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 10.0},
+    },
+    "local_attention": 5,
+    "hidden_activation": "gelu",
+    "classifier_activation": "gelu",
+    "embedding_dropout": 0.1,
+    "mlp_dropout": 0.2,
+    "attention_dropout": 0.3,
+    "classifier_dropout": 0.4,
+    "initializer_range": 0.5,
+    "norm_eps": 1e-5,
+    "norm_bias": False,
+    "attention_bias": False,
+    "mlp_bias": False,
+    "classifier_bias": False,
+    "pad_token_id": 0,
+}
+
+# A few positions, so that the rows of tests/encoders/test_every_encoder.py are longer.
+CONFIGS: dict[str, dict[str, Any]] = {
+    "bert": FIELDS | {"max_position_embeddings": 8},
+    "electra": FIELDS
+    | {"model_type": "electra", "embedding_size": 6, "max_position_embeddings": 8},
+    "modernbert": MODERN,
+    "roberta": FIELDS | {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 10},
+    "deberta-v2": DEBERTA,
+    "deberta-v2-convolution": DEBERTA
+    | {
+        "num_hidden_layers": 3,
+        "share_att_key": False,
+        "norm_rel_ebd": "none",
+        "conv_kernel_size": 3,
+        "conv_act": "gelu",
+        "embedding_size": 6,
+        "type_vocab_size": 2,
+        "position_biased_input": True,
+    },
+    "deberta": {k: v for k, v in DEBERTA.items() if k in FIELDS or k in _BOTH}
+    | {"model_type": "deberta", "max_relative_positions": 3},
+}
+
+
+def random_parameters(model: TokenClassifier) -> dict[str, Any]:
+    """Random values of every leaf, norms and biases too."""
+    rng = np.random.default_rng(1)
+    leaves = {
+        path: (path.endswith("scale") + 0.4 * rng.standard_normal(shape)).astype(np.float32)
+        for path, shape in sorted(parameter_shapes(model).items())
+    }
+    return unflatten_dict(leaves, sep="/")
 
 
 def shapes(fields: dict[str, Any] = FIELDS) -> dict[str, tuple[int, ...]]:

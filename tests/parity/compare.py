@@ -1,5 +1,7 @@
 """Our side of the comparison with torch: run a model on what torch ran it on."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,20 @@ import numpy as np
 
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
+from pipeline.encoders.registry import ENCODERS
 from pipeline.encoders.weights import export, load_fold, table
 
 
-def load(folder: Path, attention: str = "xla", remat: bool = False) -> tuple[TokenClassifier, Any]:
+def open_model(folder: Path, **settings: Any) -> TokenClassifier:
+    """The model of a folder's config.json, by the encoder that serves its model type."""
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    encoder = next(name for name, types in ENCODERS.items() if model_type in types)
+    return build(folder, encoder, Settings(**settings))
+
+
+def load(folder: Path, **settings: Any) -> tuple[TokenClassifier, Any]:
     """A model and its parameters from a folder that torch wrote."""
-    model = build(folder, "bert", Settings(attention=attention, remat=remat))  # type: ignore[arg-type]
+    model = open_model(folder, **settings)
     return model, load_fold(folder, model)
 
 
@@ -46,8 +56,13 @@ def gradient_errors(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) 
     """The largest difference of each tensor, relative to torch's largest entry.
 
     A key's bias moves all scores of a query alike, so its gradient is zero but for rounding; it
-    is held to the scale of the query's.
+    is held to the scale of the query's. So is that of a position's key; and that of a position's
+    query, whose gradient is the content's part of the query's.
     """
     assert ours.keys() == theirs.keys()
-    scale = {name: np.abs(theirs[name.replace("key.bias", "query.bias")]).max() for name in theirs}
+    by = {
+        name: re.sub(r"(key|pos_key|pos_query)(|_proj)\.bias$", r"query\2.bias", name)
+        for name in theirs
+    }
+    scale = {name: np.abs(theirs[by[name]]).max() for name in theirs}
     return {name: float(np.abs(ours[name] - theirs[name]).max() / scale[name]) for name in theirs}

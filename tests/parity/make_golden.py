@@ -5,24 +5,35 @@ Run where torch and transformers are installed: python -m tests.parity.make_gold
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 from transformers.activations import ACT2FN
+from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
+from tests.parity.models import GOLDEN, MODELS
 from tests.parity.torch_models import LENGTHS, model, run, save
 
-GOLDEN = Path(__file__).parent / "golden"
-ACTIVATIONS = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish")
+ACTIVATIONS = (
+    "gelu",
+    "gelu_new",
+    "gelu_fast",
+    "gelu_pytorch_tanh",
+    "relu",
+    "silu",
+    "swish",
+    "tanh",
+)
+
+BUCKETS = ((256, 512), (256, 256), (32, 128), (4, 8))  # the first is every released checkpoint's
 
 
-def write_model(model_type: str, seed: int) -> None:
+def write_model(name: str, seed: int) -> None:
     """One model's folder, as transformers saves it, and its arrays beside the weights."""
-    folder = GOLDEN / model_type
+    folder = GOLDEN / name
     shutil.rmtree(folder, ignore_errors=True)
-    made = model(model_type, seed)
+    made = model(name, seed)
     save(made, folder)
     fields = json.loads((folder / "config.json").read_text())
     fields.pop("transformers_version")
@@ -50,8 +61,21 @@ def write_activations() -> None:
     save_file(arrays, GOLDEN / "activations.safetensors")
 
 
+def write_buckets() -> None:
+    """The buckets of DeBERTa-v2's relative positions, for distances up to 4,096 of either sign."""
+    distance = torch.arange(-4096, 4097)
+    arrays = {
+        f"{buckets}/{longest}": make_log_bucket_position(distance, buckets, longest)
+        for buckets, longest in BUCKETS
+    }
+    save_file(
+        {n: a.numpy().astype(np.int16) for n, a in arrays.items()}, GOLDEN / "buckets.safetensors"
+    )
+
+
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    write_model("bert", 11)
-    write_model("roberta", 12)
+    for name, compared in MODELS.items():
+        write_model(name, compared.seed)
     write_activations()
+    write_buckets()

@@ -10,11 +10,26 @@ import optax
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from pipeline.encoders.names import Tensor
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import decays, directions, rates, schedule
 
-GOLDEN = Path(__file__).parent / "golden" / "adamw.npz"  # by make_golden.py
+GOLDEN = Path(__file__).parent / "golden"  # by make_golden.py
 STEPS = 8
+SCANNED = {
+    "encoder/embeddings/word/embedding": Tensor("words"),
+    "encoder/embeddings/norm/scale": Tensor("norm"),
+    "encoder/layers/dense/kernel": Tensor("layer.{}.weight", layers=range(3)),
+    "encoder/layers/dense/bias": Tensor("layer.{}.bias", layers=range(3)),
+}
+BLOCKED = {
+    "encoder/embeddings/word/embedding": Tensor("words"),
+    "encoder/layer_0/dense/kernel": Tensor("layer.{}.weight", layers=0),
+    "encoder/blocks/0/dense/kernel": Tensor("layer.{}.weight", layers=range(1, 5, 2)),
+    "encoder/blocks/1/dense/kernel": Tensor("layer.{}.weight", layers=range(2, 5, 2)),
+    "encoder/blocks/1/norm/scale": Tensor("layer.{}.norm", layers=range(2, 5, 2)),
+    "encoder/final_norm/scale": Tensor("final_norm", layers=4),
+}
 
 
 def options(shape: Literal["linear", "cosine"], warmup: float = 0.25) -> Optimizer:
@@ -39,13 +54,18 @@ def tree(arrays: Any, prefix: str) -> dict[str, Any]:
 
 @pytest.mark.golden
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
-def test_eight_steps_equal_torch(shape: Literal["linear", "cosine"]) -> None:
-    with np.load(GOLDEN) as arrays:
+@pytest.mark.parametrize(
+    ("file", "places", "depth"), [("adamw", SCANNED, 3), ("adamw_blocked", BLOCKED, 5)]
+)
+def test_eight_steps_equal_torch(
+    file: str, places: dict[str, Tensor], depth: int, shape: Literal["linear", "cosine"]
+) -> None:
+    with np.load(GOLDEN / f"{file}.npz") as arrays:
         params, expected = tree(arrays, "value"), tree(arrays, shape)
         gradients = [tree(arrays, f"gradient{step}") for step in range(STEPS)]
     given = options(shape)
     optimizer = directions(given)
-    moments, peak = optimizer.init(params), rates(params, given)
+    moments, peak = optimizer.init(params), rates(params, places, depth, given)
     for step, gradient in enumerate(gradients):
         update, moments = optimizer.update(gradient, moments, params)
         share = schedule(jnp.asarray(step), jnp.asarray(STEPS), given)
@@ -64,12 +84,42 @@ def test_rates_fall_with_depth_along_the_scanned_axis() -> None:
         },
         "classifier": {"kernel": np.zeros((4, 3))},
     }
-    found = rates(params, options("linear"))
+    found = rates(params, SCANNED, 3, options("linear"))
     by_layer = np.array([0.0025, 0.005, 0.01], np.float32)
     np.testing.assert_array_equal(found["encoder"]["layers"]["dense"]["kernel"][:, 0, 0], by_layer)
     np.testing.assert_array_equal(found["encoder"]["layers"]["dense"]["bias"][:, 0], by_layer)
     assert found["encoder"]["embeddings"]["word"]["embedding"] == np.float32(0.00125)
     assert found["classifier"]["kernel"] == np.float32(0.05)
+
+
+def test_rates_follow_a_layer_into_whichever_leaf_it_stands() -> None:
+    params = {
+        "encoder": {
+            "embeddings": {"word": {"embedding": np.zeros((5, 4))}},
+            "layer_0": {"dense": {"kernel": np.zeros((4, 4))}},
+            "blocks": {
+                "0": {"dense": {"kernel": np.zeros((2, 4, 4))}},
+                "1": {"dense": {"kernel": np.zeros((2, 4, 4))}, "norm": {"scale": np.ones((2, 4))}},
+            },
+            "final_norm": {"scale": np.ones(4)},
+        },
+        "head": {"dense": {"kernel": np.zeros((4, 4))}},
+        "classifier": {"kernel": np.zeros((4, 3))},
+    }
+    found = flatten_dict(rates(params, BLOCKED, 5, options("linear")), sep="/")
+    assert {path: np.ravel(rate).tolist() for path, rate in found.items()} == {
+        path: np.ravel(np.float32(rate)).tolist()
+        for path, rate in {
+            "encoder/embeddings/word/embedding": 0.0003125,
+            "encoder/layer_0/dense/kernel": 0.000625,
+            "encoder/blocks/0/dense/kernel": [0.00125, 0.005],
+            "encoder/blocks/1/dense/kernel": [0.0025, 0.01],
+            "encoder/blocks/1/norm/scale": [0.0025, 0.01],
+            "encoder/final_norm/scale": 0.01,
+            "head/dense/kernel": 0.05,
+            "classifier/kernel": 0.05,
+        }.items()
+    }
 
 
 def test_biases_and_norms_do_not_decay() -> None:

@@ -21,10 +21,10 @@ Leaves = dict[str, np.ndarray]
 
 
 def losses_and_gradient(
-    folder: Path, devices: list[machine.Device], accumulation: int
+    folder: Path, devices: list[machine.Device], accumulation: int, encoder: str = "bert"
 ) -> tuple[list[float], Leaves]:
     """Losses of three steps, and the clipped gradient of the first out of Adam's first moment."""
-    options, model = tiny.options(accumulation=accumulation), tiny.model(folder)
+    options, model = tiny.options(accumulation=accumulation), tiny.model(folder, encoder)
     state = TrainState.create(tiny.parameters(model), directions(options.optimizer), 8, 5)
     state = machine.replicate(state, devices)
     step = machine.parallel(train_step(model, options), devices, replicated_out=True)
@@ -50,6 +50,15 @@ def test_devices_and_accumulation_agree_with_dropout_on(tmp_path: Path) -> None:
         for name, leaf in gradient.items():
             atol = 1e-5 * np.abs(leaf).max()
             np.testing.assert_allclose(other[name], leaf, rtol=0, atol=atol, err_msg=name)
+
+
+def test_what_deberta_drops_for_all_rows_is_alike_on_every_device(tmp_path: Path) -> None:
+    losses, gradient = losses_and_gradient(tmp_path, jax.devices()[:1], 1, "deberta")
+    others, other = losses_and_gradient(tmp_path, jax.devices()[:2], 2, "deberta")
+    assert others == pytest.approx(losses, rel=1e-5)
+    for name, leaf in gradient.items():
+        atol = 1e-5 * np.abs(leaf).max()
+        np.testing.assert_allclose(other[name], leaf, rtol=0, atol=atol, err_msg=name)
 
 
 @dataclass

@@ -31,6 +31,18 @@ CONFIG = {
     "pad_token_id": 0,
 }
 
+DEBERTA = CONFIG | {
+    "model_type": "deberta-v2",
+    "type_vocab_size": 0,
+    "relative_attention": True,
+    "position_biased_input": False,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_buckets": 8,
+    "max_relative_positions": 16,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+}
+
 
 def options(**changes: Any) -> Train:
     """A short training; `changes` replace fields."""
@@ -61,10 +73,10 @@ def options(**changes: Any) -> Train:
     return Train(**(fields | changes))
 
 
-def model(folder: Path, **settings: Any) -> TokenClassifier:
+def model(folder: Path, encoder: str = "bert", **settings: Any) -> TokenClassifier:
     """The tiny classifier."""
-    write_json(folder / "config.json", CONFIG)
-    return build(folder, "bert", Settings(**settings))
+    write_json(folder / "config.json", {"bert": CONFIG, "deberta": DEBERTA}[encoder])
+    return build(folder, encoder, Settings(**settings))
 
 
 def parameters(classifier: TokenClassifier, seed: int = 0) -> Any:

@@ -1,0 +1,125 @@
+"""A stack of layers: unrolled where they differ, one block scanned where they repeat."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float, Int
+
+from pipeline.encoders.config import Config, Settings
+from pipeline.encoders.names import Tensor
+
+Kind = Mapping[str, Any]
+"""What a layer's module is built with beside config and settings; equal kinds can be scanned."""
+
+
+class Plan(NamedTuple):
+    """How a stack is compiled: `prefix` layers alone, then a block of `period` over and over."""
+
+    prefix: int
+    period: int
+
+
+def plan(kinds: Sequence[Kind]) -> Plan:
+    """The plan that compiles the fewest layers; a stack that repeats nothing is all prefix."""
+    depth = len(kinds)
+
+    def prefix(period: int) -> int:
+        start = depth - period
+        while start > 0 and kinds[start - 1] == kinds[start - 1 + period]:
+            start -= 1
+        return depth - (depth - start) // period * period
+
+    plans = [Plan(prefix(period), period) for period in range(1, depth // 2 + 1)]
+    repeating = [plan for plan in plans if depth - plan.prefix >= 2 * plan.period]
+    return min(repeating, key=sum, default=Plan(depth, 0))
+
+
+def run_layers(
+    layer: type[nn.Module],
+    kinds: Sequence[Kind],
+    config: Config,
+    settings: Settings,
+    hidden: Float[Array, "rows tokens width"],
+    *shared: Any,
+) -> Float[Array, "rows tokens width"]:
+    """Apply a stack's layers in order, inside the `compact` method of the encoder.
+
+    Args:
+      layer: built with (config, settings, **kind), called with (hidden, index, *shared); returns
+        the new hidden states and None, the pair that `nn.scan` carries and collects.
+      kinds: of every layer.
+      config, settings: of the encoder; `settings.remat` recomputes each layer in the backward pass.
+      hidden: what the first layer gets.
+      shared: what every layer gets besides.
+    """
+    prefix, period = plan(kinds)
+    alone = nn.remat(layer) if settings.remat else layer
+    for index in range(prefix):
+        module = alone(config, settings, **kinds[index], name=f"layer_{index}")
+        hidden, _ = module(hidden, index, *shared)
+    if not period:
+        return hidden
+    # A scan's body is apart from its backward pass, so nothing has to keep the two from merging.
+    repeated = nn.remat(layer, prevent_cse=False) if settings.remat else layer
+    block, own = kinds[prefix : prefix + period], jnp.arange(prefix, len(kinds))
+
+    def scan(module: Any) -> Any:
+        return nn.scan(
+            module,
+            variable_axes={"params": 0},
+            split_rngs={"params": True},
+            in_axes=(0, *[nn.broadcast] * len(shared)),  # type: ignore[arg-type]  # Flax says int
+            length=len(own) // period,
+        )
+
+    if period == 1:
+        return scan(repeated)(config, settings, **block[0], name="layers")(hidden, own, *shared)[0]
+    blocks = scan(_Block)(repeated, tuple(block), config, settings, name="blocks")
+    return blocks(hidden, own.reshape(-1, period), *shared)[0]
+
+
+class _Block(nn.Module):
+    """Consecutive layers, the body of a scan over more than one kind."""
+
+    layer: type[nn.Module]
+    kinds: tuple[Kind, ...]
+    config: Config
+    settings: Settings
+
+    @nn.compact
+    def __call__(
+        self, hidden: Float[Array, "rows tokens width"], index: Int[Array, "period"], *shared: Any
+    ) -> tuple[Float[Array, "rows tokens width"], None]:
+        for place, kind in enumerate(self.kinds):
+            module = self.layer(self.config, self.settings, **kind, name=str(place))
+            hidden, _ = module(hidden, index[place], *shared)
+        return hidden, None
+
+
+def layer_tensors(
+    kinds: Sequence[Kind], tensors: Callable[[Kind], Mapping[str, Tensor]]
+) -> dict[str, Tensor]:
+    """The tensors of a stack by their paths in the tree that `run_layers` makes.
+
+    Args:
+      kinds: of every layer.
+      tensors: those of one layer of a kind, by their paths in it.
+    """
+    return {
+        f"{stem}/{path}": dataclasses.replace(tensor, layers=layers)
+        for stem, layers, kind in _places(kinds)
+        for path, tensor in tensors(kind).items()
+    }
+
+
+def _places(kinds: Sequence[Kind]) -> Iterator[tuple[str, range | int, Kind]]:
+    """Where `run_layers` keeps which layers."""
+    depth, (prefix, period) = len(kinds), plan(kinds)
+    for index in range(prefix):
+        yield f"layer_{index}", index, kinds[index]
+    for place in range(period):
+        stem = "layers" if period == 1 else f"blocks/{place}"
+        yield stem, range(prefix + place, depth, period), kinds[prefix + place]
