@@ -1,5 +1,6 @@
 # `make submission` and `make test` set up what they need. All targets: `make help`.
-ACCELERATOR ?= cpu
+# The build of JAX that is installed, unless another is asked for.
+ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv/.installed-*))),cpu)
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
@@ -9,6 +10,8 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Before the first environment is there, and with others activated, `python` is still the project's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# session.stop_after_minutes counts from here, over all folds.
+export SESSION_STARTED := $(shell date +%s)
 # The installation is repeated when the build of JAX or its lock changes.
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
@@ -44,7 +47,7 @@ check: venv  ## linting, formatting, types, and the contracts of the graph
 
 # $(call elsewhere,name,Python): the environment .venv-name from requirements/name.txt, or a skip.
 elsewhere = sh requirements/install.sh .venv-$(1) $(1).txt $(2) || \
-	{ echo "skipped: no environment for $(1)"; exit 0; }
+	{ [ $$? = 3 ] || exit 1; echo "skipped: no environment for $(1)"; exit 0; }
 
 parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
 	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest tests/parity
@@ -52,7 +55,8 @@ parity:  ## compare encoders with torch, live, in an environment of its own (Pyt
 compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
 
-smoke: venv  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
+smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
+	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@python -m stages.smoke --model $(MODEL) --fold $(FOLD)
 
 prune: ready  ## remove outputs and lock entries that no stage of the present board owns

@@ -45,7 +45,7 @@ def start(compute: Compute) -> list[Device]:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     try:
         found = jax.local_devices()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # a build without CUDA asserts
         reason = " ".join(str(error).split())
         raise UserError(
             f"params.yaml: compute.platform: {compute.platform!r} is not on this machine ({reason})"

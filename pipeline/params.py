@@ -28,6 +28,7 @@ Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
@@ -50,8 +51,8 @@ class Clean:
 class Split:
     """Essays to folds, stratified by label and type, grouped by essay."""
 
-    n_folds: Annotated[int, Field(ge=2)]
-    seed: int
+    n_folds: Annotated[int, Field(ge=2, le=100)]
+    seed: Seed
 
 
 @frozen
@@ -91,7 +92,7 @@ class Backbone:
     source: str
     revision: str | None
     sha256: str | None
-    seed: int
+    seed: Seed
 
 
 @frozen
@@ -149,7 +150,7 @@ class Dropout:
 class Train:
     """One fold's training."""
 
-    seed: int
+    seed: Seed
     epochs: Count
     accumulation: Count
     evaluations: Count  # per epoch
@@ -188,7 +189,7 @@ class Ensemble:
     pool: Literal["simplex", "loglinear"]
     ridge: NonNegative
     nested_folds: Annotated[int, Field(ge=2)]
-    seed: int
+    seed: Seed
 
 
 @frozen
@@ -241,6 +242,8 @@ def load(path: Path = Path("params.yaml")) -> Board:
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run from the root of the project") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
     except YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     return Board(check(tree, path), path)
@@ -252,7 +255,7 @@ def check(tree: object, path: Path) -> Parameters:
     Raises:
       UserError: one line on the first key that is unknown, missing, mistyped or out of range.
     """
-    if isinstance(tree, dict):  # keys that start with a dot or x- hold YAML anchors
+    if isinstance(tree, dict):  # keys that start with x- hold YAML anchors
         tree = {key: value for key, value in tree.items() if not str(key).startswith("x-")}
     try:
         parameters = TypeAdapter(Parameters).validate_json(json.dumps(tree, default=str))

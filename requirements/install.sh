@@ -5,7 +5,8 @@
 #   install.sh .venv-x x.txt 3.12        from requirements/x.txt, which has no hashes
 #
 # A PYTHON is a command or a version; the first that runs and has a lock is taken. Uses uv where it
-# is installed, else Python's own venv and pip, else says in one line what to install.
+# is installed, else Python's own venv and pip, else says in one line what to install. Ends with 3
+# where the machine has no such Python, or its index no such torch.
 set -eu
 folder=$1 environment=$2
 shift 2
@@ -45,9 +46,18 @@ if [ -z "$file" ]; then
   locks=$(cd requirements && ls | grep "^${environment%.txt}[-.]" | tr '\n' ' ')
   echo "error: no Python for $environment: tried $*; in requirements/: ${locks:-nothing for it }" \
     "(PYTHON=/path/to/python, or: uv python install 3.12)" >&2
-  exit 1
+  exit 3
 fi
 
+quietly() {  # runs a command, whose complaints matter only where it fails
+  log=$(mktemp)
+  "$@" 2>"$log" && rm "$log" && return
+  cat "$log" >&2
+  grep -qE "(No matching distribution found for|no version of) torch" "$log" && exit 3
+  exit 1
+}
+
+echo "$folder: installing $file, which takes minutes the first time"
 hashes=--require-hashes
 case $environment in *.txt) hashes= ;; esac
 fresh=$([ "$(version "$folder/bin/python")" = "$running" ] || echo yes)
@@ -55,13 +65,13 @@ if command -v uv >/dev/null 2>&1; then
   # uv does not read pip's settings: wheels that a machine keeps for pip are found by uv too.
   [ -z "${PIP_FIND_LINKS:-}" ] || export UV_FIND_LINKS="${UV_FIND_LINKS:-$PIP_FIND_LINKS}"
   [ -z "$fresh" ] || uv venv --quiet --clear --python "$python" "$folder"
-  uv pip install --quiet --python "$folder/bin/python" $hashes -r "$file"
+  quietly uv pip install --quiet --python "$folder/bin/python" $hashes -r "$file"
 elif "$python" -c 'import venv, ensurepip' 2>/dev/null; then
   [ -z "$fresh" ] || "$python" -m venv --clear "$folder"
   # An environment made by uv has no pip of its own.
   "$folder/bin/python" -m pip --version >/dev/null 2>&1 ||
     "$folder/bin/python" -m ensurepip >/dev/null
-  "$folder/bin/python" -m pip install --quiet $hashes -r "$file"
+  quietly "$folder/bin/python" -m pip install --quiet $hashes -r "$file"
 else
   echo "error: neither uv nor the venv module of $python is installed; try: pip install uv" >&2
   exit 1

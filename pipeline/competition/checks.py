@@ -12,14 +12,12 @@ from pandera.errors import SchemaErrors
 from pipeline.competition import schema
 from pipeline.errors import UserError
 
-_FILE_NAME: Final = r"[\w.-]+"  # essay ids name text files
+_ID: Final = r"[\w.-]+"  # an essay's names its text file
 _NUMBERED: Final = rf"^(?:{'|'.join(schema.TYPES)}) \d+$"
 
 _FILLED = pa.Check(lambda text: text.str.strip() != "", error="a text that is not empty")
 _ONCE = pa.Check(lambda ids: ~ids.duplicated(keep="first"), error="an id that no other row has")
-_TEXT_FILE = pa.Check(
-    lambda ids: ids.str.fullmatch(_FILE_NAME), error="letters, digits, dots, hyphens"
-)
+_NAME = pa.Check(lambda ids: ids.str.fullmatch(_ID), error="letters, digits, dots, hyphens")
 
 
 def _one_of(values: Sequence[str]) -> pa.Check:
@@ -42,8 +40,8 @@ _SAME_TYPE = pa.Check(
 def elements_schema(columns: Collection[str], labelled: bool) -> pa.DataFrameSchema:
     """The schema of train.csv (labelled) or test.csv, with the optional column if it is there."""
     checked = {
-        schema.DISCOURSE_ID: pa.Column(str, [_FILLED, _ONCE]),
-        schema.ESSAY_ID: pa.Column(str, _TEXT_FILE),
+        schema.DISCOURSE_ID: pa.Column(str, [_NAME, _ONCE]),
+        schema.ESSAY_ID: pa.Column(str, _NAME),
         schema.DISCOURSE_TEXT: pa.Column(str, _FILLED),
         schema.DISCOURSE_TYPE: pa.Column(str, _one_of(schema.TYPES)),
     }

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import AddedToken, AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AddedToken,
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedTokenizerBase,
+)
 
 from pipeline import params
 from pipeline.encoders import builtin, hub
@@ -103,7 +109,7 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     offered = architecture(encoder)
     model_type = read_json(raw / hub.CONFIG).get("model_type")
     check_served(encoder, model_type, raw / hub.CONFIG)
-    config = AutoConfig.from_pretrained(raw, local_files_only=True)
+    config = _read_config(raw)
     configured = offered.configure(config.to_dict())
     tokenizer = _write_tokenizer(raw, configured.positions, folder)
     config.vocab_size = max(config.vocab_size, len(tokenizer))
@@ -111,6 +117,7 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     family = offered.families[str(model_type)]
     tensors = widen(canonical(read_tensors(raw), family, offered, configured), raw)
     words = offered.tensors(configured)[WORDS].name
+    _hold_words(tensors, words, configured.vocab_size, raw)
     _grow_words(tensors, words, config.vocab_size, seed)
     outside = {place.name for place in offered.head_tensors(configured).values()}
     prefixed = {n if n in outside else family.prefix + n: array for n, array in tensors.items()}
@@ -119,6 +126,22 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
         folder / "encoder.json", {"encoder": encoder, "sha256": sha256(source_file(encoder))}
     )
     load_backbone(folder, build(folder, encoder, Settings()), seed)
+
+
+def _read_config(raw: Path) -> PreTrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(raw, local_files_only=True)
+    except Exception as error:  # whatever a library makes of a file that a user brought
+        reason = " ".join(str(error).split())
+        raise UserError(f"{raw / hub.CONFIG}: not a config: {reason}") from None
+
+
+def _hold_words(tensors: Mapping[str, np.ndarray], name: str, size: int, raw: Path) -> None:
+    """Hold the table of words to the config: only rows of markers are ever drawn."""
+    if name in tensors and len(tensors[name]) != size:
+        raise UserError(
+            f"{raw}: {name}: expected {size} rows (vocab_size), found {len(tensors[name])}"
+        )
 
 
 def _grow_words(tensors: dict[str, np.ndarray], name: str, size: int, seed: int) -> None:
@@ -132,12 +155,14 @@ def _write_tokenizer(raw: Path, positions: int, folder: Path) -> PreTrainedToken
     """Add the markers as special tokens; those that are there already stay as they are."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(raw, local_files_only=True, use_fast=True)
-    except (ImportError, OSError, ValueError) as error:
+    except Exception as error:  # whatever a library makes of a file that a user brought
         reason = " ".join(str(error).split())
         needed = "; a sentencepiece model needs the package sentencepiece" if _spm(raw) else ""
         raise UserError(f"{raw}: no tokenizer: {reason}{needed}") from None
     if not tokenizer.is_fast:
         raise UserError(f"{raw}: expected a tokenizer that gives offsets (tokenizer.json)")
+    if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):
+        raise UserError(f"{raw}: no tokenizer: found special tokens and no others")
     markers = [AddedToken(marker, special=True, normalized=False) for marker in ALL]
     tokenizer.add_tokens(markers, special_tokens=True)
     tokenizer.model_max_length = positions

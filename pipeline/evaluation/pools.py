@@ -207,11 +207,6 @@ def _logits(
     return (design @ theta).T
 
 
-def _on_simplex(weights: Float[np.ndarray, " members"]) -> Float[np.ndarray, " members"]:
-    kept = np.maximum(weights, 0.0)
-    return kept / kept.sum()
-
-
 def _rounded_simplex(weights: Float[np.ndarray, " members"]) -> Float[np.ndarray, " members"]:
     """Rounded, the largest weight taking up what is missing to 1."""
     out = weights.round(_DIGITS)

@@ -56,9 +56,12 @@ class Checkpoints:
         """Open or make `folder` and lock it.
 
         Raises:
-          UserError: another process holds it.
+          UserError: another process holds it, or it cannot be made.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder}: no place for checkpoints: {error.strerror}") from None
         self.folder = folder
         self._lock = (folder / "lock").open("a")
         self._take_lock()

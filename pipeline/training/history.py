@@ -32,8 +32,8 @@ class History:
             self._write(step, series, loss)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint needs to hold."""
-        return {"points": self.points, "pending": self._pending}
+        """What a checkpoint needs to hold: copies, for it is written while training goes on."""
+        return {"points": [list(point) for point in self.points], "pending": list(self._pending)}
 
     def train(self, step: int, epoch: float, loss: float) -> None:
         """Note the loss of one step."""

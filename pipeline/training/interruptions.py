@@ -1,6 +1,7 @@
 """When a run has to save and leave: a signal, the end of its session, the death of its parent."""
 
 import ctypes
+import os
 import signal
 import sys
 import time
@@ -9,6 +10,7 @@ from types import FrameType
 from pipeline.params import Session
 
 _PR_SET_PDEATHSIG = 1
+SESSION_STARTED = "SESSION_STARTED"  # seconds since the epoch: a session may train many folds
 
 
 class Interruptions:
@@ -21,7 +23,7 @@ class Interruptions:
         """
         self._signal: int | None = None
         self._stop_after = session.stop_after_minutes
-        self._started = time.monotonic()
+        self._started = float(os.environ.get(SESSION_STARTED, time.time()))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
         if sys.platform == "linux":
@@ -34,6 +36,6 @@ class Interruptions:
         """Why to stop now, or None."""
         if self._signal is not None:
             return signal.Signals(self._signal).name
-        if self._stop_after and time.monotonic() - self._started >= 60 * self._stop_after:
+        if self._stop_after and time.time() - self._started >= 60 * self._stop_after:
             return f"session.stop_after_minutes ({self._stop_after:g})"
         return None

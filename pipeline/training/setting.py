@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from pipeline import devices as machine
@@ -21,6 +20,7 @@ from pipeline.evaluation.metrics import log_loss
 from pipeline.evaluation.predict import PredictStep, predict, predict_step
 from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import Tokens, read_tokens
+from pipeline.members.columns import Columns
 from pipeline.params import Compute, Session, Train
 from pipeline.training.loop import Schedule, Step
 from pipeline.training.optimizer import directions
@@ -82,8 +82,8 @@ def held_out(tokens: Tokens, fold: int) -> np.ndarray:
     Raises:
       UserError: an essay has no fold, or no essay is in this one.
     """
-    table = pq.read_table(paths.FOLDS).to_pydict()
-    fold_of = dict(zip(table["essay_id"], table["fold"], strict=True))
+    table = Columns(paths.FOLDS, ("essay_id", "fold"))
+    fold_of = dict(zip(table.strings("essay_id"), table.numbers("fold").tolist(), strict=True))
     missing = sorted(set(tokens.essay_ids) - set(fold_of))
     if missing:
         raise UserError(f"{paths.FOLDS}: no fold for essay {missing[0]} ({len(missing)} in all)")

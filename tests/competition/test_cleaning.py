@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from pipeline.competition.cleaning import clean
 from pipeline.params import Clean
 
+pytestmark = pytest.mark.golden
+
 BOTH = Clean(repair_cp1252=True, plain_spaces=True)
 NEITHER = Clean(repair_cp1252=False, plain_spaces=False)
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.competition.spans import NOT_FOUND, Squeezed, find_spans, squeeze
 
+pytestmark = pytest.mark.golden
+
 
 def test_cursor_keeps_repeated_texts_apart():
     #        0123456789012345

@@ -14,6 +14,8 @@ from pipeline.evaluation.metrics import (
     row_losses,
 )
 
+pytestmark = pytest.mark.golden
+
 
 def random_rows(seed: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)

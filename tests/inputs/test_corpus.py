@@ -17,6 +17,8 @@ from pipeline.errors import UserError
 from pipeline.files import read_json
 from pipeline.inputs.corpus import write_tokens
 
+pytestmark = pytest.mark.golden
+
 Tokenized = Callable[..., Any]  # conftest's Made
 
 

@@ -11,6 +11,8 @@ from pipeline.competition.schema import TYPES
 from pipeline.inputs import markers
 from pipeline.inputs.markup import Element, mark_up, own, reserve
 
+pytestmark = pytest.mark.golden
+
 RESERVED = reserve(["[SEP]", *markers.ALL])
 
 

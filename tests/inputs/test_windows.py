@@ -3,10 +3,13 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.inputs.windows import Cut, cut, left_out, repeated, window
+
+pytestmark = pytest.mark.golden
 
 Case = tuple[list[tuple[int, int]], int, int, int]
 

@@ -27,6 +27,8 @@ from pipeline.members.predictions import Predictions, read_predictions
 from stages import baseline as baseline_stage
 from tests.members.board import write_board
 
+pytestmark = pytest.mark.golden
+
 KNOBS = params.Baseline(max_features=500, ngrams=1, min_documents=2, C=1.0)
 N_FOLDS = 3
 KINDS = ["Lead", "Claim", "Evidence"]

@@ -13,6 +13,8 @@ from pipeline.encoders.layers import activation
 from tests.parity.compare import gradient_errors, load, logits_and_gradients
 from tests.parity.models import GOLDEN, MODELS, Given
 
+pytestmark = pytest.mark.golden
+
 
 @pytest.fixture(autouse=True)
 def _exact_products():

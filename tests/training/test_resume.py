@@ -159,8 +159,11 @@ def test_rows_that_do_not_divide_are_refused(prepared: Folder, tmp_path: Path) -
     assert "error: params.yaml: rows.per_step: 4 rows cannot be split over 3 device(s)" in said
 
 
-def test_a_platform_that_is_not_there_is_an_error(prepared: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("platform", ["tpu", "gpu"])
+def test_a_platform_that_is_not_there_is_an_error(
+    prepared: Folder, tmp_path: Path, platform: str
+) -> None:
     folder = prepared.copy(tmp_path / "folder")
-    folder.edit("platform: cpu, devices: 1", "platform: tpu, devices: auto")
+    folder.edit("platform: cpu, devices: 1", f"platform: {platform}, devices: auto")
     said = folder.run(*TRAIN, status=1)
-    assert "error: params.yaml: compute.platform: 'tpu' is not on this machine" in said
+    assert f"error: params.yaml: compute.platform: {platform!r} is not on this machine" in said
