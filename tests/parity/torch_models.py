@@ -37,6 +37,7 @@ _RELATIVE = SHAPE | {
     "relative_attention": True,
     "pos_att_type": "p2c|c2p",
 }
+_LONG = _RELATIVE | {"max_position_embeddings": 1024, "max_relative_positions": 512}
 _BUCKETS = _RELATIVE | {"max_relative_positions": 8, "position_buckets": 4}
 
 MODERN = SHAPE | {
@@ -67,6 +68,14 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     ),
     "deberta-v2-p2c": DebertaV2Config(conv_kernel_size=5, **_RELATIVE | {"pos_att_type": "p2c"}),
     "deberta": DebertaConfig(position_biased_input=False, **_RELATIVE),
+    "deberta_long": DebertaConfig(position_biased_input=False, **_LONG),
+    "deberta-v3_long": DebertaV2Config(
+        position_biased_input=False,
+        share_att_key=True,
+        norm_rel_ebd="layer_norm",
+        position_buckets=256,
+        **_LONG,
+    ),
     "deberta-c2p": DebertaConfig(embedding_size=12, **_RELATIVE | {"pos_att_type": "c2p"}),
     "electra": ElectraConfig(embedding_size=8, max_position_embeddings=16, **SHAPE),
     "electra_wide": ElectraConfig(

@@ -52,11 +52,12 @@ def compare(folder: Path, done: Run, attention: str) -> tuple[float, float]:
     return float(difference), max(gradient_errors(gradients, done.gradients).values())
 
 
-def test_windows_of_more_than_512_tokens(tmp_path: Path):
-    made = model("modernbert_long", 8)
+@pytest.mark.parametrize("name", ["modernbert_long", "deberta_long", "deberta-v3_long"])
+def test_windows_of_more_than_512_tokens(tmp_path: Path, name: str):
+    made = model(name, 8)
     save(made, tmp_path)
-    logits, gradients = compare(tmp_path, run(made, (700, 130), 8), "blocked")
-    print(f"modernbert_long: logits {logits:.1e}, gradients {gradients:.1e}")
+    logits, gradients = compare(tmp_path, run(made, (768, 130), 8), "blocked")
+    print(f"{name}: logits {logits:.1e}, gradients {gradients:.1e}")
     assert logits < 5e-5
     assert gradients < 1e-5
 
