@@ -40,7 +40,7 @@ _SAME_TYPE = pa.Check(
 def elements_schema(columns: Collection[str], labelled: bool) -> pa.DataFrameSchema:
     """The schema of train.csv (labelled) or test.csv, with the optional column if it is there."""
     checked = {
-        schema.DISCOURSE_ID: pa.Column(str, [_NAME, _ONCE]),
+        schema.DISCOURSE_ID: pa.Column(str, [_FILLED, _NAME, _ONCE]),
         schema.ESSAY_ID: pa.Column(str, _NAME),
         schema.DISCOURSE_TEXT: pa.Column(str, _FILLED),
         schema.DISCOURSE_TYPE: pa.Column(str, _one_of(schema.TYPES)),

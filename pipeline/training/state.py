@@ -1,16 +1,14 @@
 """Everything that a step reads and replaces: the functional state of Flax's stateless modules."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from flax import struct
 from jaxtyping import Array, Int, UInt32
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(NamedTuple):
     """Replicated on every device; a step maps one to the next.
 
     Attributes:

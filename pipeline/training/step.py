@@ -4,7 +4,6 @@
 `pmap` around it.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -79,9 +78,7 @@ def train_step(
             update,
         )
         metrics = StepMetrics(loss / weight, optax.tree.norm(gradient), rate)
-        return dataclasses.replace(
-            state, step=state.step + 1, params=params, moments=moments
-        ), metrics
+        return state._replace(step=state.step + 1, params=params, moments=moments), metrics
 
     return step
 

@@ -215,6 +215,11 @@ MISTAKES = {
         "raw/train.csv: row 2 (discourse_id ): column 'discourse_id': found '', expected a text "
         "that is not empty",
     ),
+    "id that breaks a line of CSV": (
+        edit("train.csv", 2, "discourse_id", "t,2"),
+        "raw/train.csv: row 2 (discourse_id t,2): column 'discourse_id': found 't,2', expected "
+        "letters, digits, dots, hyphens",
+    ),
     "essay id that names no file": (
         edit("train.csv", 2, "essay_id", "../A"),
         "raw/train.csv: row 2 (discourse_id t2): column 'essay_id': found '../A', expected "

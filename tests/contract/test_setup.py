@@ -52,7 +52,9 @@ def test_without_uv_python_s_own_venv_installs_the_hashed_lock(machine: Path):
     _python(machine / "bin/some-python", "3.11")
     done = _install(machine, ".venv", "cpu", "some-python")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == ".venv: Python 3.11 from requirements/cpu-py3.11.txt\n"
+    lock = "requirements/cpu-py3.11.txt"
+    told = f".venv: installing {lock}, which takes minutes the first time\n"
+    assert done.stdout == f"{told}.venv: Python 3.11 from {lock}\n"
     calls = (machine / "bin/some-python.log").read_text()
     assert "-m venv --clear .venv" in calls
     assert "pip install --quiet --require-hashes -r requirements/cpu-py3.11.txt" in calls
@@ -78,7 +80,9 @@ def test_the_first_python_that_has_a_lock_is_taken(machine: Path):
     _python(machine / "bin/old", "3.9")
     _python(machine / "bin/new", "3.12")
     done = _install(machine, ".venv", "cpu", "absent", "old", "new")
-    assert done.stdout == ".venv: Python 3.12 from requirements/cpu-py3.12.txt\n"
+    lock = "requirements/cpu-py3.12.txt"
+    told = f".venv: installing {lock}, which takes minutes the first time\n"
+    assert done.stdout == f"{told}.venv: Python 3.12 from {lock}\n"
 
 
 def test_an_unhashed_list_is_installed_without_hashes(machine: Path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 
@@ -238,6 +238,35 @@ def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path):
     found = str(told.value).rsplit(" ", 1)[1]
     with pytest.raises(UserError, match="mine: no tokenizer: "):
         make(source(str(folder), sha256=found), "deberta", tmp_path, tmp_path / "out")
+
+
+def test_a_folder_without_a_vocabulary_is_refused(tmp_path: Path):
+    write_bert(tmp_path / "mine")
+    (tmp_path / "mine/tokenizer.json").unlink()
+    found = hash_of(tmp_path / "mine", tmp_path)
+    with pytest.raises(UserError, match="mine: no tokenizer: "):
+        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_rows_of_words_are_not_drawn(tmp_path: Path):
+    state = write_bert(tmp_path / "mine")
+    size = len(state[WORDS])
+    named = {f"bert.{name}": array for name, array in state.items()}
+    named[f"bert.{WORDS}"] = np.ascontiguousarray(state[WORDS][:3])
+    save_file(named, tmp_path / "mine/model.safetensors", {"format": "pt"})
+    found = hash_of(tmp_path / "mine", tmp_path)
+    with pytest.raises(UserError, match=rf"expected {size} rows \(vocab_size\), found 3"):
+        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, tmp_path / "out")
+
+
+def test_a_config_that_cannot_be_read_is_named(tmp_path: Path):
+    write_bert(tmp_path / "mine")
+    fields = json.loads((tmp_path / "mine/config.json").read_text())
+    (tmp_path / "mine/config.json").write_text(json.dumps(fields | {"hidden_size": "wide"}))
+    found = hash_of(tmp_path / "mine", tmp_path)
+    with pytest.raises(UserError, match=r"mine/config\.json: "):
+        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, tmp_path / "out")
 
 
 def test_another_architecture_is_refused(tmp_path: Path):

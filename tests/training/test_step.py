@@ -139,7 +139,7 @@ def test_overfits_one_batch(tmp_path: Path) -> None:
     fast = dataclasses.replace(tiny.options().optimizer, backbone_rate=1e-2, head_rate=1e-2)
     options = tiny.options(label_smoothing=0.0, optimizer=fast)
     run = prepare(tmp_path, options, hidden_dropout=0.0, attention_dropout=0.0, head_dropout=0.0)
-    state = dataclasses.replace(run.start(), total=jax.numpy.asarray(80))
+    state = run.start()._replace(total=jax.numpy.asarray(80))
     state = machine.replicate(state, jax.devices()[:1])
     batch = machine.split(tiny.batch(8), 1)
     for _ in range(80):
