@@ -69,7 +69,10 @@ def test_tiny_models(tmp_path: Path, name: str, seed: int, attention: str):
     """Against torch in float64: its float32 alone is up to 4e-5 from that in some gradients."""
     made = model(name, seed)
     save(made, tmp_path)
-    logits, gradients = compare(tmp_path, run(made.double(), LENGTHS, seed), attention)
+    # transformers' ModernBERT takes its softmax in float32 whatever the model: float64's lowest
+    # value turns into -inf there, and padding that sees no token into NaN.
+    exact = made if name.startswith("modernbert") else made.double()
+    logits, gradients = compare(tmp_path, run(exact, LENGTHS, seed), attention)
     print(f"{name} {attention}: logits {logits:.1e}, gradients {gradients:.1e}")
     assert logits < 5e-5
     assert gradients < 1e-5
