@@ -1,0 +1,173 @@
+"""The script kernel that predicts on Kaggle: pushed, its sources checked, run, its output read."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.delivery.kaggle.client import Client, field
+from pipeline.delivery.kaggle.patience import Patience, wait
+from pipeline.delivery.kaggle.refusals import FailedError
+from pipeline.delivery.kaggle.target import Target, title
+from pipeline.delivery.submission import check_submission
+from pipeline.errors import UserError
+from pipeline.files import atomic_folder, write_json
+
+CODE: Final = "kernel.py"
+METADATA: Final = "kernel-metadata.json"
+OUTPUT: Final = "submission.csv"
+_SOURCES = ("dataset", "competition", "kernel", "model")
+_UNDER_WAY = ("queued", "running", "new script")
+_TAIL = 3  # lines of a log that are printed
+
+
+def kernel_metadata(target: Target) -> dict[str, Any]:
+    """What Kaggle's client reads about the kernel: private, without internet."""
+    gpu = target.accelerator != "none"
+    return {
+        "id": target.kernel_ref,
+        "title": title(target.kernel),
+        "code_file": CODE,
+        "language": "python",
+        "kernel_type": "script",
+        "is_private": True,
+        "enable_gpu": gpu,
+        "enable_tpu": False,
+        "enable_internet": False,
+        "machine_shape": target.accelerator if gpu else None,
+        "dataset_sources": [target.dataset_ref],
+        "competition_sources": [target.competition],
+        "kernel_sources": [],
+        "model_sources": [],
+    }
+
+
+def push(client: Client, target: Target, source: str, folder: Path) -> int:
+    """Push the kernel, which starts it, and check that it got all that it reads.
+
+    Args:
+      client: signed in.
+      target: names.
+      source: the script's text.
+      folder: is made anew with what is pushed.
+
+    Returns:
+      The number of the version.
+
+    Raises:
+      FailedError: Kaggle runs it without one of its sources.
+      UserError: Kaggle refuses it.
+    """
+    ref = target.kernel_ref
+    with atomic_folder(folder) as temporary:
+        (temporary / CODE).write_text(source, encoding="utf-8")
+        write_json(temporary / METADATA, kernel_metadata(target))
+    response = client.call(f"push kernel {ref}", lambda: client.api.kernels_push(str(folder)))
+    error = field(response, "error")
+    if error or not response.version_number:
+        raise UserError(f"kernel {ref}: Kaggle did not take it: {error or 'no version number'}")
+    for kind in _SOURCES:
+        invalid = getattr(response, f"invalid_{kind}_sources", None)
+        if invalid:
+            raise FailedError(
+                f"kernel {ref} version {response.version_number}: Kaggle did not accept the {kind} "
+                f"{', '.join(invalid)} and runs the kernel without it; not submitted"
+            )
+    return int(response.version_number)
+
+
+def wait_until_done(
+    client: Client, ref: str, version: int, patience: Patience, folder: Path
+) -> None:
+    """Wait until a version has run.
+
+    Raises:
+      FailedError: it failed or was cancelled; the line ends with the log's end.
+      UserError: it takes too long.
+    """
+    address = _address(ref, version)
+
+    def look() -> tuple[str, bool | None]:
+        answer = client.call(f"look at {address}", lambda: client.api.kernels_status(address))
+        status = answer.status.name.lower().replace("_", " ")
+        if status in _UNDER_WAY:
+            return status, None
+        if status != "complete":
+            try:
+                tail = _tail(fetch_log(client, address, folder))
+            except UserError as error:
+                tail = str(error)
+            reason = field(answer, "failure_message") or "no reason given"
+            raise FailedError(
+                f"kernel {ref} version {version}: ended with {status!r}: {reason}; log in "
+                f"{folder}, its end: {tail}"
+            )
+        return status, True
+
+    wait(f"kernel {ref} version {version}", look, patience)
+
+
+def _address(ref: str, version: int) -> str:
+    """Of a version; Kaggle's service answers 404 to the bare number."""
+    return f"{ref}/v{version}"
+
+
+def fetch_log(client: Client, address: str, folder: Path) -> list[str]:
+    """Fetch a version's log into `folder`; return its lines."""
+    raw = client.call(
+        f"fetch the log of {address}", lambda: str(client.api.kernels_logs(address) or "")
+    )
+    lines = _lines(raw)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kernel.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return lines
+
+
+def fetch_output(
+    client: Client, ref: str, version: int, order: Sequence[str], folder: Path
+) -> Path:
+    """Fetch a version's log and submission.csv, and check the latter.
+
+    Args:
+      client: signed in.
+      ref: owner and slug.
+      version: of the kernel.
+      order: the ids of the competition's visible sample.
+      folder: is made anew.
+
+    Raises:
+      FailedError: there is no submission.csv, or it is not one of these ids.
+    """
+    address = _address(ref, version)
+    with atomic_folder(folder) as temporary:
+        lines = fetch_log(client, address, temporary)
+        client.call(
+            f"fetch the output of {address}",
+            lambda: client.api.kernels_output(
+                address, str(temporary), file_pattern=rf"^{OUTPUT}$", force=True, quiet=True
+            ),
+        )
+    path = folder / OUTPUT
+    if not path.is_file():
+        raise FailedError(
+            f"kernel {ref} version {version}: wrote no {OUTPUT}; log in {folder}, its end: "
+            f"{_tail(lines)}"
+        )
+    try:
+        check_submission(path, order)
+    except UserError as error:
+        raise FailedError(f"kernel {ref} version {version}: {error}; not submitted") from None
+    return path
+
+
+def _lines(raw: str) -> list[str]:
+    """A log's lines; Kaggle keeps them as JSON with the stream and the time."""
+    try:
+        text = "".join(str(entry["data"]) for entry in json.loads(raw))
+    except (ValueError, TypeError, KeyError):
+        text = raw
+    return text.splitlines()
+
+
+def _tail(lines: Sequence[str]) -> str:
+    return " | ".join(line.strip() for line in lines[-_TAIL:] if line.strip()) or "(empty)"
