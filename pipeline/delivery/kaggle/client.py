@@ -62,7 +62,7 @@ class Client:
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         asked = refusals.retry_after(state.outcome.exception() if state.outcome else None)
-        backing_off = tenacity.wait_exponential_jitter(self._pause, _LONGEST_PAUSE, jitter=0)
+        backing_off = tenacity.wait_exponential(self._pause, _LONGEST_PAUSE)
         return max(backing_off(state), min(asked, _LONGEST_ASKED))
 
     def _announce(self, doing: str, state: tenacity.RetryCallState) -> None:
@@ -101,7 +101,13 @@ def _sign_in() -> "KaggleApi":
 
     api = KaggleApi()
     api.authenticate()
+    # One place retries: the client's own retries know neither 5xx nor an answer that got lost.
+    api.with_retry = _once  # pyright: ignore[reportAttributeAccessIssue]
     return api
+
+
+def _once(request: Callable[..., T], **_: object) -> Callable[..., T]:
+    return request
 
 
 def _silently(request: Callable[[], T]) -> T:

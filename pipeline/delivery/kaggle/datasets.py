@@ -31,7 +31,7 @@ def publish(client: Client, ref: str, folder: Path, notes: str) -> int:
       The number of the version.
 
     Raises:
-      UserError: Kaggle refuses it, the upload breaks off, or the dataset is public.
+      UserError: Kaggle refuses it, or the upload breaks off for good.
     """
     terminal = sys.stderr.isatty()  # the client's bars are for one
 
@@ -39,11 +39,6 @@ def publish(client: Client, ref: str, folder: Path, notes: str) -> int:
         before = _find(client, ref)
         if before is None:
             return 1, client.api.dataset_create_new(str(folder), public=False, quiet=not terminal)
-        if before.is_private is False:
-            raise UserError(
-                f"dataset {ref} is public, and a version would publish the models; make it "
-                "private on its page, or name another one with --dataset"
-            )
         number = before.current_version_number + 1
         return number, client.api.dataset_create_version(str(folder), notes, quiet=not terminal)
 

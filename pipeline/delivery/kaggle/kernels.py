@@ -16,6 +16,7 @@ from pipeline.files import atomic_folder, write_json
 CODE: Final = "kernel.py"
 METADATA: Final = "kernel-metadata.json"
 OUTPUT: Final = "submission.csv"
+LOG: Final = "kernel.log"
 _SOURCES = ("dataset", "competition", "kernel", "model")
 _UNDER_WAY = ("queued", "running", "new script")
 _TAIL = 3  # lines of a log that are printed
@@ -81,20 +82,26 @@ def wait_until_done(
 ) -> None:
     """Wait until a version has run.
 
+    Args:
+      client: signed in.
+      ref: owner and slug.
+      version: the number that pushing gave.
+      patience: a run on Kaggle takes up to nine hours, after its time in the queue.
+      folder: gets the log where the run fails.
+
     Raises:
       FailedError: it failed or was cancelled; the line ends with the log's end.
       UserError: it takes too long.
     """
-    address = _address(ref, version)
 
     def look() -> tuple[str, bool | None]:
-        answer = client.call(f"look at {address}", lambda: client.api.kernels_status(address))
+        answer = client.call(f"look at kernel {ref}", lambda: _status(client, ref, version))
         status = answer.status.name.lower().replace("_", " ")
         if status in _UNDER_WAY:
             return status, None
         if status != "complete":
             try:
-                tail = _tail(fetch_log(client, address, folder))
+                tail = _tail(fetch_log(client, ref, version, folder))
             except UserError as error:
                 tail = str(error)
             reason = field(answer, "failure_message") or "no reason given"
@@ -107,19 +114,12 @@ def wait_until_done(
     wait(f"kernel {ref} version {version}", look, patience)
 
 
-def _address(ref: str, version: int) -> str:
-    """Of a version; Kaggle's service answers 404 to the bare number."""
-    return f"{ref}/v{version}"
-
-
-def fetch_log(client: Client, address: str, folder: Path) -> list[str]:
+def fetch_log(client: Client, ref: str, version: int, folder: Path) -> list[str]:
     """Fetch a version's log into `folder`; return its lines."""
-    raw = client.call(
-        f"fetch the log of {address}", lambda: str(client.api.kernels_logs(address) or "")
-    )
+    raw = client.call(f"fetch the log of kernel {ref}", lambda: _log(client, ref, version))
     lines = _lines(raw)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "kernel.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (folder / LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return lines
 
 
@@ -138,13 +138,15 @@ def fetch_output(
     Raises:
       FailedError: there is no submission.csv, or it is not one of these ids.
     """
-    address = _address(ref, version)
     with atomic_folder(folder) as temporary:
-        lines = fetch_log(client, address, temporary)
+        lines = fetch_log(client, ref, version, temporary)
         client.call(
-            f"fetch the output of {address}",
+            f"fetch the output of kernel {ref}",
             lambda: client.api.kernels_output(
-                address, str(temporary), file_pattern=rf"^{OUTPUT}$", force=True, quiet=True
+                f"{ref}/{_label(version)}",
+                str(temporary),
+                file_pattern=rf"^{OUTPUT}$",
+                force=True,
             ),
         )
     path = folder / OUTPUT
@@ -158,6 +160,34 @@ def fetch_output(
     except UserError as error:
         raise FailedError(f"kernel {ref} version {version}: {error}; not submitted") from None
     return path
+
+
+# The client's own methods for status and log take a refused token for a wrong name.
+
+
+def _status(client: Client, ref: str, version: int) -> Any:
+    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
+
+    request = ApiGetKernelSessionStatusRequest()
+    request.user_name, request.kernel_slug = ref.split("/")
+    request.version_label = _label(version)
+    with client.api.build_kaggle_client() as kaggle:
+        return kaggle.kernels.kernels_api_client.get_kernel_session_status(request)
+
+
+def _log(client: Client, ref: str, version: int) -> str:
+    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
+
+    request = ApiListKernelSessionOutputRequest()
+    request.user_name, request.kernel_slug = ref.split("/")
+    request.version_label = _label(version)
+    with client.api.build_kaggle_client() as kaggle:
+        return kaggle.kernels.kernels_api_client.list_kernel_session_output(request).log or ""
+
+
+def _label(version: int) -> str:
+    """A version as Kaggle's service has it; the bare number is answered with 404."""
+    return f"v{version}"
 
 
 def _lines(raw: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import errno
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 import requests
 
@@ -82,10 +81,9 @@ def explain(error: Exception, doing: str, competition: str = "") -> UserError:
     if isinstance(error, requests.HTTPError):
         return _explain_answer(error, doing, competition)
     if isinstance(error, requests.RequestException):
-        host = urlsplit(str(getattr(error.request, "url", "") or "")).hostname or "Kaggle"
         return UnavailableError(
-            f"could not {doing}: no connection to {host}, or it broke off; "
-            f"check the network and any proxy, then {AGAIN}"
+            f"could not {doing}: no connection to Kaggle, or it broke off; check the network and "
+            f"any proxy, then {AGAIN}"
         )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return disk_full(error.filename or doing)
