@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pipeline import paths
 from pipeline.competition.address import COMPETITION
 from pipeline.delivery.kaggle.client import connect
-from pipeline.delivery.kaggle.data import bring, put_under_dvc
+from pipeline.delivery.kaggle.data import bring, need_dvc, put_under_dvc
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 
@@ -17,6 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--competition", default=COMPETITION, help="its name in Kaggle's addresses")
     parser.add_argument("--pause", type=float, default=1.0, help=argparse.SUPPRESS)
     wanted = parser.parse_args(argv)
+    need_dvc()
     source = bring(lambda: connect(wanted.pause), wanted.competition, paths.RAW, paths.DOWNLOADS)
     for split in paths.SPLITS:
         found = getattr(source, split)

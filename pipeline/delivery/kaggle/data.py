@@ -49,17 +49,28 @@ def _checked(folder: Path, target: Path) -> Source:
         ) from None
 
 
+def need_dvc() -> None:
+    """Check that DVC can take the files, before they are downloaded.
+
+    Raises:
+      UserError: this is no folder of DVC's.
+    """
+    if not Path(".dvc").is_dir():
+        raise UserError(".dvc: not found; run from the root of the project")
+
+
 def put_under_dvc(target: Path) -> Path:
     """Let DVC track a folder; return the file that git is to track instead.
 
     Raises:
       UserError: DVC fails; the folder stays.
     """
-    command = ["dvc", "--wait-for-lock", "add", "--quiet", str(target)]
+    command = ["dvc", "--wait-for-lock", "add", str(target)]
     done = subprocess.run(
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        reason = said[0].removeprefix("ERROR: ") if said else "no reason given"
         raise UserError(f"{' '.join(command)} failed: {reason}; the files stay in {target}")
     return target.with_name(f"{target.name}.dvc")

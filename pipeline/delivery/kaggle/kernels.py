@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import requests
+
 from pipeline.delivery.kaggle.client import Client, field
 from pipeline.delivery.kaggle.patience import Patience, wait
 from pipeline.delivery.kaggle.refusals import FailedError
@@ -19,6 +21,7 @@ OUTPUT: Final = "submission.csv"
 LOG: Final = "kernel.log"
 _SOURCES = ("dataset", "competition", "kernel", "model")
 _UNDER_WAY = ("queued", "running", "new script")
+_SECONDS = 300  # without a byte of a download
 _TAIL = 3  # lines of a log that are printed
 
 
@@ -116,11 +119,8 @@ def wait_until_done(
 
 def fetch_log(client: Client, ref: str, version: int, folder: Path) -> list[str]:
     """Fetch a version's log into `folder`; return its lines."""
-    raw = client.call(f"fetch the log of kernel {ref}", lambda: _log(client, ref, version))
-    lines = _lines(raw)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return lines
+    listed = client.call(f"fetch the log of kernel {ref}", lambda: _list(client, ref, version))
+    return _save_log(listed[0], folder)
 
 
 def fetch_output(
@@ -138,18 +138,19 @@ def fetch_output(
     Raises:
       FailedError: there is no submission.csv, or it is not one of these ids.
     """
-    with atomic_folder(folder) as temporary:
-        lines = fetch_log(client, ref, version, temporary)
-        client.call(
-            f"fetch the output of kernel {ref}",
-            lambda: client.api.kernels_output(
-                f"{ref}/{_label(version)}",
-                str(temporary),
-                file_pattern=rf"^{OUTPUT}$",
-                force=True,
-            ),
-        )
     path = folder / OUTPUT
+
+    def fetch(temporary: Path) -> list[str]:
+        log, files = _list(client, ref, version)
+        if OUTPUT in files:
+            with requests.get(files[OUTPUT], stream=True, timeout=_SECONDS) as response:
+                response.raise_for_status()
+                target = str(temporary / OUTPUT)
+                client.api.download_file(response, target, None, quiet=True, max_retries=0)
+        return _save_log(log, temporary)
+
+    with atomic_folder(folder) as temporary:
+        lines = client.call(f"fetch the output of kernel {ref}", lambda: fetch(temporary))
     if not path.is_file():
         raise FailedError(
             f"kernel {ref} version {version}: wrote no {OUTPUT}; log in {folder}, its end: "
@@ -162,7 +163,7 @@ def fetch_output(
     return path
 
 
-# The client's own methods for status and log take a refused token for a wrong name.
+# The client's own methods for these take a refused token for a wrong name.
 
 
 def _status(client: Client, ref: str, version: int) -> Any:
@@ -175,19 +176,33 @@ def _status(client: Client, ref: str, version: int) -> Any:
         return kaggle.kernels.kernels_api_client.get_kernel_session_status(request)
 
 
-def _log(client: Client, ref: str, version: int) -> str:
+def _list(client: Client, ref: str, version: int) -> tuple[str, dict[str, str]]:
+    """The log of a version's run, and the addresses of its files by name."""
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
     request = ApiListKernelSessionOutputRequest()
     request.user_name, request.kernel_slug = ref.split("/")
     request.version_label = _label(version)
+    files: dict[str, str] = {}
     with client.api.build_kaggle_client() as kaggle:
-        return kaggle.kernels.kernels_api_client.list_kernel_session_output(request).log or ""
+        while True:
+            page = kaggle.kernels.kernels_api_client.list_kernel_session_output(request)
+            files |= {file.file_name: file.url for file in page.files or [] if file}
+            if not page.next_page_token:
+                return page.log or "", files
+            request.page_token = page.next_page_token
 
 
 def _label(version: int) -> str:
     """A version as Kaggle's service has it; the bare number is answered with 404."""
     return f"v{version}"
+
+
+def _save_log(raw: str, folder: Path) -> list[str]:
+    lines = _lines(raw)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return lines
 
 
 def _lines(raw: str) -> list[str]:
@@ -200,4 +215,4 @@ def _lines(raw: str) -> list[str]:
 
 
 def _tail(lines: Sequence[str]) -> str:
-    return " | ".join(line.strip() for line in lines[-_TAIL:] if line.strip()) or "(empty)"
+    return " / ".join(line.strip() for line in lines[-_TAIL:] if line.strip()) or "(empty)"

@@ -11,6 +11,8 @@ TOKENS = "https://www.kaggle.com/settings/api"
 HOW = f"make a token at {TOKENS} and save it to ~/.kaggle/access_token, or set KAGGLE_API_TOKEN"
 AGAIN = "run the same command again: it goes on from here"
 
+_UPLOAD = "Upload unsuccessful: "  # Kaggle's client, before the name of a file
+_LIMIT = "submission limit"
 _RULES = "must accept this competition's rules"
 _NO_SUCH = ("competitions.participate", "competitions.get")
 
@@ -86,8 +88,11 @@ def explain(error: Exception, doing: str, competition: str = "") -> UserError:
             f"any proxy, then {AGAIN}"
         )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return disk_full(error.filename or doing)
-    return UserError(f"could not {doing}: {' '.join(str(error).split())}")
+        return disk_full(f"could not {doing}")
+    text = " ".join(str(error).split())
+    if text.startswith(_UPLOAD):
+        text = f"the storage did not take {text.removeprefix(_UPLOAD)}; later, {AGAIN}"
+    return UserError(f"could not {doing}: {text}")
 
 
 def _explain_answer(error: requests.HTTPError, doing: str, competition: str) -> UserError:
@@ -110,6 +115,7 @@ def _explain_answer(error: requests.HTTPError, doing: str, competition: str) -> 
         )
     else:
         text = f"could not {doing}: Kaggle answered {status}: {message}"
+        text += f"; tomorrow, {AGAIN}" if _LIMIT in message else ""
     return RefusedError(text, status, message)
 
 
@@ -125,4 +131,4 @@ def _message(error: requests.HTTPError) -> str:
         message = str(error.response.json()["message"])
     except (ValueError, KeyError, TypeError):
         message = error.response.reason or "no reason given"
-    return " ".join(message.split())
+    return " ".join(message.split()).removesuffix(".")

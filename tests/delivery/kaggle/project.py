@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ class Project:
     address: str
     monkeypatch: Any
     home: Path
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def competition_files(folder: Path) -> dict[str, bytes]:
@@ -76,6 +75,7 @@ def write_bundle(folder: Path, **changes: Any) -> Path:
 
 def write_results(folder: Path, partial: bool = False) -> None:
     """What the graph leaves and the commands read, in the current folder."""
+    Path(".dvc").mkdir(exist_ok=True)
     Path("metrics").mkdir(exist_ok=True)
     figures = {"log_loss": 0.6712, "partial": partial}
     paths.metrics("ensemble").write_text(json.dumps(figures))

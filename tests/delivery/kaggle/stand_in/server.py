@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200 if blob.whole else 308, **there)
             return
         start = int(re.findall(r"\d+", place)[0]) if place else 0
-        fault = self.world.next_fault("PUT")
+        fault = self.world.next_fault("PUT") or self.world.next_fault(f"PUT {blob.name}")
         data = self.rfile.read(length // 2 if fault else length)
         blob.data[start:] = data
         if fault:
@@ -171,6 +172,17 @@ class Handler(BaseHTTPRequestHandler):
             self.cut()
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client may hang up; anything else is a mistake of the stand-in's."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def serve(world: World) -> Iterator[str]:
     """Serve a world on a free port of loopback; gives the server's address."""
@@ -178,8 +190,7 @@ def serve(world: World) -> Iterator[str]:
     class Bound(Handler):
         pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Bound)
     Bound.world, Bound.base = world, f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
