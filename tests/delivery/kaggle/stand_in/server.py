@@ -156,6 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         place = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
         whole = place is None or self.headers.get("If-Range", tag) != tag
         start = 0 if whole or place is None else int(place[1])
+        self.world.starts.append(start)
         self.send_response(200 if whole else 206)
         if not whole:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")

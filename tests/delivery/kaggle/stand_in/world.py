@@ -119,6 +119,7 @@ class World:
         self.blobs: dict[str, Blob] = {}
         self.faults: dict[str, Fault] = {}
         self.log: list[tuple[str, str]] = []  # method and path, in order
+        self.starts: list[int] = []  # where in a stored file each download began
         self.looks_until_done = 1
         self.never_done: set[str] = set()  # "dataset", "kernel", "submission"
         self.dataset_status = "READY"
