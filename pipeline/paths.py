@@ -75,6 +75,11 @@ def plots(model: str) -> Path:
     return PLOTS / model
 
 
+def bundle() -> Path:
+    """What Kaggle gets as a dataset; a command makes it, no stage."""
+    return Path("artifacts/bundle")
+
+
 def checkpoints() -> Path:
     """The root of checkpoints, outside DVC's outputs: a mounted drive or bucket may hold it."""
     return Path(os.environ.get("CHECKPOINT_ROOT", ".checkpoints"))
