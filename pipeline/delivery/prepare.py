@@ -130,7 +130,8 @@ def _chunk(
     with threadpool_limits(1):  # as the stage does, whose last bits depend on it
         folds = [fitted.predict(fitted.matrix(texts)) for fitted in baseline]
     windows = {model: _windows(clean, reader, first) for model, reader in readers.items()}
-    return _Chunk(texts.discourse_ids, windows, np.stack(folds, axis=1))
+    stacked = np.array(folds).reshape(len(baseline), len(texts.discourse_ids), len(schema.LABELS))
+    return _Chunk(texts.discourse_ids, windows, stacked.swapaxes(0, 1))
 
 
 def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
