@@ -53,7 +53,7 @@ def md5(path: Path) -> str:
         for file in path.rglob("*")
         if file.is_file()
     ]
-    entries.sort(key=lambda entry: tuple(entry["relpath"].split("/")))
+    entries.sort(key=lambda entry: entry["relpath"])
     return f"{hashlib.md5(json.dumps(entries).encode()).hexdigest()}.dir"
 
 

@@ -14,7 +14,6 @@ from pipeline.errors import UserError
 from pipeline.inputs.tokens import read_tokens
 from pipeline.inputs.windowing import COLUMNS
 
-
 FEATURES = datasets.Features.from_arrow_schema(COLUMNS)
 
 
