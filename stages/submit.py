@@ -6,17 +6,17 @@ unless `--again` asks for it.
 """
 
 import argparse
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import delivery, paths
+from pipeline import paths
 from pipeline.competition.address import COMPETITION
+from pipeline.delivery import kernel
 from pipeline.delivery.kaggle import plan, target
 from pipeline.delivery.kaggle.client import Client, connect
-from pipeline.delivery.kaggle.csv_route import CsvRoute, origin_of_checkout
+from pipeline.delivery.kaggle.csv_route import CsvRoute, source_here
 from pipeline.delivery.kaggle.journal import NAME, Journal, alone
-from pipeline.delivery.kaggle.once import conclude, origin_of
+from pipeline.delivery.kaggle.once import conclude, source_of
 from pipeline.delivery.kaggle.parcel import read_bundle
 from pipeline.delivery.kaggle.patience import Patience
 from pipeline.delivery.kaggle.refusals import AGAIN
@@ -27,7 +27,7 @@ from pipeline.errors import Stopped, UserError, exit_with_message
 from pipeline.files import read_json, sha256
 from pipeline.progress import say
 
-SCRIPT = Path(delivery.__path__[0]) / "kernel.py"
+SCRIPT = Path(kernel.__file__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dataset", default=target.DATASET, help="the private dataset to make or to renew")
     add("--kernel", default=target.KERNEL, help="the private kernel to make or to renew")
     add("--accelerator", choices=target.ACCELERATORS, default="none", help="of the kernel")
-    add("--dtype", choices=("float32", "float16", "bfloat16"), help="of the bundle's weights")
+    add("--dtype", help="of the bundle's weights, as stages.bundle has it")
     add("--without-external", action="store_true", help="bundle without members from CSV files")
     add("--bundle", type=Path, help="send this bundle as it is, and make none")
     add("--poll", type=float, default=15.0, help="seconds between two looks at Kaggle")
@@ -65,9 +65,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _submit_bundle(wanted: argparse.Namespace) -> None:
     bundle = read_bundle(wanted.bundle or _make_bundle(wanted))
-    source = SCRIPT.read_text(encoding="utf-8")
+    script = SCRIPT.read_text(encoding="utf-8")
     if wanted.dry_run:
-        for line in plan.lines(_target(wanted, plan.OWNER), bundle, source):
+        for line in plan.lines(_target(wanted, plan.OWNER), bundle, script):
             say(line)
         return
     order = read_order()
@@ -75,34 +75,36 @@ def _submit_bundle(wanted: argparse.Namespace) -> None:
     where = _target(wanted, client.owner)
     journal = _journal(wanted, {"bundle": bundle.digest, "script": sha256(SCRIPT), **vars(where)})
     patience = Patience(wanted.poll, wanted.hours)
-    route = Route(client, where, bundle, source, order, journal, patience, paths.SUBMIT)
+    route = Route(client, where, bundle, script, order, journal, patience, paths.SUBMIT)
     reference, digest, score = route.run()
-    conclude(origin_of(bundle), reference, digest, score, paths.LEDGER)
+    conclude(source_of(bundle), reference, digest, score, paths.LEDGER)
 
 
 def _submit_file(wanted: argparse.Namespace) -> None:
-    path, origin = paths.SUBMISSION, origin_of_checkout()
+    path, source = paths.SUBMISSION, source_here()
     if not path.is_file():
         raise UserError(f"{path}: not found; run make submission")
     digest = sha256(path)
     if wanted.dry_run:
         size = path.stat().st_size
-        for line in plan.file_lines(wanted.competition, str(path), size, origin, digest):
+        for line in plan.file_lines(wanted.competition, str(path), size, source, digest):
             say(line)
         return
     check_submission(path, read_order())
     client = _connect(wanted)
     what = {"file": digest, "competition": wanted.competition, "owner": client.owner}
     journal, patience = _journal(wanted, what), Patience(wanted.poll, wanted.hours)
-    route = CsvRoute(client, wanted.competition, path, digest, origin, journal, patience)
+    route = CsvRoute(client, wanted.competition, path, digest, source, journal, patience)
     reference, score = route.run()
-    conclude(origin, reference, digest, score, paths.LEDGER)
+    conclude(source, reference, digest, score, paths.LEDGER)
 
 
 def _make_bundle(wanted: argparse.Namespace) -> Path:
     options = ["--dtype", wanted.dtype] if wanted.dtype else []
     options += ["--without-external"] if wanted.without_external else []
-    importlib.import_module("stages.bundle").main(options)
+    from stages import bundle  # brings JAX
+
+    bundle.main(options)
     return paths.bundle()
 
 

@@ -1,7 +1,7 @@
 """The script kernel that predicts on Kaggle: pushed, its sources checked, run, its output read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,13 +46,13 @@ def kernel_metadata(target: Target) -> dict[str, Any]:
     }
 
 
-def push(client: Client, target: Target, source: str, folder: Path) -> int:
+def push(client: Client, target: Target, script: str, folder: Path) -> int:
     """Push the kernel, which starts it, and check that it got all that it reads.
 
     Args:
       client: signed in.
       target: names.
-      source: the script's text.
+      script: its text.
       folder: is made anew with what is pushed.
 
     Returns:
@@ -64,7 +64,7 @@ def push(client: Client, target: Target, source: str, folder: Path) -> int:
     """
     ref = target.kernel_ref
     with atomic_folder(folder) as temporary:
-        (temporary / CODE).write_text(source, encoding="utf-8")
+        (temporary / CODE).write_text(script, encoding="utf-8")
         write_json(temporary / METADATA, kernel_metadata(target))
     response = client.call(f"push kernel {ref}", lambda: client.api.kernels_push(str(folder)))
     error = field(response, "error")
@@ -161,6 +161,21 @@ def fetch_output(
     except UserError as error:
         raise FailedError(f"kernel {ref} version {version}: {error}; not submitted") from None
     return path
+
+
+def check_origin(manifest: Mapping[str, Any], ref: str, version: int, folder: Path) -> None:
+    """Check by the log that a version ran on this bundle: a kernel's datasets have no versions.
+
+    Raises:
+      FailedError: Kaggle mounted another one.
+    """
+    expected = f"commit {manifest['commit']}, lock {manifest['lock']}"
+    for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
+        if line.startswith("bundle ") and expected not in line:
+            raise FailedError(
+                f"kernel {ref} version {version}: ran on another {line}; expected {expected}; "
+                "not submitted"
+            )
 
 
 # The client's own methods for these take a refused token for a wrong name.

@@ -21,9 +21,9 @@ def points(lines: Iterable[Line]) -> list[dict[str, Any]]:
             "out_of_fold": line.out_of_fold,
             "score": score,
             "board": board,
-            "recipe": line.recipe,
+            "recipe": line.recipe or "own board",
             "reference": str(line.reference),
-            "commit": line.commit[:12],
+            "commit": (line.commit or "unknown")[:12],
             "time": line.time,
         }
         for line in lines

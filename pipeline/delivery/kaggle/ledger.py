@@ -18,20 +18,20 @@ class Line:
 
     Attributes:
       time: when the score was seen, UTC, ISO 8601.
-      commit: of the project.
+      commit: of the project, None without git.
       submission: sha256 of submission.csv, over the competition's visible sample.
       parameters: sha256 of params.yaml.
-      recipe: the board's name.
+      recipe: the ready board, if it was one.
       out_of_fold: nested log loss of what was submitted.
       public: the leaderboard's, None where Kaggle does not show it; likewise `private`.
       reference: Kaggle's number.
     """
 
     time: str
-    commit: str
+    commit: str | None
     submission: str
     parameters: str
-    recipe: str
+    recipe: str | None
     out_of_fold: float
     public: float | None
     private: float | None
@@ -39,8 +39,8 @@ class Line:
 
 
 def now() -> str:
-    """The present time, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """The present time, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def read(path: Path) -> list[Line]:

@@ -14,27 +14,35 @@ from pipeline.progress import say
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a submission comes from, for its description and the ledger."""
+class Source:
+    """Where a submission comes from, for its description and the ledger.
 
-    commit: str
+    Attributes:
+      commit: "-dirty" behind it where edits are in no commit; None without git.
+      parameters: sha256 of params.yaml.
+      recipe: the ready board that params.yaml is, if any.
+      log_loss: nested, out of fold.
+    """
+
+    commit: str | None
     parameters: str
-    recipe: str
+    recipe: str | None
     log_loss: float
 
     def note(self, digest: str, version: int | None = None) -> str:
         """What was sent, by its hash; with the time it is a description that no other has."""
+        commit, dirty, _ = (self.commit or "unknown").partition("-dirty")
         kernel = f", kernel version {version}" if version else ""
         return (
-            f"{self.recipe}, out of fold {self.log_loss:.4f}, commit {self.commit[:12]}, "
-            f"sha256 {digest[:16]}{kernel}"
+            f"{self.recipe or 'own board'}, out of fold {self.log_loss:.4f}, commit "
+            f"{commit[:12]}{dirty}, sha256 {digest[:16]}{kernel}"
         )
 
 
-def origin_of(bundle: Bundle) -> Origin:
+def source_of(bundle: Bundle) -> Source:
     """What a bundle's manifest says about where it comes from."""
     found = bundle.manifest
-    return Origin(found["commit"], found["parameters"], found["recipe"], found["log_loss"])
+    return Source(found["commit"], found["parameters"], found["recipe"], found["log_loss"])
 
 
 def submit_once(journal: Journal, note: str, send: Callable[[str, bool], int]) -> int:
@@ -67,11 +75,11 @@ def score_of(client: Client, reference: int, journal: Journal, patience: Patienc
     return score
 
 
-def conclude(origin: Origin, reference: int, digest: str, score: Score, path: Path) -> None:
+def conclude(source: Source, reference: int, digest: str, score: Score, path: Path) -> None:
     """Write a scored submission into the ledger, once, and say both scores.
 
     Args:
-      origin: where it comes from.
+      source: where it comes from.
       reference: Kaggle's number.
       digest: sha256 of submission.csv.
       score: the leaderboard's.
@@ -79,11 +87,11 @@ def conclude(origin: Origin, reference: int, digest: str, score: Score, path: Pa
     """
     line = ledger.Line(
         time=ledger.now(),
-        commit=origin.commit,
+        commit=source.commit,
         submission=digest,
-        parameters=origin.parameters,
-        recipe=origin.recipe,
-        out_of_fold=origin.log_loss,
+        parameters=source.parameters,
+        recipe=source.recipe,
+        out_of_fold=source.log_loss,
         public=score.public,
         private=score.private,
         reference=reference,
@@ -95,5 +103,5 @@ def conclude(origin: Origin, reference: int, digest: str, score: Score, path: Pa
     )
     say(
         f"submission {reference}: public score {public}, private score {private} "
-        f"(out of fold {origin.log_loss:.4f})"
+        f"(out of fold {source.log_loss:.4f})"
     )

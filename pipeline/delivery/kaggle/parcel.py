@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.delivery.kaggle.target import Target, title
+from pipeline.delivery.kernel import FORMAT, MANIFEST
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, sha256, write_json
 
-MANIFEST: Final = "manifest.json"
 METADATA: Final = "dataset-metadata.json"
-_FORMAT = 1
 _KEYS = {
-    "commit": str,
+    "commit": str | None,
     "lock": str,
     "parameters": str,
-    "recipe": str,
+    "recipe": str | None,
     "log_loss": float,
     "files": dict,
     "total_bytes": int,
@@ -46,11 +45,11 @@ def read_bundle(folder: Path) -> Bundle:
     """
     path = folder / MANIFEST
     manifest = read_json(path)
-    if manifest.get("format") != _FORMAT:
-        raise UserError(f"{path}: format: found {manifest.get('format')!r}, expected {_FORMAT}")
+    if manifest.get("format") != FORMAT:
+        raise UserError(f"{path}: format: found {manifest.get('format')!r}, expected {FORMAT}")
     for key, kind in _KEYS.items():
-        if not isinstance(manifest.get(key), kind):
-            raise UserError(f"{path}: {key}: found {manifest.get(key)!r}, expected {kind.__name__}")
+        if key not in manifest or not isinstance(manifest[key], kind):
+            raise UserError(f"{path}: {key}: found {manifest.get(key)!r}; make the bundle again")
     files: dict[str, dict[str, Any]] = manifest["files"]
     present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     odd = sorted((present - {MANIFEST}) ^ set(files))

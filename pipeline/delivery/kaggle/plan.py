@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.delivery.kaggle.kernels import CODE, kernel_metadata
 from pipeline.delivery.kaggle.kernels import METADATA as KERNEL_METADATA
-from pipeline.delivery.kaggle.once import Origin, origin_of
+from pipeline.delivery.kaggle.once import Source, source_of
 from pipeline.delivery.kaggle.parcel import METADATA as DATASET_METADATA
 from pipeline.delivery.kaggle.parcel import Bundle, dataset_metadata, names_and_sizes
 from pipeline.delivery.kaggle.target import Target
@@ -14,7 +14,7 @@ from pipeline.delivery.kaggle.target import Target
 OWNER = "OWNER"  # stands for the account, which only signing in tells
 
 
-def lines(target: Target, bundle: Bundle, source: str) -> Iterator[str]:
+def lines(target: Target, bundle: Bundle, script: str) -> Iterator[str]:
     """All that would be sent: files and sizes, both metadata files, the kernel's script by hash."""
     files = list(names_and_sizes(bundle))
     yield f"would upload private dataset {target.dataset_ref}:"
@@ -22,23 +22,23 @@ def lines(target: Target, bundle: Bundle, source: str) -> Iterator[str]:
         yield f"  {size:>13,}  {name}"
     yield f"  {sum(size for _, size in files):>13,}  bytes in {len(files)} files"
     yield f"{DATASET_METADATA}: {_json(dataset_metadata(target, bundle))}"
-    code = source.encode()
+    code = script.encode()
     yield f"would push private kernel {target.kernel_ref}, without internet:"
     yield f"  {len(code):>13,}  {CODE}  sha256 {hashlib.sha256(code).hexdigest()}"
     yield f"{KERNEL_METADATA}: {_json(kernel_metadata(target))}"
     yield (
         f"would submit the kernel's version to {target.competition} as: "
-        f"{origin_of(bundle).note(bundle.digest)}, kernel version N"
+        f"{source_of(bundle).note(bundle.digest)}, kernel version N"
     )
     yield "nothing was sent"
 
 
-def file_lines(competition: str, path: str, size: int, origin: Origin, digest: str) -> list[str]:
+def file_lines(competition: str, path: str, size: int, source: Source, digest: str) -> list[str]:
     """All that `--csv` would send."""
     return [
         f"would submit to {competition}:",
         f"  {size:>13,}  {path}  sha256 {digest}",
-        f"as: {origin.note(digest)}",
+        f"as: {source.note(digest)}",
         "nothing was sent",
     ]
 

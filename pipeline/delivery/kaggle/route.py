@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.delivery.kaggle import datasets, kernels, ledger, submissions
 from pipeline.delivery.kaggle.client import Client
 from pipeline.delivery.kaggle.journal import Journal
-from pipeline.delivery.kaggle.once import origin_of, score_of, submit_once
+from pipeline.delivery.kaggle.once import score_of, source_of, submit_once
 from pipeline.delivery.kaggle.parcel import Bundle, dataset_metadata, pack
 from pipeline.delivery.kaggle.patience import Patience
 from pipeline.delivery.kaggle.refusals import FailedError
@@ -29,7 +29,7 @@ class Route:
     client: Client
     target: Target
     bundle: Bundle
-    source: str  # of the kernel
+    script: str  # of the kernel
     order: Sequence[str]  # ids of the visible sample
     journal: Journal
     patience: Patience
@@ -87,7 +87,7 @@ class Route:
         if done:
             return done["version"]
         try:
-            version = kernels.push(self.client, self.target, self.source, self.folder / "kernel")
+            version = kernels.push(self.client, self.target, self.script, self.folder / "kernel")
         except FailedError:  # the dataset may have been removed since
             self.journal.forget("dataset", "ready")
             raise
@@ -103,6 +103,7 @@ class Route:
         try:
             kernels.wait_until_done(self.client, ref, version, self.patience, output)
             path = kernels.fetch_output(self.client, ref, version, self.order, output)
+            kernels.check_origin(self.bundle.manifest, ref, version, output)
         except FailedError:
             self.journal.forget("pushed")
             raise
@@ -117,5 +118,5 @@ class Route:
                 self.client, self.target.competition, self.target.kernel_ref, version, note, sent
             )
 
-        origin = origin_of(self.bundle)
-        return submit_once(self.journal, origin.note(self.bundle.digest, version), send)
+        note = source_of(self.bundle).note(self.bundle.digest, version)
+        return submit_once(self.journal, note, send)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 
 from pipeline import paths
 from tests.competition.kaggle import SUBMISSION, TEXTS, write
+from tests.contract.project import ROOT
 from tests.delivery.kaggle.stand_in.world import Competition, World
 
 COMPETITION = "feedback-prize-effectiveness"
@@ -84,6 +86,7 @@ def write_results(folder: Path, partial: bool = False) -> None:
     pd.DataFrame({"discourse_id": ORDER}).to_parquet(order)
     rows = [",".join(SUBMISSION[0]), *(f"{one},0.2,0.5,0.3" for one in ORDER)]
     paths.SUBMISSION.write_text("\n".join(rows) + "\n")
-    Path("params.yaml").write_text("folds: [0, 1]\n")
+    shutil.copy(ROOT / "tests/contract/board.yaml", "params.yaml")
+    Path("dvc.lock").write_text("schema: '2.0'\n")
     write_bundle(folder / "bundle")
     (folder / "kernel.py").write_text(SCRIPT)

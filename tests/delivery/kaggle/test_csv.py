@@ -19,11 +19,11 @@ def test_the_file_is_sent_and_scored(project: Project, command: Command):
     (made,) = project.world.submissions
     (blob,) = project.world.blobs.values()
     assert bytes(blob.data) == Path("submission.csv").read_bytes()
-    assert made.description.startswith("params.yaml, out of fold 0.6712, commit unknown, sha256 ")
+    assert made.description.startswith("own board, out of fold 0.6712, commit unknown, sha256 ")
     assert "public score 0.5801, private score 0.5766" in done.out
     (line,) = ledger.read(Path("submissions.jsonl"))
     assert line.submission == hashlib.sha256(blob.data).hexdigest()
-    assert line.parameters == hashlib.sha256(b"folds: [0, 1]\n").hexdigest()
+    assert line.parameters == hashlib.sha256(Path("params.yaml").read_bytes()).hexdigest()
 
 
 def test_a_ready_board_is_named(project: Project, command: Command):
@@ -52,7 +52,7 @@ def test_the_same_file_once_more_only_on_demand(project: Project, command: Comma
 
 def test_a_lost_answer_to_once_more_is_not_taken_for_the_first(project: Project, command: Command):
     command(submit.main, *CSV)
-    project.monkeypatch.setattr(ledger, "now", lambda: "2031-01-01T00:00:00+00:00")
+    project.monkeypatch.setattr(ledger, "now", lambda: "2031-01-01T00:00:00.000+00:00")
     project.world.fail("CreateSubmission", 500)
     command(submit.main, *CSV, "--again")
     assert len(project.world.submissions) == 2

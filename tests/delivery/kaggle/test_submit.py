@@ -3,15 +3,18 @@
 import hashlib
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from pipeline.delivery import kernel
 from pipeline.delivery.kaggle import ledger
 from stages import submit
 from tests.delivery.kaggle.conftest import Command
 from tests.delivery.kaggle.project import COMPETITION, FILES, ORDER, SCRIPT, Project, write_bundle
+from tests.delivery.kaggle.stand_in.world import Output, uniform
 
 QUICK = ("--bundle", "bundle", "--poll", "0.005")
 DATASET = "alice/effective-arguments-bundle"
@@ -255,6 +258,29 @@ def test_after_a_failed_kernel_only_the_kernel_is_pushed_again(project: Project,
     assert command(submit.main, *QUICK).status == 0
     assert len(project.world.datasets[DATASET].versions) == 1
     assert [one.kernel for one in project.world.submissions] == [f"{KERNEL}/2"]
+
+
+def test_a_kernel_that_ran_on_an_older_bundle_is_not_submitted(project: Project, command: Command):
+    log = "bundle /kaggle/input/x: commit 999, lock 888\n"
+    output = uniform(project.world, {"competitionDataSources": [COMPETITION]})
+    project.world.run_kernel = lambda *_: Output(output.files, log)
+    done = command(submit.main, *QUICK)
+    assert done.error == (
+        f"error: kernel {KERNEL} version 1: ran on another bundle /kaggle/input/x: commit 999, "
+        "lock 888; expected commit 0123456789abcdef0123456789abcdef01234567, "
+        f"lock {'a' * 64}; not submitted"
+    )
+    assert project.world.submissions == []
+
+
+def test_a_bundle_of_this_project_s_log_is_recognised(project: Project, command: Command):
+    """The line that the kernel itself prints."""
+    (line,) = re.findall(r'print\((f"bundle .*?")', Path(kernel.__file__).read_text())
+    manifest = json.loads(Path("bundle/manifest.json").read_text())
+    printed = eval(line, {"bundle": "/kaggle/input/x", "manifest": manifest})
+    output = uniform(project.world, {"competitionDataSources": [COMPETITION]})
+    project.world.run_kernel = lambda *_: Output(output.files, f"{printed}\n")
+    assert command(submit.main, *QUICK).status == 0
 
 
 def test_a_new_dataset_that_is_not_found_yet_is_waited_for(project: Project, command: Command):
