@@ -4,6 +4,8 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
+# Of stages.data and stages.submit.
+OPTIONS ?=
 COMPAT := tests/training tests/encoders
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -16,7 +18,7 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat kaggle smoke prune accept plots experiments deps lock clean
+.PHONY: help venv ready submission test check parity compat kaggle data submit leaderboard smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -35,6 +37,15 @@ ready: venv
 submission: ready  ## bring the whole graph up to date: submission.csv
 	@dvc --wait-for-lock repro
 	@python -m stages.summary
+
+data: ready  ## download the competition's files from Kaggle into data/raw, under DVC
+	@python -m stages.data $(OPTIONS)
+
+submit: ready  ## bundle, upload, run on Kaggle, submit, print the score (OPTIONS=--dry-run, --csv, ...)
+	@python -m stages.submit $(OPTIONS)
+
+leaderboard: venv  ## submissions.jsonl, out of fold against the leaderboard: dvc_plots/leaderboard.html
+	@python -m stages.leaderboard
 
 test: venv  ## every test
 	@python -m pytest $(PARALLEL)

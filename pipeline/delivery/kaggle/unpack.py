@@ -35,7 +35,7 @@ def unpack(archive: Path, folder: Path) -> int:
             _check(archive, source.infolist(), folder)
             for member in track(members, len(members), "file", f"unpack {archive.name}"):
                 _extract(source, member, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise UserError(
             f"{archive}: no whole zip file ({error}); remove it and run the same command again"
         ) from None

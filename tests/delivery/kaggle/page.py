@@ -1,7 +1,8 @@
 """Write the tables of docs/submitting.md from the cases: python -m tests.delivery.kaggle.page."""
 
 from tests.contract.project import ROOT
-from tests.delivery.kaggle.failures import DATA, SUBMIT
+from tests.delivery.kaggle.cases_data import DATA
+from tests.delivery.kaggle.cases_submit import SUBMIT
 
 PATH = ROOT / "docs/submitting.md"
 TABLES = {"## What `make data` can meet": DATA, "## What `make submit` can meet": SUBMIT}

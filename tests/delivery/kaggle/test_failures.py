@@ -8,8 +8,10 @@ import pytest
 from pipeline import paths
 from stages import data, submit
 from tests.delivery.kaggle import page
+from tests.delivery.kaggle.cases_data import DATA
+from tests.delivery.kaggle.cases_submit import SUBMIT
 from tests.delivery.kaggle.conftest import Command
-from tests.delivery.kaggle.failures import DATA, SUBMIT, Case
+from tests.delivery.kaggle.failures import Case
 from tests.delivery.kaggle.project import Project
 
 
