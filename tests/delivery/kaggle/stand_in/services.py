@@ -168,6 +168,8 @@ def get_kernel_session_status(world: World, body: Body, _: str) -> Body:
     run.looks += 1
     if run.looks == 1:
         return {"status": "QUEUED"}
+    if "kernel" not in world.never_done and run.output is None:
+        run.output = world.run_kernel(world, run.request)
     if "kernel" in world.never_done or run.looks <= world.looks_until_done:
         return {"status": "RUNNING"}
     if world.kernel_failure:
@@ -178,7 +180,8 @@ def get_kernel_session_status(world: World, body: Body, _: str) -> Body:
 @method
 def list_kernel_session_output(world: World, body: Body, base: str) -> Body:
     run = _run(world, body)
-    run.output = run.output or world.run_kernel(world, run.request)
+    if run.output is None:
+        raise RefusalError(404, "Not found")
     address = f"{base}/storage/kernel/{run.request['slug']}"
     version = world.kernels[run.request["slug"]].index(run)
     files = [{"url": f"{address}/{version}/{n}", "fileName": n} for n in run.output.files]

@@ -1,0 +1,70 @@
+"""The whole route to a score in this checkout, with a stand-in for Kaggle on loopback.
+
+    make submission && python -m bench.submit [--dtype float16]
+
+Runs `stages.submit` as a command of its own and says how long it took, and how much of that was
+the kernel's run, which happens on Kaggle's machines otherwise. Ledger and journal stay as they are.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pipeline import params, paths
+from pipeline.competition.address import COMPETITION
+from tests.delivery.kaggle.stand_in.runner import competition_files, run_script
+from tests.delivery.kaggle.stand_in.server import environment, serve
+from tests.delivery.kaggle.stand_in.world import Body, Competition, Output, World
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__).parse_known_args()[1]
+    source = Path(params.load().read("data", params.Data).source)
+    world = World()
+    world.competitions[COMPETITION] = Competition(competition_files(source))
+    ran: list[float] = []
+
+    def run(world: World, request: Body) -> Output:
+        start = time.perf_counter()
+        output = run_script(world, request)
+        ran.append(time.perf_counter() - start)
+        return output
+
+    world.run_kernel = run
+    with tempfile.TemporaryDirectory() as scratch, serve(world) as address:
+        kept = [_set_aside(path, Path(scratch)) for path in (paths.SUBMIT, paths.LEDGER)]
+        extra = environment(address, Path(scratch)) | {"KAGGLE_API_TOKEN": world.token}
+        command = [sys.executable, "-m", "stages.submit", "--poll", "0.1", *options]
+        start = time.perf_counter()
+        try:
+            done = subprocess.run(command, env=os.environ | extra, check=False)
+        finally:
+            for path, copy in zip((paths.SUBMIT, paths.LEDGER), kept, strict=True):
+                _put_back(path, copy)
+        whole = time.perf_counter() - start
+    if done.returncode or len(world.submissions) != 1:
+        sys.exit("the route did not end with one submission")
+    elsewhere = [path for _, path in world.log if not path.startswith("/")]
+    print(f"requests: {len(world.log)}, of other hosts: {len(elsewhere)}")
+    print(f"submit: {whole:.1f} s, of which the kernel's run {sum(ran):.1f} s")
+
+
+def _set_aside(path: Path, scratch: Path) -> Path | None:
+    return Path(shutil.move(path, scratch / path.name)) if path.exists() else None
+
+
+def _put_back(path: Path, copy: Path | None) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    if copy:
+        shutil.move(copy, path)
+
+
+if __name__ == "__main__":
+    main()
