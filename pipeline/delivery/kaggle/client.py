@@ -5,6 +5,7 @@ import io
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
@@ -103,6 +104,17 @@ def _sign_in() -> "KaggleApi":
     api.authenticate()
     # One place retries: the client's own retries know neither 5xx nor an answer that got lost.
     api.with_retry = _once  # pyright: ignore[reportAttributeAccessIssue]
+    upload = api._upload_blob
+
+    def complete(path: str, *rest: object) -> object:
+        token = upload(path, *rest)  # pyright: ignore[reportArgumentType]
+        if token is None:  # 2.2.4 goes on without the file, and later resumes what has expired
+            state: Any = rest[2]
+            Path(state.get_upload_info_file_path(path)).unlink(missing_ok=True)
+            raise ValueError(f"{refusals.UPLOAD}{Path(path).name}")
+        return token
+
+    api._upload_blob = complete  # pyright: ignore[reportAttributeAccessIssue]
     return api
 
 

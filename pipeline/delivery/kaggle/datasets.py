@@ -33,14 +33,15 @@ def publish(client: Client, ref: str, folder: Path, notes: str) -> int:
     Raises:
       UserError: Kaggle refuses it, or the upload breaks off for good.
     """
+    absolute = str(folder.absolute())  # the client knows a begun upload by its path
     terminal = sys.stderr.isatty()  # the client's bars are for one
 
     def attempt() -> tuple[int, Any]:
         before = _find(client, ref)
         if before is None:
-            return 1, client.api.dataset_create_new(str(folder), public=False, quiet=not terminal)
+            return 1, client.api.dataset_create_new(absolute, public=False, quiet=not terminal)
         number = before.current_version_number + 1
-        return number, client.api.dataset_create_version(str(folder), notes, quiet=not terminal)
+        return number, client.api.dataset_create_version(absolute, notes, quiet=not terminal)
 
     version, response = client.call(f"upload dataset {ref}", attempt)
     error, status = field(response, "error"), field(response, "status")

@@ -11,7 +11,7 @@ TOKENS = "https://www.kaggle.com/settings/api"
 HOW = f"make a token at {TOKENS} and save it to ~/.kaggle/access_token, or set KAGGLE_API_TOKEN"
 AGAIN = "run the same command again: it goes on from here"
 
-_UPLOAD = "Upload unsuccessful: "  # Kaggle's client, before the name of a file
+UPLOAD = "Upload unsuccessful: "  # Kaggle's client, before the name of a file
 _LIMIT = "submission limit"
 _RULES = "must accept this competition's rules"
 _NO_SUCH = ("competitions.participate", "competitions.get")
@@ -90,8 +90,8 @@ def explain(error: Exception, doing: str, competition: str = "") -> UserError:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return disk_full(f"could not {doing}")
     text = " ".join(str(error).split())
-    if text.startswith(_UPLOAD):
-        text = f"the storage did not take {text.removeprefix(_UPLOAD)}; later, {AGAIN}"
+    if text.startswith(UPLOAD):
+        text = f"the storage did not take {text.removeprefix(UPLOAD)}; later, {AGAIN}"
     return UserError(f"could not {doing}: {text}")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,10 +61,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
         for name, value in environment(address, home).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("KAGGLE_API_TOKEN", world.token)
+        monkeypatch.setattr(tempfile, "tempdir", None)  # TMPDIR is read again
         write_results(folder)
         monkeypatch.setattr(stages.submit, "SCRIPT", folder / "kernel.py")
         _hosts.clear()
         yield Project(folder, world, address, monkeypatch, home)
+    assert world.mistakes == []
     assert _hosts <= LOOPBACK
     assert [path for _, path in world.log if not path.startswith("/")] == []
 

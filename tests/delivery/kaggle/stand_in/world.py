@@ -118,6 +118,7 @@ class World:
         self.submissions: list[Submission] = []
         self.blobs: dict[str, Blob] = {}
         self.faults: dict[str, Fault] = {}
+        self.mistakes: list[str] = []  # of the stand-in's own
         self.log: list[tuple[str, str]] = []  # method and path, in order
         self.starts: list[int] = []  # where in a stored file each download began
         self.looks_until_done = 1
