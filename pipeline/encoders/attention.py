@@ -1,7 +1,7 @@
-"""Attention within segments: one interface, one reference, one form that is fast on CPUs."""
+"""Attention within segments: one interface, one reference, and what is fast by platform."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from pipeline.encoders.disentangled import Relative, relative_scores, terms
 from pipeline.encoders.layers import drop
 
 _MASKED = -1e30  # finite: a row of nothing but padding then has finite values and gradients
+_OLD_TPUS = ("TPU v2", "TPU v3", "TPU v4")
 
 
 def attend(
@@ -32,19 +33,45 @@ def attend(
       segment: number of each token's segment in its row; padding is a segment (0) like others.
       keys: a dropout key per row, or None for no dropout.
       rate: dropout on the attention weights.
-      implementation: a name in `IMPLEMENTATIONS`; all agree, dropout masks to the bit.
+      implementation: a name in `IMPLEMENTATIONS`; all agree, dropout masks to the bit. The
+        reference takes over where it doesn't serve, see `serving`.
       window: how many tokens a token sees to either side at most; None for all of its segment.
       relative: vectors for DeBERTa's relative terms, which add to the scores and change the scale.
     """
     if rate == 0.0:
         keys = None
-    form = IMPLEMENTATIONS[implementation]
+    name = serving(implementation, drops=keys is not None, relative=relative is not None)
+    form = IMPLEMENTATIONS[name].form
     return form(query, key, value, segment, keys, rate, window, relative)
 
 
-def default_attention(platform: str) -> Literal["xla", "blocked"]:
-    """The fastest implementation on a platform ("cpu", "gpu", "tpu"), as measured."""
-    return "blocked" if platform == "cpu" else "xla"
+def serving(implementation: str, *, drops: bool, relative: bool) -> str:
+    """The implementation that runs: the one that is asked for, or the reference in its place.
+
+    Args:
+      implementation: a name in `IMPLEMENTATIONS`.
+      drops: whether attention weights are dropped.
+      relative: whether scores have DeBERTa's relative terms.
+    """
+    form = IMPLEMENTATIONS[implementation]
+    return (
+        implementation if (form.drops or not drops) and (form.relative or not relative) else "xla"
+    )
+
+
+def default_attention(platform: str, kind: str, dtype: str) -> str:
+    """The fastest implementation.
+
+    Args:
+      platform: "cpu", "gpu" or "tpu".
+      kind: the device's own name of what it is. Before v5e, TPUs lack a turn of the fused kernel.
+      dtype: of activations; cuDNN has no attention in float32.
+    """
+    if platform == "cpu":
+        return "blocked"
+    if platform == "gpu":
+        return "cudnn" if dtype == "bfloat16" else "xla"
+    return "xla" if kind.startswith(_OLD_TPUS) else "fused"
 
 
 def weights(
@@ -153,4 +180,48 @@ def _blocked(
     return mixed.transpose(1, 2, 0, 3)
 
 
-IMPLEMENTATIONS: dict[str, Callable[..., Array]] = {"xla": _xla, "blocked": _blocked}
+def _fused(
+    query: Float[Array, "rows tokens heads width"],
+    key: Float[Array, "rows tokens heads width"],
+    value: Float[Array, "rows tokens heads width"],
+    segment: Int[Array, "rows tokens"],
+    keys: None,
+    rate: float,
+    window: int | None,
+    relative: Relative | None,
+) -> Float[Array, "rows tokens heads width"]:
+    """One Pallas kernel for the TPU."""
+    from pipeline.encoders import fused  # Pallas alone takes half a second to import
+
+    return fused.attention(query, key, value, segment, window, relative)
+
+
+def _cudnn(
+    query: Float[Array, "rows tokens heads width"],
+    key: Float[Array, "rows tokens heads width"],
+    value: Float[Array, "rows tokens heads width"],
+    segment: Int[Array, "rows tokens"],
+    keys: None,
+    rate: float,
+    window: int | None,
+    relative: None,
+) -> Float[Array, "rows tokens heads width"]:
+    """NVIDIA's flash attention, which has no gradient of a bias that differs between rows."""
+    mask = jax.vmap(visible, (0, None))(segment, window)[:, None]
+    return jax.nn.dot_product_attention(query, key, value, mask=mask, implementation="cudnn")
+
+
+class Implementation(NamedTuple):
+    """A form of `attend`, and whether it drops attention weights and has relative terms."""
+
+    form: Callable[..., Array]
+    drops: bool
+    relative: bool
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    "xla": Implementation(_xla, drops=True, relative=True),
+    "blocked": Implementation(_blocked, drops=True, relative=True),
+    "fused": Implementation(_fused, drops=False, relative=True),
+    "cudnn": Implementation(_cudnn, drops=False, relative=False),
+}
