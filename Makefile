@@ -16,7 +16,7 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat smoke prune accept plots experiments deps lock clean
+.PHONY: help venv ready submission test check parity compat kaggle smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -45,8 +45,9 @@ check: venv  ## linting, formatting, types, and the contracts of the graph
 	pyright
 	python -m pytest tests/contract -m "not slow"
 
-# $(call elsewhere,name,Python): the environment .venv-name from requirements/name.txt, or a skip.
-elsewhere = sh requirements/install.sh .venv-$(1) $(1).txt $(2) || \
+# $(call elsewhere,name,Python,list): the environment .venv-name from requirements/list.txt (name.txt
+# where none is given), or a skip.
+elsewhere = sh requirements/install.sh .venv-$(1) $(or $(3),$(1)).txt $(2) || \
 	{ [ $$? = 3 ] || exit 1; echo "skipped: no environment for $(1)"; exit 0; }
 
 parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
@@ -54,6 +55,9 @@ parity:  ## compare encoders with torch, live, in an environment of its own (Pyt
 
 compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
+
+kaggle: ready  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
+	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m stages.rehearse --python .venv-kaggle/bin/python
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)

@@ -40,9 +40,7 @@ def start(compute: Compute) -> list[Device]:
     jax.config.update("jax_platforms", platform)
     if platform == "cpu" and compute.devices != "auto":
         jax.config.update("jax_num_cpu_devices", compute.devices)
-    jax.config.update("jax_compilation_cache_dir", str(paths.compile_cache().absolute()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    _keep_compilations()
     try:
         found = jax.local_devices()
     except (RuntimeError, AssertionError) as error:  # a build without CUDA asserts
@@ -57,6 +55,35 @@ def start(compute: Compute) -> list[Device]:
             f"{compute.platform} device(s) found"
         )
     return found[:wanted]
+
+
+def start_best(compute: Compute) -> tuple[list[Device], Compute]:
+    """Start JAX on the best platform that there is, whichever the board trains on.
+
+    Args:
+      compute: the board's. Its number of devices counts where it means the CPU's, since those are
+        simulated; of GPUs and TPUs all are used. bfloat16 stays where the hardware computes it.
+
+    Returns:
+      The devices, and what is in fact computed on.
+    """
+    if compute.platform == "cpu" and compute.devices != "auto":
+        cores = len(os.sched_getaffinity(0))
+        jax.config.update("jax_num_cpu_devices", min(compute.devices, cores))
+    _keep_compilations()
+    found = jax.local_devices()
+    platform = found[0].platform
+    capability = float(getattr(found[0], "compute_capability", 0.0))  # NVIDIA's; 8.0 is Ampere
+    halves = {"tpu": True, "gpu": capability >= 8.0, "cpu": compute.platform == "cpu"}[platform]
+    dtype = compute.dtype if halves else "float32"
+    return found, Compute(platform=platform, devices="auto", dtype=dtype)
+
+
+def _keep_compilations() -> None:
+    """Use the persistent compile cache for whatever gets compiled."""
+    jax.config.update("jax_compilation_cache_dir", str(paths.compile_cache().absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def rows_per_device(per_step: int, devices: int, accumulation: int) -> int:

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast, dataclass_transform
 
@@ -230,6 +231,10 @@ class Board:
         if not isinstance(value, kind):
             raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
         return value
+
+    def without(self, sections: Collection[str]) -> dict[str, Any]:
+        """All sections but some, for comparison with another board."""
+        return {k: v for k, v in vars(self._parameters).items() if k not in sections}
 
 
 def load(path: Path = Path("params.yaml")) -> Board:

@@ -6,6 +6,7 @@ from pathlib import Path
 SPLITS = ("train", "test")
 
 SAMPLE_ESSAYS = Path("data/sample/train")  # committed; builtin vocabularies are learnt from them
+RAW = Path("data/raw")  # Kaggle's files, where `make data` puts them
 CLEAN = Path("data/clean")
 CLEAN_REPORT = CLEAN / "report.json"
 FOLDS = Path("data/folds.parquet")
@@ -16,6 +17,9 @@ ENSEMBLE = Path("artifacts/ensemble")
 SUBMISSION = Path("submission.csv")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+DOWNLOADS = Path(".cache/kaggle")  # archives that are not whole yet
+SUBMIT = Path("artifacts/submit")  # what was sent to Kaggle, and how far a submission got
+LEDGER = Path("submissions.jsonl")  # kept in git
 
 
 def clean(split: str) -> Path:
@@ -73,6 +77,11 @@ def metrics(member: str) -> Path:
 def plots(model: str) -> Path:
     """A model's plot data: learning curves, confusion, calibration."""
     return PLOTS / model
+
+
+def bundle() -> Path:
+    """What Kaggle gets as a dataset; a command makes it, no stage."""
+    return Path("artifacts/bundle")
 
 
 def checkpoints() -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from pipeline import paths
 from pipeline.errors import exit_with_message
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
 from pipeline.progress import say
@@ -19,7 +20,8 @@ def main() -> None:
             [Path(item.fs_path) for stage in stages for item in getattr(stage, kind)]
             for kind in ("outs", "deps")
         )
-    found = leftover_paths(TERRITORY, _inside(root, outputs), _inside(root, dependencies))
+    kept = [*_inside(root, dependencies), paths.bundle(), paths.SUBMIT]
+    found = leftover_paths(TERRITORY, _inside(root, outputs), kept)
     for path in found:
         remove(path)
         say(f"removed {path}")

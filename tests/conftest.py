@@ -9,6 +9,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"  # simulated devices
 
 install_import_hook(
-    [f"pipeline.{part}" for part in ("inputs", "encoders", "members", "evaluation", "training")],
+    [
+        f"pipeline.{part}"
+        for part in ("inputs", "encoders", "members", "evaluation", "training", "delivery")
+    ],
     "beartype.beartype",
 )

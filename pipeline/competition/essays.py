@@ -1,30 +1,18 @@
 """From Kaggle's folder to clean tables of elements and essays."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pipeline import params, paths
 from pipeline.competition import checks, schema
-from pipeline.competition.cleaning import clean
 from pipeline.competition.oddities import count_oddities
 from pipeline.competition.reading import read_essays, read_table
-from pipeline.competition.spans import find_spans
+from pipeline.competition.tables import Clean, Split, clean_split
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json, write_parquet
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split as Kaggle has it: its rows, its essays by id, the columns that nothing uses."""
-
-    rows: pd.DataFrame
-    essays: Mapping[str, str]
-    unused: list[str]
 
 
 @dataclass(frozen=True)
@@ -34,14 +22,6 @@ class Source:
     train: Split
     test: Split
     order: pd.Series  # discourse_id, as sample_submission.csv has them
-
-
-@dataclass(frozen=True)
-class Clean:
-    """One split's clean tables, as interfaces between stages have them."""
-
-    elements: pd.DataFrame
-    essays: pd.DataFrame
 
 
 def read_source(folder: Path) -> Source:
@@ -74,44 +54,6 @@ def _read_split(folder: Path, split: str) -> Split:
     essays = read_essays(folder / split)
     checks.check_essays(path, rows, folder / split, essays)
     return Split(rows, essays, unused)
-
-
-def clean_split(split: Split, cleaning: params.Clean) -> Clean:
-    """Clean texts, bring each essay's elements together, and find where they stand.
-
-    Essays come in the order of their first rows; elements stay in the file's order.
-    """
-    essay_ids = split.rows[schema.ESSAY_ID]
-    order = np.argsort(pd.factorize(essay_ids)[0], kind="stable")
-    rows = split.rows.iloc[order]
-    texts = [clean(text, cleaning).strip() for text in rows[schema.DISCOURSE_TEXT]]
-    elements = pd.DataFrame(
-        {
-            schema.DISCOURSE_ID: rows[schema.DISCOURSE_ID].to_numpy(),
-            schema.ESSAY_ID: rows[schema.ESSAY_ID].to_numpy(),
-            schema.DISCOURSE_TYPE: rows[schema.DISCOURSE_TYPE].to_numpy(),
-            schema.DISCOURSE_TEXT: texts,
-        }
-    )
-    essays = pd.DataFrame({schema.ESSAY_ID: elements[schema.ESSAY_ID].unique()})
-    essays[schema.TEXT] = [clean(split.essays[key], cleaning) for key in essays[schema.ESSAY_ID]]
-    grouped = elements.groupby(schema.ESSAY_ID, sort=False)[schema.DISCOURSE_TEXT]
-    spans = [
-        span
-        for text, (_, members) in zip(essays[schema.TEXT], grouped, strict=True)
-        for span in find_spans(text, members)
-    ]
-    elements[schema.START] = np.array([span.start for span in spans], np.int32)
-    elements[schema.END] = np.array([span.end for span in spans], np.int32)
-    elements[schema.LABEL] = _labels(rows)
-    return Clean(elements[list(schema.ELEMENT_COLUMNS)], essays)
-
-
-def _labels(rows: pd.DataFrame) -> np.ndarray:
-    if schema.EFFECTIVENESS not in rows:
-        return np.full(len(rows), -1, np.int8)
-    indices = {label: index for index, label in enumerate(schema.LABELS)}
-    return rows[schema.EFFECTIVENESS].map(indices).to_numpy(np.int8)
 
 
 def report(split: Split, made: Clean) -> dict[str, Any]:

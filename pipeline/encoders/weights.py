@@ -52,13 +52,19 @@ def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
     return _tree(leaves | draw_all(drawn, model.config.std, seed))
 
 
-def load_fold(folder: Path, model: TokenClassifier) -> Params:
+def load_fold(folder: Path, model: TokenClassifier, exact: bool = True) -> Params:
     """Read an exported fold, which has to hold exactly the model's tensors, in float32.
+
+    Args:
+      folder: holds model.safetensors.
+      model: says what has to be there.
+      exact: whether another dtype is an error; else halves, as bundles hold them, are widened.
 
     Raises:
       UserError: a tensor is missing, unexpected, or of another shape or dtype.
     """
-    tensors = read_tensors(folder, exact=True)
+    tensors = read_tensors(folder, exact)
+    tensors = tensors if exact else widen(tensors, folder)
     return _tree(_gather(tensors, parameter_shapes(model), table(model, prefixed=True), folder))
 
 

@@ -44,6 +44,7 @@ def predict(
     devices: Sequence[machine.Device],
     pad_id: int,
     description: str,
+    finite: bool = True,
 ) -> Float[np.ndarray, "elements labels"]:
     """Probabilities of every element that has a token in `windows`; other rows are NaN.
 
@@ -60,6 +61,7 @@ def predict(
       devices: where `step` runs.
       pad_id: the tokenizer's padding token.
       description: for the progress bar.
+      finite: whether a logit that is not finite is an error; else its element's row is NaN.
 
     Raises:
       UserError: the rows don't divide over the devices, or a logit is not finite.
@@ -91,7 +93,8 @@ def predict(
     if sums is None:
         raise UserError(f"{description}: no window to predict")
     logits = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1.0)[:, None], np.nan)
-    if not np.isfinite(logits[counts > 0]).all():
+    if finite and not np.isfinite(logits[counts > 0]).all():
         raise UserError(f"{description}: a logit is not finite")
+    logits[~np.isfinite(logits).all(axis=-1)] = np.nan
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)

@@ -18,7 +18,7 @@ def class_priors(
     onehot = np.eye(len(LABELS))[labels]
     out = np.empty_like(onehot)
     for fold in np.unique(folds):
-        out[folds == fold] = _shares(onehot[folds != fold], np.full(len(LABELS), 1 / len(LABELS)))
+        out[folds == fold] = shares(onehot[folds != fold], np.full(len(LABELS), 1 / len(LABELS)))
     return out
 
 
@@ -34,11 +34,12 @@ def type_priors(
     for fold in np.unique(folds):
         for kind in np.unique(kinds[folds == fold]):
             rows = (folds == fold) & (kinds == kind)
-            out[rows] = _shares(onehot[(folds != fold) & (kinds == kind)], out[rows][0])
+            out[rows] = shares(onehot[(folds != fold) & (kinds == kind)], out[rows][0])
     return out
 
 
-def _shares(
+def shares(
     onehot: Float[np.ndarray, "rows labels"], pseudo: Float[np.ndarray, " labels"]
 ) -> Float[np.ndarray, " labels"]:
+    """Class shares of some rows and one pseudo-row more, spread as `pseudo` says."""
     return (onehot.sum(axis=0) + pseudo) / (len(onehot) + 1)

@@ -16,10 +16,11 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json
 from pipeline.inputs.tokenizer import Tokenizer, check_window, open_tokenizer
 from pipeline.inputs.tokens import ELEMENTS, REPORT
-from pipeline.inputs.windowing import CONTENT, FEATURES, Windowing, capacity
+from pipeline.inputs.windowing import COLUMNS, CONTENT, Windowing, capacity
 from pipeline.progress import bar
 
 _BATCH = 64  # essays tokenized at once
+_FEATURES = datasets.Features.from_arrow_schema(COLUMNS)
 _INDEX = [schema.DISCOURSE_ID, schema.ESSAY_ID, schema.LABEL]
 
 
@@ -52,7 +53,7 @@ def write_tokens(
         windowing = Windowing(
             tokenizer,
             inputs,
-            elements=_mapped(clean / schema.ELEMENTS_FILE, CONTENT, cache),
+            elements=_mapped(clean / schema.ELEMENTS_FILE, CONTENT, cache).data.table,
             index=index,
         )
         essays = _mapped(clean / schema.ESSAYS_FILE, list(schema.ESSAY_COLUMNS), cache)
@@ -98,7 +99,7 @@ def _map(essays: datasets.Dataset, windowing: Windowing, description: str) -> da
     The fingerprint that `datasets` would give depends on where and when the tables were read.
     """
     if not len(essays):
-        return datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
+        return datasets.Dataset.from_dict({name: [] for name in _FEATURES}, features=_FEATURES)
     with bar(len(essays), "essays", description) as progress:
 
         def batch(columns: Mapping[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
@@ -112,12 +113,12 @@ def _map(essays: datasets.Dataset, windowing: Windowing, description: str) -> da
             batched=True,
             batch_size=_BATCH,
             remove_columns=essays.column_names,
-            features=FEATURES,
+            features=_FEATURES,
             load_from_cache_file=False,
             new_fingerprint="windows",
         )
     digest = hashlib.sha256()
     for part in made.data.to_batches():
         digest.update(part.serialize())
-    info = datasets.DatasetInfo(features=FEATURES)
+    info = datasets.DatasetInfo(features=_FEATURES)
     return datasets.Dataset(made.data, info=info, fingerprint=digest.hexdigest()[:16])

@@ -4,6 +4,7 @@
 doesn't.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -75,25 +76,35 @@ def read_tokens(folder: Path) -> Tokens:
     """
     try:
         names = [entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
-        parts = [batch for name in names for batch in _record_batches(folder / name)]
+        parts = [batch for name in names for batch in mapped_windows(folder / name)]
         with pq.ParquetFile(folder / ELEMENTS) as file:
             index = file.read(["discourse_id", "label"])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
+    labels = np.from_dlpack(index.column("label").combine_chunks())
+    return tokens_of(parts, index.column("discourse_id").to_pylist(), labels)
+
+
+def tokens_of(
+    parts: Sequence[pa.RecordBatch],
+    discourse_ids: list[str],
+    element_labels: Int[np.ndarray, "elements"],
+) -> Tokens:
+    """A store of the windows of record batches, and the elements that these speak of."""
     chunks = _chunks(parts)
     sizes = [len(chunk.token_offsets) - 1 for chunk in chunks]
     return Tokens(
         essay_ids=[essay for part in parts for essay in part.column("essay_id").to_pylist()],
         lengths=_differences([chunk.token_offsets for chunk in chunks]),
         n_slots=_differences([chunk.slot_offsets for chunk in chunks]),
-        discourse_ids=index.column("discourse_id").to_pylist(),
-        element_labels=np.from_dlpack(index.column("label").combine_chunks()),
+        discourse_ids=discourse_ids,
+        element_labels=element_labels,
         chunks=chunks,
         chunk_of=np.repeat(np.arange(len(chunks)), sizes),
     )
 
 
-def _record_batches(path: Path) -> list[pa.RecordBatch]:
+def mapped_windows(path: Path) -> list[pa.RecordBatch]:
     """An Arrow stream's batches, whose buffers lie in the mapped file."""
     if not path.stat().st_size:
         return []
@@ -101,7 +112,7 @@ def _record_batches(path: Path) -> list[pa.RecordBatch]:
         return [batch for batch in stream if batch.num_rows]
 
 
-def _chunks(parts: list[pa.RecordBatch]) -> list[_Chunk]:
+def _chunks(parts: Sequence[pa.RecordBatch]) -> list[_Chunk]:
     chunks, first = [], 0
     for part in parts:
         lists = [part.column(name) for name in ("input_ids", "slot", "element", "label", "weight")]

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import datasets
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Int
@@ -18,16 +17,18 @@ from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Window
 
 CONTENT = [schema.DISCOURSE_TYPE, schema.DISCOURSE_TEXT, schema.START, schema.END]
-FEATURES = datasets.Features(
+COLUMNS = pa.schema(
     {
-        "essay_id": datasets.Value("string"),
-        "input_ids": datasets.List(datasets.Value("int32")),
-        "slot": datasets.List(datasets.Value("int16")),
-        "element": datasets.List(datasets.Value("int32")),
-        "label": datasets.List(datasets.Value("int8")),
-        "weight": datasets.List(datasets.Value("float32")),
+        "essay_id": pa.string(),
+        "input_ids": pa.list_(pa.int32()),
+        "slot": pa.list_(pa.int16()),
+        "element": pa.list_(pa.int32()),
+        "label": pa.list_(pa.int8()),
+        "weight": pa.list_(pa.float32()),
     }
 )
+"""A store of windows: a row each."""
+
 COUNTS = (
     "essays",
     "elements",
@@ -66,9 +67,10 @@ class Windowing:
         self,
         tokenizer: Tokenizer,
         inputs: params.Inputs,
-        elements: datasets.Dataset,
+        elements: pa.Table,
         index: pa.Table,
     ) -> None:
+        """`elements` holds the columns of `CONTENT`, `index` essays and labels of the same rows."""
         self.elements = elements
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self._tokenizer = tokenizer
@@ -99,16 +101,17 @@ class Windowing:
     ) -> dict[str, list[Any]]:
         """The windows of consecutive essays, as columns."""
         wholes = self._essays if self._inputs.context == "essay" else self._alone
-        columns: dict[str, list[Any]] = {name: [] for name in FEATURES}
+        columns: dict[str, list[Any]] = {name: [] for name in COLUMNS.names}
         for whole in wholes(essay_ids, texts, rows):
             for window in self._windows(whole):
-                for name, value in zip(FEATURES, (whole.essay_id, *window), strict=True):
+                for name, value in zip(COLUMNS.names, (whole.essay_id, *window), strict=True):
                     columns[name].append(value)
         self.counts["essays"] += len(rows)
         return columns
 
     def _elements_of(self, row: int) -> list[markup.Element]:
-        columns = self.elements[self._first[row] : self._first[row + 1]]
+        first, end = self._first[row], self._first[row + 1]
+        columns = self.elements.slice(first, end - first).to_pydict()
         return [
             markup.Element(*values)
             for values in zip(*(columns[name] for name in CONTENT), strict=True)

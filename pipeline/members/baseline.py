@@ -44,10 +44,17 @@ class Fitted:
         return sparse.csr_matrix(sparse.hstack([dense, essays[texts.essay]]))
 
     def predict(self, matrix: sparse.csr_matrix) -> Float[np.ndarray, "elements labels"]:
-        """Probabilities; zero for a label that the training essays don't have."""
-        found = np.asarray(self.classifier.predict_proba(matrix))
-        out = np.zeros((len(found), len(LABELS)))
-        out[:, self.classifier.classes_] = found
+        """Probabilities; zero for a label that the training essays don't have.
+
+        From the decision function: a model saved by one version of scikit-learn has not all that
+        another's `predict_proba` asks for.
+        """
+        scores = np.asarray(self.classifier.decision_function(matrix))
+        if scores.ndim == 1:  # of the second of two labels
+            scores = np.stack([np.zeros_like(scores), scores], axis=1)
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        out = np.zeros((len(powers), len(LABELS)))
+        out[:, self.classifier.classes_] = powers / powers.sum(axis=1, keepdims=True)
         return out
 
 

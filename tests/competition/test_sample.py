@@ -7,8 +7,9 @@ import pytest
 
 from data import make_sample
 from pipeline.competition import schema
-from pipeline.competition.essays import clean_split, read_source, report
+from pipeline.competition.essays import read_source, report
 from pipeline.competition.spans import squeeze
+from pipeline.competition.tables import clean_split
 from pipeline.files import sha256
 from pipeline.params import Clean
 

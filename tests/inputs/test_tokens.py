@@ -12,7 +12,9 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.inputs.tokens import read_tokens
-from pipeline.inputs.windowing import FEATURES
+from pipeline.inputs.windowing import COLUMNS
+
+FEATURES = datasets.Features.from_arrow_schema(COLUMNS)
 
 
 def row(i: int) -> dict[str, object]:

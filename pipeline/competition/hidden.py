@@ -1,0 +1,105 @@
+"""The hidden test as it comes: what is odd in it costs elements their prediction, never the run."""
+
+import csv
+import io
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.competition import schema
+from pipeline.competition.tables import Split
+from pipeline.errors import UserError
+
+csv.field_size_limit(2**31 - 1)
+
+
+class Hidden:
+    """The test set in Kaggle's layout; essays are read when they are asked for.
+
+    Attributes:
+      order: the ids of the submission.
+      types: the discourse type of each element, by id.
+      essays: the essays' ids in the order of their first rows.
+      notes: what was odd, a line each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the tables of `folder`; a row without an id, or with one seen before, is left out.
+
+        Raises:
+          UserError: neither table is there with its ids, so that there is nothing to submit.
+        """
+        self._texts = folder / "test"
+        self.notes: list[str] = []
+        rows = self._rows(folder / schema.TABLES["test"], schema.TEST_COLUMNS)
+        self._table = pd.DataFrame(rows, columns=list(schema.TEST_COLUMNS), dtype=str)
+        ids = self._table[schema.DISCOURSE_ID].tolist()
+        self.types = dict(zip(ids, self._table[schema.DISCOURSE_TYPE], strict=True))
+        self.order = self._order(folder / schema.SAMPLE_SUBMISSION, ids)
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place, essay in enumerate(self._table[schema.ESSAY_ID]):
+            self._places[essay].append(place)
+        self.essays = list(self._places)
+
+    def split(self, essays: Sequence[str]) -> Split:
+        """The rows and texts of some essays.
+
+        Raises:
+          UserError: a text is not there, or an element's type is unknown.
+        """
+        rows = self._table.iloc[[place for essay in essays for place in self._places[essay]]]
+        for kind in rows[schema.DISCOURSE_TYPE]:
+            if kind not in schema.TYPES:
+                raise UserError(f"unknown {schema.DISCOURSE_TYPE} {kind!r}")
+        return Split(rows, {essay: self._read(essay) for essay in essays}, [])
+
+    def elements(self, essay: str) -> int:
+        """How many elements an essay has."""
+        return len(self._places[essay])
+
+    def _read(self, essay: str) -> str:
+        path = self._texts / f"{essay}.txt"
+        try:
+            text = path.read_bytes().decode("utf-8-sig", "replace")
+        except OSError as error:
+            raise UserError(f"{path.name}: {error.strerror}") from None
+        if not text.strip():
+            raise UserError(f"{path.name}: empty")
+        return text
+
+    def _order(self, path: Path, ids: list[str]) -> list[str]:
+        order = [row[0] for row in self._rows(path, (schema.DISCOURSE_ID,))]
+        known = set(order)
+        absent = [i for i in ids if i not in known]
+        if order and absent:
+            self.notes.append(f"{path.name}: {len(absent):,} ids of the test set are not in it")
+        if not order and not ids:
+            raise UserError(f"{path.parent}: no id in {schema.TABLES['test']} or {path.name}")
+        return order + absent
+
+    def _rows(self, path: Path, columns: Sequence[str]) -> list[list[str]]:
+        """The rows of a table, its first column the id; what can't be read is no row."""
+        try:
+            text = path.read_bytes().decode("utf-8-sig", "replace")
+        except OSError as error:
+            self.notes.append(f"{path.name}: {error.strerror}")
+            return []
+        reader = csv.reader(io.StringIO(text, newline=""))
+        header = next(reader, [])
+        missing = [column for column in columns if column not in header]
+        if missing:
+            self.notes.append(f"{path.name}: no column {missing[0]!r}")
+            return []
+        places = [header.index(column) for column in columns]
+        found: dict[str, list[str]] = {}
+        odd: Counter[str] = Counter()
+        for fields in reader:
+            row = [fields[place] if place < len(fields) else "" for place in places]
+            if row[0] and row[0] not in found:
+                found[row[0]] = row
+            elif fields:
+                odd["an id seen before" if row[0] else "no id"] += 1
+        self.notes += [f"{path.name}: {n:,} rows with {what}" for what, n in sorted(odd.items())]
+        return list(found.values())

@@ -1,0 +1,168 @@
+"""What the kernel does once its wheels are there: from the hidden test to submission.csv.
+
+The library's own functions clean, tokenize, predict and pool; what is the kernel's alone is that
+nothing odd in the hidden test ends the run, and that time and memory are kept.
+"""
+
+import resource
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.exceptions import InconsistentVersionWarning
+
+from pipeline import devices as machine
+from pipeline import params
+from pipeline.competition.hidden import Hidden
+from pipeline.competition.schema import LABELS
+from pipeline.delivery import layout
+from pipeline.delivery.blend import ANY, Blend, read_blend
+from pipeline.delivery.clock import Clock
+from pipeline.delivery.folds import BundledModel
+from pipeline.delivery.prepare import Prepared, Reader, prepare
+from pipeline.delivery.submission import write_submission
+from pipeline.errors import UserError
+from pipeline.files import write_json
+from pipeline.inputs.tokenizer import open_tokenizer
+from pipeline.members.baseline import Fitted, load
+from pipeline.progress import say
+
+_NAMED = 20  # essays without a prediction that are named; the others are counted
+
+
+def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
+    """Predict the hidden test; write submission.csv, and what it took into inference.json.
+
+    Args:
+      bundle: checked files of a bundle.
+      competition: the folder of test.csv, sample_submission.csv and test/*.txt.
+      output: an existing folder.
+      clock: started with the session.
+
+    Raises:
+      UserError: the bundle is not whole, or there is no id to predict.
+    """
+    board = params.load(bundle / layout.PARAMETERS)
+    blend = read_blend(bundle / layout.BLEND)
+    folds = sorted(board.read("folds", list))
+    devices, compute = machine.start_best(board.read("compute", params.Compute))
+    say(f"on {len(devices)} {compute.platform} device(s), {compute.dtype}")
+    hidden = Hidden(competition)
+    say(f"{len(hidden.order):,} elements of {len(hidden.essays):,} essays to predict")
+    models = [member for member in blend.members if member != "baseline"]
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = prepare(
+            hidden,
+            board.read("clean", params.Clean),
+            {m: _reader(bundle, board, m) for m in models},
+            _baseline(bundle, folds),
+            Path(scratch),
+        )
+        _refuse_most(hidden, prepared)
+        clock.lap("clean, tokenize, baseline")
+        encoders = {}
+        if prepared.discourse_ids:
+            for model in models:
+                rows = board.read(f"models.{model}.predict", params.Rows)
+                encoder = board.read(f"models.{model}.encoder", str)
+                encoders[model] = BundledModel(
+                    bundle, model, encoder, rows, compute, devices, prepared.tokens(model)
+                )
+        found = predict_folds(encoders, folds, clock)
+    members = _members(blend, hidden.order, prepared, found)
+    probabilities = blend.predict(members, [hidden.types.get(i, ANY) for i in hidden.order])
+    path = output / "submission.csv"
+    write_submission(path, hidden.order, hidden.order, probabilities)
+    without = int(np.count_nonzero(np.isnan(members).any(axis=(1, 2))))
+    for note in _few(hidden.notes + prepared.notes):
+        say(f"odd: {note}")
+    if without:
+        say(f"{without:,} elements have no prediction: they get their type's priors")
+    say(f"{path}: {len(hidden.order):,} rows")
+    _write_account(output / "inference.json", compute, len(hidden.order), without, clock)
+
+
+def _baseline(bundle: Path, folds: Sequence[int]) -> list[Fitted]:
+    with warnings.catch_warnings():
+        # What is used of an estimator is the same in Kaggle's scikit-learn; `make kaggle` shows it.
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        return [load(layout.baseline(bundle, fold)) for fold in folds]
+
+
+def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
+    """Where most essays can't be encoded it's not they that are odd, and priors are no submission.
+
+    Kaggle shows the log of the run on the few public essays only: there it has to come out.
+    """
+    failed = len(prepared.notes)
+    if 2 * failed > len(hidden.essays):
+        raise UserError(f"{failed:,} of {len(hidden.essays):,} essays failed: {prepared.notes[0]}")
+
+
+def _reader(bundle: Path, board: params.Board, model: str) -> Reader:
+    inputs = board.read(f"models.{model}.inputs", params.Inputs)
+    return Reader(open_tokenizer(layout.model(bundle, model)), inputs)
+
+
+def predict_folds(
+    models: Mapping[str, BundledModel], folds: Sequence[int], clock: Clock
+) -> dict[str, Float[np.ndarray, "elements labels"]]:
+    """Every model's mean over its folds.
+
+    The first fold of every model comes first. A further one that would not be done before the
+    session's limit is left out, and that is said.
+    """
+    sums: dict[str, Any] = {}
+    done: Counter[str] = Counter()
+    left = [(fold, name) for fold in folds for name in models]
+    while left:
+        fold, name = left.pop(0)
+        if done[name] and not clock.allows(name):
+            say(f"{name} fold {fold}: left out, it would not be done in time")
+            continue
+        sums[name] = sums.get(name, 0.0) + models[name].predict(fold)
+        done[name] += 1
+        clock.lap(name, f"{name} fold {fold}", [other for _, other in left])
+    return {name: total / done[name] for name, total in sums.items()}
+
+
+def _members(
+    blend: Blend,
+    order: Sequence[str],
+    prepared: Prepared,
+    found: Mapping[str, Float[np.ndarray, "elements labels"]],
+) -> Float[np.ndarray, "rows members labels"]:
+    """Every member's probabilities in the order of the submission; NaN where there are none."""
+    out = np.full((len(order), len(blend.members), len(LABELS)), np.nan)
+    if prepared.discourse_ids:
+        mean = {**found, "baseline": np.concatenate(prepared.baseline).mean(axis=1)}
+        stacked = np.stack([mean[name] for name in blend.members], axis=1)
+        place = {discourse_id: i for i, discourse_id in enumerate(prepared.discourse_ids)}
+        rows = np.array([place.get(discourse_id, -1) for discourse_id in order])
+        out[rows >= 0] = stacked[rows[rows >= 0]]
+    return out
+
+
+def _few(notes: Sequence[str]) -> list[str]:
+    more = [f"and {len(notes) - _NAMED:,} more"] if len(notes) > _NAMED else []
+    return [*notes[:_NAMED], *more]
+
+
+def _write_account(
+    path: Path, compute: params.Compute, rows: int, without: int, clock: Clock
+) -> None:
+    content = {
+        "platform": compute.platform,
+        "dtype": compute.dtype,
+        "rows": rows,
+        "rows_without_prediction": without,
+        "laps": [{"part": part, "seconds": round(seconds, 2)} for part, seconds in clock.laps],
+        "seconds": round(clock.elapsed, 2),
+        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    write_json(path, content)

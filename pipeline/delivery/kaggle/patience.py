@@ -1,0 +1,59 @@
+"""Waiting for what Kaggle does in its own time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import tenacity
+
+from pipeline.delivery.kaggle.refusals import AGAIN, UnavailableError
+from pipeline.errors import UserError
+from pipeline.progress import say
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often to look, in seconds, and for how long at most, in hours."""
+
+    every: float
+    hours: float
+
+
+def wait(what: str, look: Callable[[], tuple[str, T | None]], patience: Patience) -> T:
+    """Look until there is a result; print each new state.
+
+    Args:
+      what: is waited for, for messages.
+      look: gives the present state in words, and the result or None.
+      patience: a stretch without a connection is waited out like anything else.
+
+    Raises:
+      UserError: there is no result in time, or `look` found that there won't be one.
+    """
+    told = ""
+
+    def look_and_tell() -> T | None:
+        nonlocal told
+        try:
+            state, result = look()
+        except UnavailableError as error:
+            state, result = str(error), None
+        if state != told:
+            say(f"{what}: {state}")
+            told = state
+        return result
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda result: result is None),
+        wait=tenacity.wait_fixed(patience.every),
+        stop=tenacity.stop_after_delay(patience.hours * 3600),
+    )
+    try:
+        result = retrying(look_and_tell)
+    except tenacity.RetryError:
+        result = None
+    if result is None:
+        raise UserError(f"{what}: still {told} after {patience.hours:g} h; to wait on, {AGAIN}")
+    return result

@@ -1,0 +1,78 @@
+"""A bundle's manifest: where it came from, and the bytes of every file in it."""
+
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline import params
+from pipeline.delivery.kernel import FORMAT, MANIFEST
+from pipeline.delivery.lock import BOARD, LOCK
+from pipeline.errors import UserError
+from pipeline.files import sha256, write_json
+
+LIMIT = 200 * 10**9  # bytes: what Kaggle's documentation allows a dataset
+_RECIPES = Path("recipes")
+_SETTING = ("data", "compute", "session")  # where a board runs, not what it is
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a bundle was made from."""
+
+    commit: str | None  # "-dirty" behind it: edits that no commit has; None: a checkout without git
+    lock: str  # sha256 of dvc.lock
+    parameters: str  # sha256 of params.yaml
+    recipe: str | None  # the ready board that params.yaml is, wherever it runs
+
+    @classmethod
+    def here(cls, board: params.Board) -> "Origin":
+        """The origin of what stands in the current folder."""
+        return cls(_commit(), sha256(LOCK), sha256(BOARD), _recipe(board))
+
+
+def write_manifest(folder: Path, origin: Origin, log_loss: float) -> int:
+    """Write the manifest of all files in `folder`; return their bytes.
+
+    Raises:
+      UserError: they are more than Kaggle takes.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): {
+            "sha256": sha256(path),
+            "bytes": path.stat().st_size,
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    total = sum(int(said["bytes"]) for said in files.values())
+    if total > LIMIT:
+        raise UserError(f"the bundle has {total:,} bytes, Kaggle takes at most {LIMIT:,}")
+    content = {
+        "format": FORMAT,
+        **asdict(origin),
+        "log_loss": log_loss,
+        "files": files,
+        "total_bytes": total,
+    }
+    write_json(folder / MANIFEST, content)
+    return total
+
+
+def _commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
+
+
+def _recipe(board: params.Board) -> str | None:
+    for path in sorted(_RECIPES.glob("*.yaml")):
+        if _same(params.load(path), board):
+            return path.stem
+    return None
+
+
+def _same(one: params.Board, other: params.Board) -> bool:
+    return one.without(_SETTING) == other.without(_SETTING)

@@ -1,0 +1,162 @@
+"""The hidden test a chunk of essays at a time: clean, tokenized to disk, predicted by the baseline.
+
+Memory holds one chunk's texts and matrices, whatever the size of the test set, and of all elements
+the ids and the probabilities.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+from threadpoolctl import threadpool_limits
+
+from pipeline import params
+from pipeline.competition import schema
+from pipeline.competition.hidden import Hidden
+from pipeline.competition.tables import Clean, clean_split
+from pipeline.inputs.tokenizer import Tokenizer
+from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
+from pipeline.inputs.windowing import COLUMNS, CONTENT, Windowing
+from pipeline.members.baseline import Fitted
+from pipeline.members.features import Texts
+from pipeline.progress import bar
+
+CHUNK = 512  # essays; the baseline's matrix of a chunk takes some tens of megabytes
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one model reads essays."""
+
+    tokenizer: Tokenizer
+    inputs: params.Inputs
+
+
+@dataclass
+class Prepared:
+    """Elements that could be encoded, in order, and what became of the others."""
+
+    folder: Path
+    discourse_ids: list[str] = field(default_factory=list)
+    baseline: list[Float[np.ndarray, "elements folds labels"]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def tokens(self, model: str) -> Tokens:
+        """A model's windows, memory-mapped."""
+        labels = np.full(len(self.discourse_ids), -1, np.int8)
+        return tokens_of(mapped_windows(self.path(model)), self.discourse_ids, labels)
+
+    def path(self, model: str) -> Path:
+        """The file of a model's windows, an Arrow stream."""
+        return self.folder / f"{model}.arrow"
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    discourse_ids: list[str]
+    windows: Mapping[str, pa.RecordBatch]
+    baseline: Float[np.ndarray, "elements folds labels"]
+
+
+def prepare(
+    hidden: Hidden,
+    cleaning: params.Clean,
+    readers: Mapping[str, Reader],
+    baseline: Sequence[Fitted],
+    folder: Path,
+) -> Prepared:
+    """Encode every essay that can be encoded.
+
+    An essay that fails takes no other with it: a chunk with an error is halved until the essay
+    stands alone, and is then named in the notes.
+
+    Args:
+      hidden: the test set.
+      cleaning: of the board.
+      readers: by model.
+      baseline: its folds.
+      folder: where windows go.
+    """
+    out = Prepared(folder)
+    writers = {m: pa.ipc.new_stream(str(out.path(m)), COLUMNS) for m in readers}
+    with bar(len(hidden.essays), "essay", "clean and tokenize") as progress:
+        for first in range(0, len(hidden.essays), CHUNK):
+            essays = hidden.essays[first : first + CHUNK]
+            for chunk in _encode(hidden, essays, cleaning, readers, baseline, out):
+                for model, writer in writers.items():
+                    writer.write_batch(chunk.windows[model])
+                out.discourse_ids += chunk.discourse_ids
+                out.baseline.append(chunk.baseline)
+            progress.update(len(essays))
+    for writer in writers.values():
+        writer.close()
+    return out
+
+
+def _encode(
+    hidden: Hidden,
+    essays: Sequence[str],
+    cleaning: params.Clean,
+    readers: Mapping[str, Reader],
+    baseline: Sequence[Fitted],
+    out: Prepared,
+) -> Iterator[_Chunk]:
+    try:
+        first = len(out.discourse_ids)
+        chunk = _chunk(clean_split(hidden.split(essays), cleaning), readers, baseline, first)
+    except Exception as error:  # whatever it is: the run must end in a submission
+        if len(essays) == 1:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            out.notes.append(
+                f"essay {essays[0]!r} ({hidden.elements(essays[0])} elements): {reason}"
+            )
+            return
+        half = len(essays) // 2
+        yield from _encode(hidden, essays[:half], cleaning, readers, baseline, out)
+        yield from _encode(hidden, essays[half:], cleaning, readers, baseline, out)
+    else:
+        yield chunk
+
+
+def _chunk(
+    clean: Clean, readers: Mapping[str, Reader], baseline: Sequence[Fitted], first: int
+) -> _Chunk:
+    """Windows and baseline of some essays, whose elements are numbered from `first`."""
+    texts = _texts(clean)
+    with threadpool_limits(1):  # as the stage does, whose last bits depend on it
+        folds = [fitted.predict(fitted.matrix(texts)) for fitted in baseline]
+    windows = {model: _windows(clean, reader, first) for model, reader in readers.items()}
+    stacked = np.array(folds).reshape(len(baseline), len(texts.discourse_ids), len(schema.LABELS))
+    return _Chunk(texts.discourse_ids, windows, stacked.swapaxes(0, 1))
+
+
+def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
+    table = pa.Table.from_pandas(clean.elements, preserve_index=False)
+    index = table.select([schema.LABEL, schema.ESSAY_ID])
+    windowing = Windowing(reader.tokenizer, reader.inputs, table.select(CONTENT), index)
+    essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[schema.TEXT].tolist()
+    made = windowing.batch(*essays, range(len(clean.essays)))
+    windowing.check_complete()
+    made["element"] = [element + first for element in made["element"]]
+    return _batch(made)
+
+
+def _batch(columns: Mapping[str, list[Any]]) -> pa.RecordBatch:
+    arrays = [pa.array(columns[place.name], place.type) for place in COLUMNS]
+    return pa.RecordBatch.from_arrays(arrays, schema=COLUMNS)
+
+
+def _texts(clean: Clean) -> Texts:
+    elements, essays = clean.elements, clean.essays[schema.ESSAY_ID].tolist()
+    place = {essay: i for i, essay in enumerate(essays)}
+    return Texts(
+        discourse_ids=elements[schema.DISCOURSE_ID].tolist(),
+        types=elements[schema.DISCOURSE_TYPE].tolist(),
+        elements=elements[schema.DISCOURSE_TEXT].tolist(),
+        essay=np.array([place[essay] for essay in elements[schema.ESSAY_ID]], np.int64),
+        essays=clean.essays[schema.TEXT].tolist(),
+    )

@@ -1,0 +1,141 @@
+"""From the graph's result to a score on Kaggle: `make submit`.
+
+Bundles, uploads, runs the kernel, checks its output, submits it and waits for the score. Run
+again after an interruption it goes on where it stopped, and never submits the same thing twice
+unless `--again` asks for it.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import paths
+from pipeline.competition.address import COMPETITION
+from pipeline.delivery import kernel
+from pipeline.delivery.kaggle import plan, target
+from pipeline.delivery.kaggle.client import Client, connect
+from pipeline.delivery.kaggle.csv_route import CsvRoute, source_here
+from pipeline.delivery.kaggle.journal import NAME, Journal, alone
+from pipeline.delivery.kaggle.once import conclude, source_of
+from pipeline.delivery.kaggle.parcel import read_bundle
+from pipeline.delivery.kaggle.patience import Patience
+from pipeline.delivery.kaggle.refusals import AGAIN
+from pipeline.delivery.kaggle.route import Route
+from pipeline.delivery.kaggle.target import Target
+from pipeline.delivery.submission import check_submission, read_order
+from pipeline.errors import Stopped, UserError, exit_with_message
+from pipeline.files import read_json, sha256
+from pipeline.progress import say
+
+SCRIPT = Path(kernel.__file__)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Submit, or say what would be sent."""
+    wanted = _parser().parse_args(argv)
+    _refuse_partial()
+    try:
+        with alone(paths.SUBMIT):
+            _submit_file(wanted) if wanted.csv else _submit_bundle(wanted)
+    except KeyboardInterrupt:
+        raise Stopped(AGAIN) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stages.submit",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--dry-run", action="store_true", help="show all that would be sent; needs no account")
+    add("--again", action="store_true", help="start over, even if it was submitted already")
+    add("--csv", action="store_true", help="send submission.csv, where a competition takes files")
+    add("--competition", default=COMPETITION, help="its name in Kaggle's addresses")
+    add("--dataset", default=target.DATASET, help="the private dataset to make or to renew")
+    add("--kernel", default=target.KERNEL, help="the private kernel to make or to renew")
+    add("--accelerator", choices=target.ACCELERATORS, default="none", help="of the kernel")
+    add("--dtype", help="of the bundle's weights, as stages.bundle has it")
+    add("--without-external", action="store_true", help="bundle without members from CSV files")
+    add("--bundle", type=Path, help="send this bundle as it is, and make none")
+    add("--poll", type=float, default=15.0, help="seconds between two looks at Kaggle")
+    add("--hours", type=float, default=12.0, help="the longest wait for one step")
+    return parser
+
+
+def _submit_bundle(wanted: argparse.Namespace) -> None:
+    bundle = read_bundle(wanted.bundle or _make_bundle(wanted))
+    script = SCRIPT.read_text(encoding="utf-8")
+    if wanted.dry_run:
+        for line in plan.lines(_target(wanted, plan.OWNER), bundle, script):
+            say(line)
+        return
+    order = read_order()
+    client = _connect(wanted)
+    where = _target(wanted, client.owner)
+    journal = _journal(wanted, {"bundle": bundle.digest, "script": sha256(SCRIPT), **vars(where)})
+    patience = Patience(wanted.poll, wanted.hours)
+    route = Route(client, where, bundle, script, order, journal, patience, paths.SUBMIT)
+    reference, digest, score = route.run()
+    conclude(source_of(bundle), reference, digest, score, paths.LEDGER)
+
+
+def _submit_file(wanted: argparse.Namespace) -> None:
+    path, source = paths.SUBMISSION, source_here()
+    if not path.is_file():
+        raise UserError(f"{path}: not found; run make submission")
+    digest = sha256(path)
+    if wanted.dry_run:
+        size = path.stat().st_size
+        for line in plan.file_lines(wanted.competition, str(path), size, source, digest):
+            say(line)
+        return
+    check_submission(path, read_order())
+    client = _connect(wanted)
+    what = {"file": digest, "competition": wanted.competition, "owner": client.owner}
+    journal, patience = _journal(wanted, what), Patience(wanted.poll, wanted.hours)
+    route = CsvRoute(client, wanted.competition, path, digest, source, journal, patience)
+    reference, score = route.run()
+    conclude(source, reference, digest, score, paths.LEDGER)
+
+
+def _make_bundle(wanted: argparse.Namespace) -> Path:
+    options = ["--dtype", wanted.dtype] if wanted.dtype else []
+    options += ["--without-external"] if wanted.without_external else []
+    from stages import bundle  # brings JAX
+
+    bundle.main(options)
+    return paths.bundle()
+
+
+def _target(wanted: argparse.Namespace, owner: str) -> Target:
+    return Target(wanted.competition, owner, wanted.dataset, wanted.kernel, wanted.accelerator)
+
+
+def _connect(wanted: argparse.Namespace) -> Client:
+    return connect(pause=min(1.0, wanted.poll))
+
+
+def _journal(wanted: argparse.Namespace, what: dict[str, str]) -> Journal:
+    journal = Journal(paths.SUBMIT / NAME, what)
+    done = journal.get("scored")
+    if done and not wanted.again:
+        say("this was submitted already; --again submits it once more")
+    if wanted.again:
+        journal.clear()
+    return journal
+
+
+def _refuse_partial() -> None:
+    path = paths.metrics("ensemble")
+    if not path.is_file():
+        raise UserError(f"{path}: not found; run make submission")
+    if read_json(path).get("partial") is not False:
+        raise UserError(
+            f"{path}: partial, not over every fold, and so not to be submitted; put every fold "
+            "of the split into folds of params.yaml and run make submission"
+        )
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

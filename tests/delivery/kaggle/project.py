@@ -1,0 +1,92 @@
+"""A small project folder as the graph leaves it, for the commands that speak to Kaggle."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline import paths
+from tests.competition.kaggle import SUBMISSION, TEXTS, write
+from tests.contract.project import ROOT
+from tests.delivery.kaggle.stand_in.world import Competition, World
+
+COMPETITION = "feedback-prize-effectiveness"
+ORDER = [row[0] for row in SUBMISSION[1:]]
+SCRIPT = "print('predicting')\n"
+FILES = {
+    "params.yaml": b"folds: [0, 1]\n",
+    "models/tiny/config.json": b"{}",
+    "models/tiny/fold0/model.safetensors": bytes(range(256)) * 40,
+    "wheels/effective_arguments.whl": b"a wheel",
+}
+
+
+@dataclass
+class Project:
+    """The folder, where tests run, the stand-in's world, and what they do to both."""
+
+    folder: Path
+    world: World
+    address: str
+    monkeypatch: Any
+    home: Path
+
+
+def competition_files(folder: Path) -> dict[str, bytes]:
+    """Kaggle's files by name."""
+    write(folder)
+    names = ["train.csv", "test.csv", "sample_submission.csv", *(f"{n}.txt" for n in TEXTS)]
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def make_world(folder: Path) -> World:
+    world = World()
+    files = competition_files(folder)
+    world.competitions[COMPETITION] = Competition(files)
+    world.competitions["takes-files"] = Competition(files, takes_files=True)
+    return world
+
+
+def write_bundle(folder: Path, **changes: Any) -> Path:
+    """A bundle with a manifest that holds for it, but for `changes`."""
+    for name, data in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    files = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in FILES.items()
+    }
+    manifest = {
+        "format": 1,
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "lock": "a" * 64,
+        "parameters": "b" * 64,
+        "recipe": "minilm-cpu",
+        "log_loss": 0.6712,
+        "files": files,
+        "total_bytes": sum(map(len, FILES.values())),
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest | changes))
+    return folder
+
+
+def write_results(folder: Path, partial: bool = False) -> None:
+    """What the graph leaves and the commands read, in the current folder."""
+    Path(".dvc").mkdir(exist_ok=True)
+    Path("metrics").mkdir(exist_ok=True)
+    figures = {"log_loss": 0.6712, "partial": partial}
+    paths.metrics("ensemble").write_text(json.dumps(figures))
+    order = paths.clean("test") / "order.parquet"
+    order.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"discourse_id": ORDER}).to_parquet(order)
+    rows = [",".join(SUBMISSION[0]), *(f"{one},0.2,0.5,0.3" for one in ORDER)]
+    paths.SUBMISSION.write_text("\n".join(rows) + "\n")
+    shutil.copy(ROOT / "tests/contract/board.yaml", "params.yaml")
+    Path("dvc.lock").write_text("schema: '2.0'\n")
+    write_bundle(folder / "bundle")
+    (folder / "kernel.py").write_text(SCRIPT)

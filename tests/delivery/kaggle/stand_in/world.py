@@ -1,0 +1,166 @@
+"""What the stand-in for Kaggle remembers; tests look at it and change it."""
+
+import csv
+import io
+import itertools
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Body = dict[str, Any]
+
+
+class RefusalError(Exception):
+    """An answer with an error's status and Kaggle's words."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass
+class Fault:
+    """Calls that go wrong: a status and words, or a connection that is cut.
+
+    `done` says whether the service has acted before, so that only its answer is lost.
+    """
+
+    times: int
+    status: int = 0
+    message: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    done: bool = False
+
+
+@dataclass
+class Competition:
+    """A competition's files, and how it takes part."""
+
+    files: dict[str, bytes]
+    rules_accepted: bool = True
+    takes_files: bool = False
+    archive: bytes | None = None  # what a download gives; of the files, where it is None
+
+    def packed(self) -> bytes:
+        if self.archive is None:
+            stream = io.BytesIO()
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packing:
+                for name, data in sorted(self.files.items()):
+                    packing.writestr(zipfile.ZipInfo(name, (2022, 5, 24, 0, 0, 0)), data)
+            self.archive = stream.getvalue()
+        return self.archive
+
+
+@dataclass
+class Blob:
+    """A file on its way."""
+
+    name: str
+    size: int
+    data: bytearray = field(default_factory=bytearray)
+
+    @property
+    def whole(self) -> bool:
+        return len(self.data) == self.size
+
+
+@dataclass
+class Dataset:
+    """Versions of files by name."""
+
+    title: str
+    private: bool
+    versions: list[dict[str, bytes]] = field(default_factory=list)
+    looks: int = 0
+
+
+@dataclass
+class Output:
+    """What a kernel's run left."""
+
+    files: dict[str, bytes]
+    log: str = "wrote submission.csv\n"
+
+
+@dataclass
+class Run:
+    """One version of a kernel: what was pushed, and its run."""
+
+    request: Body
+    looks: int = 0
+    output: Output | None = None
+
+
+@dataclass
+class Submission:
+    """One submission and how often it was looked at."""
+
+    ref: int
+    competition: str
+    description: str
+    file: str
+    kernel: str = ""
+    looks: int = 0
+
+
+class World:
+    """One account, its competitions and all that it has made."""
+
+    def __init__(self) -> None:
+        self.username, self.key, self.token = "alice", "secret-key", "KGAT_secret-token"
+        self.token_expired = False
+        self.competitions: dict[str, Competition] = {}
+        self.datasets: dict[str, Dataset] = {}
+        self.kernels: dict[str, list[Run]] = {}
+        self.submissions: list[Submission] = []
+        self.blobs: dict[str, Blob] = {}
+        self.faults: dict[str, Fault] = {}
+        self.log: list[tuple[str, str]] = []  # method and path, in order
+        self.starts: list[int] = []  # where in a stored file each download began
+        self.looks_until_done = 1
+        self.never_done: set[str] = set()  # "dataset", "kernel", "submission"
+        self.dataset_status = "READY"
+        self.dataset_error = ""
+        self.kernel_status, self.kernel_failure, self.kernel_error = "COMPLETE", "", ""
+        self.unsubmittable: set[int] = set()  # versions of kernels that have run and aren't found
+        self.submission_error = ""
+        self.submissions_left = 5
+        self.public, self.private = "0.5801", "0.5766"
+        self.run_kernel: Callable[[World, Body], Output] = uniform
+        self.numbers = itertools.count(1000)
+
+    def calls(self, method: str) -> int:
+        """How often a method of a service was called."""
+        return sum(path.endswith(f"/{method}") for _, path in self.log)
+
+    def fail(
+        self, method: str, status: int, message: str = "", times: int = 1, **more: Any
+    ) -> None:
+        """Let the next calls of a method go wrong; status 0 cuts the connection."""
+        self.faults[method] = Fault(times, status, message or "Server trouble", **more)
+
+    def next_fault(self, method: str) -> Fault | None:
+        fault = self.faults.get(method)
+        if fault is None or not fault.times:
+            return None
+        fault.times -= 1
+        return fault
+
+
+def uniform(world: World, request: Body) -> Output:
+    """A kernel's output: a third for every label of the competition's visible sample."""
+    name = request["competitionDataSources"][0]
+    text = world.competitions[name].files["sample_submission.csv"].decode()
+    head, *rows = csv.reader(io.StringIO(text))
+    lines = [",".join(head), *(f"{row[0]},0.25,0.5,0.25" for row in rows)]
+    return Output({"submission.csv": ("\n".join(lines) + "\n").encode()})
+
+
+def as_log(text: str) -> str:
+    """A kernel's log as Kaggle keeps it."""
+    return json.dumps(
+        [{"stream_name": "stdout", "time": 1.0, "data": line} for line in text.splitlines(True)]
+    )

@@ -1,0 +1,44 @@
+"""Each failure ends with one line that says what to do, and leaves nothing half done."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import paths
+from stages import data, submit
+from tests.delivery.kaggle import page
+from tests.delivery.kaggle.conftest import Command
+from tests.delivery.kaggle.failures import DATA, SUBMIT, Case
+from tests.delivery.kaggle.project import Project
+
+
+def name(case: Case) -> str:
+    return re.sub(r"\W+", "-", case.what)
+
+
+@pytest.mark.parametrize("case", DATA, ids=name)
+def test_data(case: Case, project: Project, command: Command):
+    case.arrange(project)
+    done = command(data.main, "--pause", "0.001", *case.options)
+    assert done.err.splitlines() == [f"error: {case.line}"]
+    assert done.status == 1
+    assert not paths.RAW.exists()
+    assert list(Path("data").glob(".raw*")) == []
+
+
+@pytest.mark.parametrize("case", SUBMIT, ids=name)
+def test_submit(case: Case, project: Project, command: Command):
+    case.arrange(project)
+    done = command(submit.main, "--bundle", "bundle", "--poll", "0.005", *case.options)
+    assert done.err.splitlines() == [f"error: {case.line}"]
+    assert done.status == 1
+    scoring = case.what.startswith("submission that")
+    assert len(project.world.submissions) == scoring
+    assert not Path("submissions.jsonl").exists()
+
+
+def test_the_page_has_every_line():
+    """`python -m tests.delivery.kaggle.page` writes them there."""
+    text = page.PATH.read_text(encoding="utf-8")
+    assert page.with_tables(text) == text
