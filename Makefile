@@ -16,7 +16,7 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat smoke prune accept plots experiments deps lock clean
+.PHONY: help venv ready submission test check parity compat peers smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -54,6 +54,10 @@ parity:  ## compare encoders with torch, live, in an environment of its own (Pyt
 
 compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
+
+peers:  ## make the environments of bench/peers: torch, and the seed's recipe (Python 3.11)
+	@$(call elsewhere,parity,3.11)
+	@$(call elsewhere,seed,3.11)
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)

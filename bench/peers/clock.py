@@ -18,16 +18,21 @@ def speed(steps: Steps, wait: Callable[[], None]) -> dict[str, float]:
       wait: until it is not.
 
     Returns:
-      "first_step" in seconds, "tokens_per_second" of the others, 0 where there are none.
+      "first_step" in seconds, "tokens_per_second" and "steps_per_second" of the others.
     """
     began = perf_counter()
     next(steps)
     wait()
     first = perf_counter() - began
     began = perf_counter()
-    tokens = sum(steps)
+    done = list(steps)
     wait()
-    return {"first_step": first, "tokens_per_second": tokens / (perf_counter() - began)}
+    seconds = perf_counter() - began
+    return {
+        "first_step": first,
+        "tokens_per_second": sum(done) / seconds,
+        "steps_per_second": len(done) / seconds,
+    }
 
 
 def race(

@@ -84,6 +84,19 @@ def train(request: Request) -> dict[str, Any]:
     return figures | _machine(prepared)
 
 
+def epoch(request: Request) -> dict[str, Any]:
+    """Speed of one whole epoch, after a step that compiles."""
+    prepared = Prepared(request)
+    trainer = Trainer(prepared)
+    steps = int(prepared.setting.schedule.ends[0])
+
+    def parts() -> Iterator[int]:
+        yield from trainer.steps(1)
+        yield from trainer.steps(steps)
+
+    return clock.speed(parts(), trainer.wait) | _machine(prepared)
+
+
 def predict(request: Request) -> dict[str, Any]:
     """Speed of `pipeline.evaluation.predict` over all windows, compiled beforehand."""
     prepared = Prepared(request)
@@ -132,4 +145,4 @@ def _machine(prepared: Prepared) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    answer({"train": train, "predict": predict, "race": race})
+    answer({"train": train, "epoch": epoch, "predict": predict, "race": race})
