@@ -30,14 +30,15 @@ def test_all_windows_of_essays_drawn_evenly():
 
 
 def test_batches_hold_like_lengths_within_their_area():
-    lengths = np.array([5, 1, 2, 5, 2, 30, 1])
+    lengths = np.array([5, 1, 2, 5, 2, 30, 1, 5])
     groups = grouped(lengths, 10, np.random.default_rng(0))
     assert sorted(tuple(sorted(lengths[g].tolist())) for g in groups) == [
         (1, 1, 2, 2),  # 4 x 2 = 8; with a 5 it would be 25
+        (5,),
         (5, 5),
         (30,),  # longer than the area
     ]
-    assert sorted(np.concatenate(groups).tolist()) == list(range(7))
+    assert sorted(np.concatenate(groups).tolist()) == list(range(8))
 
 
 def test_the_order_of_batches_is_drawn():
