@@ -16,10 +16,10 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat smoke prune accept plots experiments deps lock clean
+.PHONY: help venv ready submission test check parity compat tpu-check smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 $(INSTALLED): $(wildcard requirements/$(ACCELERATOR)-py*.txt)
 	@sh requirements/install.sh .venv $(ACCELERATOR) $(PYTHON)
@@ -54,6 +54,9 @@ parity:  ## compare encoders with torch, live, in an environment of its own (Pyt
 
 compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
+
+tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TPU (CHECK=its options)
+	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m bench.tpu_check $(CHECK)
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
