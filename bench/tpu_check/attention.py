@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from bench.tpu_check.chips import MACHINES, devices
-from bench.tpu_check.steps import Compiled, DoesNotFit, compiled
+from bench.tpu_check.steps import Compiled, DoesNotFitError, compiled
 from bench.tpu_check.timing import Timing, timing
 from pipeline.devices import parallel
 from pipeline.encoders.attention import IMPLEMENTATIONS, attend
@@ -69,13 +69,15 @@ def gathered(
     segment: Int[Array, "rows tokens"],
     keys: Float[Array, "positions heads width"],
     queries: Float[Array, "positions heads width"],
+    span: int = SPAN,
 ) -> Float[Array, "rows tokens heads width"]:
     """DeBERTa's attention as torch's model has it: scores by bucket, gathered for each pair."""
     tokens = query.shape[1]
     place = np.arange(tokens)
-    buckets = table_rows(tokens, SPAN, TOKENS)[place[:, None] - place[None, :] + tokens - 1]
+    buckets = table_rows(tokens, span, tokens)[place[:, None] - place[None, :] + tokens - 1]
     index = jnp.asarray(buckets)[None, None]
-    scaled, small = query * (3 * WIDTH) ** -0.5, key * (3 * WIDTH) ** -0.5
+    scale = (3 * query.shape[-1]) ** -0.5
+    scaled, small = query * scale, key * scale
 
     def product(form: str, one: Array, other: Array) -> Array:
         return jnp.einsum(form, one, other, preferred_element_type=jnp.float32)
@@ -111,7 +113,7 @@ def _line(name: str, form: Form, *, relative: bool) -> Line:
     step = parallel(gradients, devices(machine), replicated_out=False)
     try:
         made = compiled(step, tables, (content, content, content, segment, content))
-    except DoesNotFit as error:
+    except DoesNotFitError as error:
         return Line(name, None, None, 0, str(error))
     except Exception as error:  # a form may refuse a window, relative terms or the platform
         return Line(name, None, None, 0, f"{type(error).__name__}: {str(error).splitlines()[0]}")

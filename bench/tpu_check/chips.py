@@ -1,8 +1,8 @@
 """The machines that are compiled for, and what their vendor states of a core.
 
-Peaks, bandwidths and links are those of Google's pages on v3 and v5e; a v3 chip has two cores, which
-share its memory's bandwidth. The clock is the peak divided by what the matrix units do in a cycle
-(128 x 128 multiplications and additions each: two units in a v3 core, four in a v5e).
+Peaks, bandwidths and links are those of Google's pages on v3 and v5e; a v3 chip has two cores,
+which share its memory's bandwidth. The clock is the peak divided by what the matrix units do in a
+cycle (128 x 128 multiplications and additions each: two units in a v3 core, four in a v5e).
 """
 
 import os

@@ -9,7 +9,7 @@ from bench.tpu_check import steps
 from bench.tpu_check.chips import MACHINES, devices
 from bench.tpu_check.model_flops import forward_flops, step_flops
 from bench.tpu_check.rules import violations
-from bench.tpu_check.steps import Compiled, DoesNotFit
+from bench.tpu_check.steps import Compiled, DoesNotFitError
 from bench.tpu_check.timing import Timing, timing
 from pipeline.params import Compute, Rows, Train
 from pipeline.training.setting import encoder_settings
@@ -71,7 +71,7 @@ def measure(case: Case) -> Row:
     row = Row(case, settings.attention, model_flops)
     try:
         compiled = _compile(case)
-    except DoesNotFit as error:
+    except DoesNotFitError as error:
         return dataclasses.replace(row, reason=str(error))
     modelled = timing(compiled.module, machine.core, machine.cores)
     return dataclasses.replace(

@@ -10,8 +10,8 @@ STEPS = (
     "compiler ms", "roofline ms", "kernels ms", "random bits ms", "share of peak", "most rows",
 )  # fmt: skip
 ATTENTION = (
-    "form", "compile s (CPU s)", "moved GB", "temporary GB", "FLOPs, G", "compiler ms", "roofline ms",
-    "kernels ms",
+    "form", "compile s (CPU s)", "moved GB", "temporary GB", "FLOPs, G", "compiler ms",
+    "roofline ms", "kernels ms",
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def violations(module: Module) -> list[str]:
 
 def _suspects(module: Module) -> Iterator[tuple[str, str, str]]:
     """Kind, name and origin of every operation that needs leave."""
-    for instruction, own, _ in module.everything():
+    for instruction, _, _ in module.everything():
         opcode = instruction.opcode.removesuffix("-start")
         if opcode in ("gather", "scatter") or opcode in _EXCHANGES:
             yield opcode, instruction.name, instruction.op_name

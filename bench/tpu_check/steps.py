@@ -25,7 +25,7 @@ from pipeline.training.state import TrainState
 from pipeline.training.step import train_step
 
 
-class DoesNotFit(Exception):
+class DoesNotFitError(Exception):
     """The compiler found no way to place the step in HBM; holds what it said."""
 
 
@@ -56,7 +56,7 @@ def compiled(step: Callable[..., Any], *arguments: Any) -> Compiled:
     """Compile a parallel function for shapes.
 
     Raises:
-      DoesNotFit: it needs more HBM than a core has.
+      DoesNotFitError: it needs more HBM than a core has.
     """
     lowered = step.lower(*arguments)  # type: ignore[attr-defined]
     began = (time.monotonic(), time.process_time())
@@ -64,7 +64,7 @@ def compiled(step: Callable[..., Any], *arguments: Any) -> Compiled:
         program = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" in str(error):
-            raise DoesNotFit(_said(str(error))) from None
+            raise DoesNotFitError(_said(str(error))) from None
         raise
     seconds, processor = time.monotonic() - began[0], time.process_time() - began[1]
     use = program.memory_analysis()
