@@ -64,8 +64,14 @@ MACHINES = MappingProxyType(
 
 
 def without_a_tpu() -> None:
-    """Keep libtpu from looking for a TPU; to be called before JAX starts."""
-    os.environ |= {"JAX_PLATFORMS": "cpu", "TPU_SKIP_MDS_QUERY": "1"}
+    """Keep libtpu from looking for a TPU and taking its lock; to be called before JAX starts."""
+    os.environ |= {
+        "JAX_PLATFORMS": "cpu",
+        "TPU_SKIP_MDS_QUERY": "1",
+        "TPU_WORKER_HOSTNAMES": "localhost",
+        "TPU_ACCELERATOR_TYPE": "v5litepod-8",
+        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    }
 
 
 def devices(machine: Machine) -> Sequence[Device]:
