@@ -104,9 +104,8 @@ def kernel_flops(instruction: Instruction, own: Computation) -> int:
     Attention of [..., tokens, width] has two products of tokens x tokens x width forward, and
     backward two again (scores and their gradient) and one for each gradient that it returns.
     """
-    stated = re.search(r'"cost_estimate":\{[^}]*"flops":"?(\d+)', instruction.attributes)
-    if stated:
-        return int(stated[1])
+    if stated := _stated(instruction, "flops"):
+        return stated
     inputs = [own[name].shapes[0] for name in instruction.operands]
     wide = [s for s in inputs if len(s.dims) >= 3 and s.dtype in ("bf16", "f32")]
     if not wide:
@@ -118,14 +117,23 @@ def kernel_flops(instruction: Instruction, own: Computation) -> int:
     return 2 * rows * tokens * tokens * width * (2 + gradients if backward else 2)
 
 
+def _stated(kernel: Instruction, what: str) -> int:
+    """A part of a kernel's own `cost_estimate`; 0 where it has none."""
+    found = re.search(rf'"cost_estimate":\{{[^}}]*"{what}":"?(\d+)', kernel.attributes)
+    return int(found[1]) if found else 0
+
+
 def hbm_bytes(module: Module, instruction: Instruction, own: Computation) -> int:
     """Bytes that one executed instruction reads from HBM and writes to it.
 
     A slice counts what it takes, an update in place what it writes, a fusion its inputs and
-    outputs; what stays in a core's own memory costs none.
+    outputs, a kernel what it says of itself or else those; what stays in a core's own memory
+    costs none.
     """
     if instruction.opcode in _FREE or any(c in instruction.attributes for c in _FREE_CALLS):
         return 0
+    if is_kernel(instruction) and (stated := _stated(instruction, "bytes_accessed")):
+        return stated
     inputs = [own[name] for name in instruction.operands]
     if instruction.opcode in ("copy-start", "slice-start", "async-start"):
         source, target = instruction.shapes[0], instruction.shapes[1]

@@ -10,8 +10,8 @@ STEPS = (
     "compiler ms", "roofline ms", "kernels ms", "random bits ms", "share of peak", "most rows",
 )  # fmt: skip
 ATTENTION = (
-    "form", "compile s (CPU s)", "moved GB", "temporary GB", "FLOPs, G", "compiler ms",
-    "roofline ms", "kernels ms",
+    "form", "compile s (CPU s)", "moved GB", "accessed GB", "temporary GB", "FLOPs, G",
+    "compiler ms", "roofline ms", "kernels ms",
 )  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def attention(line: Line) -> str:
             line.name,
             f"{line.compiled.seconds:.0f} ({line.compiled.processor:.0f})",
             f"{t.bytes / 1e9:.2f}",
+            f"{line.compiled.accessed / 1e9:.2f}",
             f"{line.temporary / 1e9:.2f}",
             f"{t.flops / 1e9:.1f}",
             *(f"{1e3 * s:.2f}" for s in (t.compiler, t.roofline, t.kernels)),

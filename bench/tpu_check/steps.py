@@ -41,6 +41,7 @@ class Compiled:
       temporary: the part that is neither argument, result nor program.
       module: its instructions.
       optimal: XLA's `optimal_seconds`, loop bodies once.
+      accessed: XLA's bytes accessed, loop bodies once and all of what a gather may touch.
     """
 
     seconds: float
@@ -50,6 +51,7 @@ class Compiled:
     temporary: int
     module: Module
     optimal: float
+    accessed: float
 
 
 def compiled(step: Callable[..., Any], *arguments: Any) -> Compiled:
@@ -75,7 +77,7 @@ def compiled(step: Callable[..., Any], *arguments: Any) -> Compiled:
         + use.temp_size_in_bytes
         + use.generated_code_size_in_bytes
     )
-    optimal = float(program.cost_analysis().get("optimal_seconds", 0.0))
+    costs = program.cost_analysis()
     text = program.as_text()
     return Compiled(
         seconds=seconds,
@@ -84,7 +86,8 @@ def compiled(step: Callable[..., Any], *arguments: Any) -> Compiled:
         arguments=use.argument_size_in_bytes,
         temporary=use.temp_size_in_bytes,
         module=parse(text),
-        optimal=optimal,
+        optimal=float(costs.get("optimal_seconds", 0.0)),
+        accessed=float(costs.get("bytes accessed", 0.0)),
     )
 
 

@@ -178,11 +178,13 @@ def test_an_attention_kernel_s_flops_come_from_its_shapes(origin: str, outputs: 
 
 
 def test_a_kernel_s_own_estimate_comes_first():
-    config = 'backend_config={"custom_call_config":{"cost_estimate":{"flops":"123"}}}'
+    estimate = '"cost_estimate":{"flops":"123","bytes_accessed":"45"}'
+    config = f'backend_config={{"custom_call_config":{{{estimate}}}}}'
     call = f"custom-call(%l, %r), {KERNEL}, {config}"
     module = _entry("[2,16,8]", "[2,16,8]", "[2,16,8]", call)
     (kernel,) = [(i, own) for i, own, _ in module.scheduled() if i.opcode == "custom-call"]
     assert kernel_flops(*kernel) == 123
+    assert hbm_bytes(module, *kernel) == 45
 
 
 WORDS = "jit(f)/jvp(TokenClassifier)/encoder/embeddings/word/jit(_take)/gather"
