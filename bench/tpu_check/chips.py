@@ -21,7 +21,7 @@ class Core:
     Attributes:
       peak: FLOPs a second of bfloat16 products.
       units: matrix units.
-      memory: bytes of HBM.
+      memory: bytes of HBM that the compiler may place things in, of 16 GiB.
       bandwidth: of HBM, bytes a second.
       links: bytes a second that a ring through all cores carries, both ways together.
     """
@@ -39,8 +39,8 @@ class Core:
         return self.peak / (self.units * 2 * 128 * 128)
 
 
-V5E = Core("v5e", peak=197e12, units=4, memory=16 * 2**30, bandwidth=819e9, links=2 * 50e9)
-V3 = Core("v3", peak=61.5e12, units=2, memory=16 * 2**30, bandwidth=450e9, links=2 * 82e9)
+V5E = Core("v5e", peak=197e12, units=4, memory=int(15.75 * 2**30), bandwidth=819e9, links=2 * 50e9)
+V3 = Core("v3", peak=61.5e12, units=2, memory=int(15.48 * 2**30), bandwidth=450e9, links=2 * 82e9)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def step(row: Row) -> str:
             *first,
             f"{made.seconds:.0f} ({made.processor:.0f})",
             f"{made.memory / 2**30:.2f}",
-            f"{core.memory / 2**30:.0f}",
+            f"{core.memory / 2**30:.2f}",
             f"{t.flops / 1e12:.2f}",
             f"{row.model_flops / 1e12:.2f}",
             f"{t.reduces} ({t.exchanged / 1e6:,.0f})",
