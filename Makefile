@@ -16,11 +16,11 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat kaggle peers smoke prune accept \
+.PHONY: help venv ready submission test check parity compat kaggle peers tpu-check smoke prune accept \
 	plots experiments deps lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 $(INSTALLED): $(wildcard requirements/$(ACCELERATOR)-py*.txt)
 	@sh requirements/install.sh .venv $(ACCELERATOR) $(PYTHON)
@@ -63,6 +63,9 @@ kaggle: ready  ## run the kernel offline in Kaggle's own versions, on the finish
 peers:  ## make the environments of bench/peers: torch, and the seed's recipe (Python 3.11)
 	@$(call elsewhere,parity,3.11)
 	@$(call elsewhere,seed,3.11)
+
+tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TPU (CHECK=its options)
+	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m bench.tpu_check $(CHECK)
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)

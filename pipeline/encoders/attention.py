@@ -83,10 +83,35 @@ def weights(
     """Attention weights of one head in float32."""
     scale = (query.shape[-1] * (1 + terms(relative))) ** -0.5
     scaled = query * scale
-    scores = jnp.einsum("qd,kd->qk", scaled, key, preferred_element_type=jnp.float32)
+    scores = _scores(scaled, key)
     if relative is not None:
         scores += relative_scores(scaled, key * scale, relative)
     return jax.nn.softmax(jnp.where(mask, scores, _MASKED), axis=-1)
+
+
+@jax.custom_vjp
+def _scores(
+    query: Float[Array, "queries width"], key: Float[Array, "tokens width"]
+) -> Float[Array, "queries tokens"]:
+    """The product of each pair in float32.
+
+    Its gradient is rounded to the dtype of activations before the products that it enters, as in
+    flash attention (Dao et al., 2022), or both would be products of float32.
+    """
+    return jnp.einsum("qd,kd->qk", query, key, preferred_element_type=jnp.float32)
+
+
+def _scores_forward(query: Array, key: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _scores(query, key), (query, key)
+
+
+def _scores_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    query, key = saved
+    gradient = gradient.astype(query.dtype)
+    return jnp.einsum("qk,kd->qd", gradient, key), jnp.einsum("qk,qd->kd", gradient, query)
+
+
+_scores.defvjp(_scores_forward, _scores_backward)
 
 
 def visible(segment: Int[Array, "tokens"], window: int | None) -> Bool[Array, "tokens tokens"]:
