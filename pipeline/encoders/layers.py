@@ -8,11 +8,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders.masks import LEVELS, keep_mask, kept
 from pipeline.errors import UserError
-
-LEVELS = 256  # of the random bytes that decide what dropout keeps
 
 
 class Site(enum.IntEnum):
@@ -38,23 +37,6 @@ def site_keys(
     if keys is None:
         return None
     return jax.vmap(lambda key: jax.random.fold_in(key, layer * _SITES + site))(keys)
-
-
-def kept(rate: float) -> int:
-    """How many of the `LEVELS` bytes keep an entry at a dropout rate."""
-    return max(1, round(LEVELS * (1.0 - rate)))
-
-
-def keep_mask(key: Key[Array, ""], shape: tuple[int, ...], rate: float) -> Bool[Array, "..."]:
-    """Draw what dropout keeps, a byte an entry.
-
-    Threefry makes 32 bits at a time and is the dear part on CPU, so each draw serves four entries
-    along the leading axis.
-    """
-    quarter = -(-shape[0] // 4)
-    words = jax.random.bits(key, (quarter, *shape[1:]), jnp.uint32)
-    octets = jnp.concatenate([(words >> shift) & 0xFF for shift in (0, 8, 16, 24)])
-    return octets[: shape[0]] < kept(rate)
 
 
 def drop(x: Float[Array, "*shape"], key: Key[Array, ""], rate: float) -> Float[Array, "*shape"]:
