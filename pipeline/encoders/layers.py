@@ -10,6 +10,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders.linear import Dense
 from pipeline.encoders.masks import LEVELS, keep_mask, kept
 from pipeline.errors import UserError
 
@@ -59,10 +60,9 @@ def dropout(
     return jax.vmap(lambda row, key: drop(row, key, rate))(x, keys)
 
 
-def dense(features: int, std: float, dtype: DTypeLike, name: str, bias: bool = True) -> nn.Dense:
+def dense(features: int, std: float, dtype: DTypeLike, name: str, bias: bool = True) -> Dense:
     """A dense layer with float32 parameters, initialised as Hugging Face's checkpoints are."""
-    initial = nn.initializers.normal(std)
-    return nn.Dense(features, use_bias=bias, dtype=dtype, kernel_init=initial, name=name)
+    return Dense(features, std, dtype, bias, name=name)
 
 
 def layer_norm(epsilon: float, dtype: DTypeLike, name: str, bias: bool = True) -> nn.LayerNorm:

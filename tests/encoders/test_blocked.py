@@ -44,16 +44,16 @@ def test_several_blocks_agree_with_the_reference(rate: float, window: int | None
 
 def test_half_precision_errs_at_most_twice_as_much_as_the_reference():
     exact = values_and_gradients("xla", 0.3, None)
-    blocked, xla = (
-        [
+    errors = {
+        name: [
             np.sqrt(np.mean((half - full) ** 2))
             for half, full in zip(
                 values_and_gradients(name, 0.3, None, jnp.bfloat16), exact, strict=True
             )
         ]
         for name in ("blocked", "xla")
-    )
-    for own, reference in zip(blocked, xla, strict=True):
+    }
+    for own, reference in zip(errors["blocked"], errors["xla"], strict=True):
         assert 0 < own <= 2 * reference
 
 
