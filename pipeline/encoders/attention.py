@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from pipeline.encoders.blocked import blocked
 from pipeline.encoders.disentangled import Relative, relative_scores, terms
 from pipeline.encoders.layers import drop
+from pipeline.encoders.segments import MASKED, visible
 
-_MASKED = -1e30  # finite: a row of nothing but padding then has finite values and gradients
 _OLD_TPUS = ("TPU v2", "TPU v3", "TPU v4")
 
 
@@ -86,7 +87,7 @@ def weights(
     scores = _scores(scaled, key)
     if relative is not None:
         scores += relative_scores(scaled, key * scale, relative)
-    return jax.nn.softmax(jnp.where(mask, scores, _MASKED), axis=-1)
+    return jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
 
 
 @jax.custom_vjp
@@ -112,18 +113,6 @@ def _scores_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array
 
 
 _scores.defvjp(_scores_forward, _scores_backward)
-
-
-def visible(segment: Int[Array, "tokens"], window: int | None) -> Bool[Array, "tokens tokens"]:
-    """Which tokens (columns) a token (row) sees: those of its segment, within the window.
-
-    A segment's tokens stand side by side, so their distance in the row is that in the segment.
-    """
-    same = segment[:, None] == segment[None, :]
-    if window is None:
-        return same
-    place = jnp.arange(segment.shape[0])
-    return same & (jnp.abs(place[:, None] - place[None, :]) <= window)
 
 
 def _head(
@@ -180,12 +169,15 @@ def _blocked(
     window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """One head of one row after another, recomputed in the backward pass.
+    """One head of one row after another; with relative terms, recomputed in the backward pass.
 
     The scores of a single head stay in the cache of a CPU core, which batched products over all
     rows and heads do not. Heads are the outer loop, so that no row needs a copy of `relative`.
     """
-    drop_keys = None if keys is None else _head_keys(keys, query.shape[2]).T
+    drop_keys = None if keys is None else _head_keys(keys, query.shape[2])
+    if relative is None:
+        return blocked(query, key, value, segment, drop_keys, rate, window)
+    drop_keys = None if drop_keys is None else drop_keys.T
 
     def head(block: tuple[Any, ...]) -> Array:
         q, k, v, d, own = block

@@ -23,9 +23,9 @@ from jax.experimental.pallas import tpu as pltpu
 from jaxtyping import Array, Float, Int
 
 from pipeline.encoders.disentangled import Relative, terms
+from pipeline.encoders.segments import MASKED
 
 _BLOCK = 128  # queries of a grid step; a row of another length than a multiple is one block
-_MASKED = -1e30  # finite: a row of nothing but padding then has finite values and gradients
 INTERPRET = False  # run by plain JAX operations, which tests without a TPU do
 _MEMORY = 64 * 2**20  # bytes of the core's own memory, which a compiler limits to 16 MiB unasked
 
@@ -145,7 +145,7 @@ def _weights(
             tiles.append(_skew(shape.product(own, reached, (1, 1))).T)
         scores += jnp.concatenate(tiles, axis=1)
     seen = _visible(shape, segment_ref, start)
-    scores = jnp.where(seen, scores * shape.scale, _MASKED)
+    scores = jnp.where(seen, scores * shape.scale, MASKED)
     shares = jnp.exp(scores - scores.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from pipeline.encoders.attention import IMPLEMENTATIONS, attend, default_attention, serving, visible
-from pipeline.encoders.layers import LEVELS, keep_mask, kept
+from pipeline.encoders.attention import IMPLEMENTATIONS, attend, default_attention, serving
+from pipeline.encoders.masks import LEVELS, keep_mask, kept
+from pipeline.encoders.segments import visible
 
 ROWS, TOKENS, HEADS, WIDTH = 3, 9, 2, 4
 SEGMENT = np.array(
