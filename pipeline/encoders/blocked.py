@@ -112,8 +112,8 @@ def _backward(
         def step(sums: tuple[Array, Array], at: _At) -> tuple[tuple[Array, Array], Array]:
             def add(place: _Place) -> tuple[tuple[Array, Array], Array]:
                 of_query, *others = block(place)
-                there = (place.add(x, other) for x, other in zip(sums, others, strict=True))
-                return tuple(there), of_query
+                there = [place.add(x, other) for x, other in zip(sums, others, strict=True)]
+                return (there[0], there[1]), of_query
 
             return _branch(at, segment.shape[0], add)
 
@@ -134,7 +134,7 @@ class _At(NamedTuple):
 
     start: Int[Array, "*blocks"]
     first: Int[Array, "*blocks"]
-    count: Int[Array, "*blocks"]
+    blocks: Int[Array, "*blocks"]
 
 
 class _Place(NamedTuple):
@@ -182,7 +182,7 @@ def _branch(at: _At, tokens: int, compute: Callable[[_Place], Any]) -> Any:
         return lambda start, first: compute(_Place(start, first, size, count * size, tokens))
 
     branches = [of(count) for count in range(1, tokens // size + 1)]
-    return lax.switch(at.count - 1, branches, at.start, at.first)
+    return lax.switch(at.blocks - 1, branches, at.start, at.first)
 
 
 def _lift(keys: Any, rate: float) -> float:
