@@ -38,23 +38,23 @@ class Dense(nn.Module):
         return made.reshape(*x.shape[:-1], self.features)
 
 
-def _plain(x: Array, kernel: Array, bias: Array | None) -> Array:
+def _plain(x: Any, kernel: Any, bias: Any) -> Array:
     product = x @ kernel.astype(x.dtype)
     return product if bias is None else product + bias.astype(x.dtype)
 
 
 @jax.custom_vjp
-def _affine(x: Array, kernel: Array, bias: Array | None) -> Array:
+def _affine(x: Any, kernel: Any, bias: Any) -> Array:
     """The same for CPUs, where products of bfloat16 are fast only if they give float32."""
     product = jnp.dot(x, kernel.astype(x.dtype), preferred_element_type=jnp.float32)
     return (product if bias is None else product + bias).astype(x.dtype)
 
 
-def _forward(x: Array, kernel: Array, bias: Array | None) -> tuple[Array, tuple[Any, ...]]:
+def _forward(x: Any, kernel: Any, bias: Any) -> tuple[Array, tuple[Any, ...]]:
     return _affine(x, kernel, bias), (x, kernel, bias)
 
 
-def _backward(residuals: tuple[Any, ...], cotangent: Array) -> tuple[Array, Array, Array | None]:
+def _backward(residuals: tuple[Any, ...], cotangent: Any) -> tuple[Any, Any, Any]:
     """The kernel's gradient and the bias's out of one product, with a row of ones for the bias.
 
     The row is also what keeps XLA from folding the transpose into the product, which would then
