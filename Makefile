@@ -18,10 +18,11 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat kaggle data submit leaderboard smoke prune accept plots experiments deps lock clean
+.PHONY: help venv ready submission data submit leaderboard test check parity compat \
+	kaggle peers tpu-check smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 $(INSTALLED): $(wildcard requirements/$(ACCELERATOR)-py*.txt)
 	@sh requirements/install.sh .venv $(ACCELERATOR) $(PYTHON)
@@ -69,6 +70,13 @@ compat:  ## train, resume and export on the oldest supported JAX, Flax and trans
 
 kaggle: ready  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
 	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m stages.rehearse --python .venv-kaggle/bin/python
+
+peers:  ## make the environments of bench/peers: torch, and the seed's recipe (Python 3.11)
+	@$(call elsewhere,parity,3.11)
+	@$(call elsewhere,seed,3.11)
+
+tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TPU (CHECK=its options)
+	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m bench.tpu_check $(CHECK)
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)

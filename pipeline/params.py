@@ -160,7 +160,7 @@ class Train:
     dropout: Dropout
     label_smoothing: Rate
     remat: bool
-    attention: Literal["auto", "xla", "blocked"]
+    attention: Literal["auto", "xla", "blocked", "fused", "cudnn"]
     select: Literal["last", "best"]
 
 

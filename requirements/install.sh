@@ -6,7 +6,7 @@
 #
 # A PYTHON is a command or a version; the first that runs and has a lock is taken. Uses uv where it
 # is installed, else Python's own venv and pip, else says in one line what to install. Ends with 3
-# where the machine has no such Python, or its index no such torch.
+# where the machine has no such Python, or its index no such torch or libtpu.
 set -eu
 folder=$1 environment=$2
 shift 2
@@ -53,7 +53,7 @@ quietly() {  # runs a command, whose complaints matter only where it fails
   log=$(mktemp)
   "$@" 2>"$log" && rm "$log" && return
   cat "$log" >&2
-  grep -qE "(No matching distribution found for|no version of) torch" "$log" && exit 3
+  grep -qE "(No matching distribution found for|no version of) (torch|libtpu)" "$log" && exit 3
   exit 1
 }
 

@@ -33,7 +33,8 @@ class BundledModel:
     ) -> None:
         """Build the model; rows are fitted to the devices and to the fullest window."""
         self._bundle, self._name, self._devices, self._tokens = bundle, name, devices, tokens
-        settings = Settings(dtype=compute.dtype, attention=default_attention(compute.platform))
+        attention = default_attention(compute.platform, devices[0].device_kind, compute.dtype)
+        settings = Settings(dtype=compute.dtype, attention=attention)
         self._model = build(layout.model(bundle, name), encoder, settings)
         self._step = predict_step(self._model, devices)
         self._rows = fitting(rows, len(devices), int(tokens.n_slots.max(initial=0)))

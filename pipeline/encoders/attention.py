@@ -1,17 +1,19 @@
-"""Attention within segments: one interface, one reference, one form that is fast on CPUs."""
+"""Attention within segments: one interface, one reference, and what is fast by platform."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from pipeline.encoders.blocked import blocked
 from pipeline.encoders.disentangled import Relative, relative_scores, terms
 from pipeline.encoders.layers import drop
+from pipeline.encoders.segments import MASKED, visible
 
-_MASKED = -1e30  # finite: a row of nothing but padding then has finite values and gradients
+_OLD_TPUS = ("TPU v2", "TPU v3", "TPU v4")
 
 
 def attend(
@@ -32,19 +34,45 @@ def attend(
       segment: number of each token's segment in its row; padding is a segment (0) like others.
       keys: a dropout key per row, or None for no dropout.
       rate: dropout on the attention weights.
-      implementation: a name in `IMPLEMENTATIONS`; all agree, dropout masks to the bit.
+      implementation: a name in `IMPLEMENTATIONS`; all agree, dropout masks to the bit. The
+        reference takes over where it doesn't serve, see `serving`.
       window: how many tokens a token sees to either side at most; None for all of its segment.
       relative: vectors for DeBERTa's relative terms, which add to the scores and change the scale.
     """
     if rate == 0.0:
         keys = None
-    form = IMPLEMENTATIONS[implementation]
+    name = serving(implementation, drops=keys is not None, relative=relative is not None)
+    form = IMPLEMENTATIONS[name].form
     return form(query, key, value, segment, keys, rate, window, relative)
 
 
-def default_attention(platform: str) -> Literal["xla", "blocked"]:
-    """The fastest implementation on a platform ("cpu", "gpu", "tpu"), as measured."""
-    return "blocked" if platform == "cpu" else "xla"
+def serving(implementation: str, *, drops: bool, relative: bool) -> str:
+    """The implementation that runs: the one that is asked for, or the reference in its place.
+
+    Args:
+      implementation: a name in `IMPLEMENTATIONS`.
+      drops: whether attention weights are dropped.
+      relative: whether scores have DeBERTa's relative terms.
+    """
+    form = IMPLEMENTATIONS[implementation]
+    return (
+        implementation if (form.drops or not drops) and (form.relative or not relative) else "xla"
+    )
+
+
+def default_attention(platform: str, kind: str, dtype: str) -> str:
+    """The fastest implementation.
+
+    Args:
+      platform: "cpu", "gpu" or "tpu".
+      kind: the device's own name of what it is. Before v5e, TPUs lack a turn of the fused kernel.
+      dtype: of activations; cuDNN has no attention in float32.
+    """
+    if platform == "cpu":
+        return "blocked"
+    if platform == "gpu":
+        return "cudnn" if dtype == "bfloat16" else "xla"
+    return "xla" if kind.startswith(_OLD_TPUS) else "fused"
 
 
 def weights(
@@ -56,22 +84,35 @@ def weights(
     """Attention weights of one head in float32."""
     scale = (query.shape[-1] * (1 + terms(relative))) ** -0.5
     scaled = query * scale
-    scores = jnp.einsum("qd,kd->qk", scaled, key, preferred_element_type=jnp.float32)
+    scores = _scores(scaled, key)
     if relative is not None:
         scores += relative_scores(scaled, key * scale, relative)
-    return jax.nn.softmax(jnp.where(mask, scores, _MASKED), axis=-1)
+    return jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
 
 
-def visible(segment: Int[Array, "tokens"], window: int | None) -> Bool[Array, "tokens tokens"]:
-    """Which tokens (columns) a token (row) sees: those of its segment, within the window.
+@jax.custom_vjp
+def _scores(
+    query: Float[Array, "queries width"], key: Float[Array, "tokens width"]
+) -> Float[Array, "queries tokens"]:
+    """The product of each pair in float32.
 
-    A segment's tokens stand side by side, so their distance in the row is that in the segment.
+    Its gradient is rounded to the dtype of activations before the products that it enters, as in
+    flash attention (Dao et al., 2022), or both would be products of float32.
     """
-    same = segment[:, None] == segment[None, :]
-    if window is None:
-        return same
-    place = jnp.arange(segment.shape[0])
-    return same & (jnp.abs(place[:, None] - place[None, :]) <= window)
+    return jnp.einsum("qd,kd->qk", query, key, preferred_element_type=jnp.float32)
+
+
+def _scores_forward(query: Array, key: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _scores(query, key), (query, key)
+
+
+def _scores_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    query, key = saved
+    gradient = gradient.astype(query.dtype)
+    return jnp.einsum("qk,kd->qd", gradient, key), jnp.einsum("qk,qd->kd", gradient, query)
+
+
+_scores.defvjp(_scores_forward, _scores_backward)
 
 
 def _head(
@@ -128,12 +169,15 @@ def _blocked(
     window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """One head of one row after another, recomputed in the backward pass.
+    """One head of one row after another; with relative terms, recomputed in the backward pass.
 
     The scores of a single head stay in the cache of a CPU core, which batched products over all
     rows and heads do not. Heads are the outer loop, so that no row needs a copy of `relative`.
     """
-    drop_keys = None if keys is None else _head_keys(keys, query.shape[2]).T
+    drop_keys = None if keys is None else _head_keys(keys, query.shape[2])
+    if relative is None:
+        return blocked(query, key, value, segment, drop_keys, rate, window)
+    drop_keys = None if drop_keys is None else drop_keys.T
 
     def head(block: tuple[Any, ...]) -> Array:
         q, k, v, d, own = block
@@ -153,4 +197,48 @@ def _blocked(
     return mixed.transpose(1, 2, 0, 3)
 
 
-IMPLEMENTATIONS: dict[str, Callable[..., Array]] = {"xla": _xla, "blocked": _blocked}
+def _fused(
+    query: Float[Array, "rows tokens heads width"],
+    key: Float[Array, "rows tokens heads width"],
+    value: Float[Array, "rows tokens heads width"],
+    segment: Int[Array, "rows tokens"],
+    keys: None,
+    rate: float,
+    window: int | None,
+    relative: Relative | None,
+) -> Float[Array, "rows tokens heads width"]:
+    """One Pallas kernel for the TPU."""
+    from pipeline.encoders import fused  # Pallas alone takes half a second to import
+
+    return fused.attention(query, key, value, segment, window, relative)
+
+
+def _cudnn(
+    query: Float[Array, "rows tokens heads width"],
+    key: Float[Array, "rows tokens heads width"],
+    value: Float[Array, "rows tokens heads width"],
+    segment: Int[Array, "rows tokens"],
+    keys: None,
+    rate: float,
+    window: int | None,
+    relative: None,
+) -> Float[Array, "rows tokens heads width"]:
+    """NVIDIA's flash attention, which has no gradient of a bias that differs between rows."""
+    mask = jax.vmap(visible, (0, None))(segment, window)[:, None]
+    return jax.nn.dot_product_attention(query, key, value, mask=mask, implementation="cudnn")
+
+
+class Implementation(NamedTuple):
+    """A form of `attend`, and whether it drops attention weights and has relative terms."""
+
+    form: Callable[..., Array]
+    drops: bool
+    relative: bool
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    "xla": Implementation(_xla, drops=True, relative=True),
+    "blocked": Implementation(_blocked, drops=True, relative=True),
+    "fused": Implementation(_fused, drops=False, relative=True),
+    "cudnn": Implementation(_cudnn, drops=False, relative=False),
+}

@@ -110,7 +110,10 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     model_type = read_json(raw / hub.CONFIG).get("model_type")
     check_served(encoder, model_type, raw / hub.CONFIG)
     config = _read_config(raw)
-    configured = offered.configure(config.to_dict())
+    try:
+        configured = offered.configure(config.to_dict())
+    except UserError as error:  # it names config.json and the field
+        raise UserError(f"{raw}/{error}") from None
     tokenizer = _write_tokenizer(raw, configured.positions, folder)
     config.vocab_size = max(config.vocab_size, len(tokenizer))
     write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
@@ -26,7 +26,7 @@ class Settings:
     """
 
     dtype: str = "float32"
-    attention: Literal["xla", "blocked"] = "xla"
+    attention: str = "xla"
     remat: bool = False
     hidden_dropout: float | None = None
     attention_dropout: float | None = None
@@ -48,8 +48,10 @@ class Config:
       std: of the normal distribution that new weights are drawn from.
       embedding_dropout, hidden_dropout, attention_dropout, head_dropout: the rates in force; a
         run's one rate for what is hidden stands for the first two.
+      relative: whether attention has relative terms.
     """
 
+    relative: ClassVar[bool] = False
     model_type: str
     vocab_size: int
     hidden_size: int

@@ -84,7 +84,7 @@ class Layer(nn.Module):
         """Apply layer `index`; see `run_layers` for the pair."""
         c = self.config
 
-        def project(name: str) -> nn.Dense:
+        def project(name: str) -> nn.Module:
             return dense(c.hidden_size, c.std, self.settings.activations, name)
 
         query, key, value = project("query"), project("key"), project("value")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -31,6 +31,7 @@ class DebertaConfig(PostNormConfig):
       norm_positions: whether relative positions are normalised.
     """
 
+    relative: ClassVar[bool] = True
     embedding_size: int
     types: int
     absolute: bool

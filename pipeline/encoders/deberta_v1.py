@@ -58,7 +58,7 @@ class Layer(nn.Module):
         """Apply layer `index`; see `run_layers` for the pair."""
         c = self.config
 
-        def project(features: int, name: str, bias: bool) -> nn.Dense:
+        def project(features: int, name: str, bias: bool) -> nn.Module:
             return dense(features, c.std, self.settings.activations, name, bias)
 
         # Each head has its query, key and value side by side.

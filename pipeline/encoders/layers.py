@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders.linear import Dense
+from pipeline.encoders.masks import LEVELS, keep_mask, kept
 from pipeline.errors import UserError
-
-LEVELS = 256  # of the random bytes that decide what dropout keeps
 
 
 class Site(enum.IntEnum):
@@ -40,23 +40,6 @@ def site_keys(
     return jax.vmap(lambda key: jax.random.fold_in(key, layer * _SITES + site))(keys)
 
 
-def kept(rate: float) -> int:
-    """How many of the `LEVELS` bytes keep an entry at a dropout rate."""
-    return max(1, round(LEVELS * (1.0 - rate)))
-
-
-def keep_mask(key: Key[Array, ""], shape: tuple[int, ...], rate: float) -> Bool[Array, "..."]:
-    """Draw what dropout keeps, a byte an entry.
-
-    Threefry makes 32 bits at a time and is the dear part on CPU, so each draw serves four entries
-    along the leading axis.
-    """
-    quarter = -(-shape[0] // 4)
-    words = jax.random.bits(key, (quarter, *shape[1:]), jnp.uint32)
-    octets = jnp.concatenate([(words >> shift) & 0xFF for shift in (0, 8, 16, 24)])
-    return octets[: shape[0]] < kept(rate)
-
-
 def drop(x: Float[Array, "*shape"], key: Key[Array, ""], rate: float) -> Float[Array, "*shape"]:
     """Inverted dropout (Srivastava et al., 2014), scaled by the share that is really kept."""
     return jnp.where(keep_mask(key, x.shape, rate), x * (LEVELS / kept(rate)), 0).astype(x.dtype)
@@ -77,10 +60,9 @@ def dropout(
     return jax.vmap(lambda row, key: drop(row, key, rate))(x, keys)
 
 
-def dense(features: int, std: float, dtype: DTypeLike, name: str, bias: bool = True) -> nn.Dense:
+def dense(features: int, std: float, dtype: DTypeLike, name: str, bias: bool = True) -> Dense:
     """A dense layer with float32 parameters, initialised as Hugging Face's checkpoints are."""
-    initial = nn.initializers.normal(std)
-    return nn.Dense(features, use_bias=bias, dtype=dtype, kernel_init=initial, name=name)
+    return Dense(features, std, dtype, bias, name=name)
 
 
 def layer_norm(epsilon: float, dtype: DTypeLike, name: str, bias: bool = True) -> nn.LayerNorm:

@@ -36,9 +36,9 @@ class FoldPredictor:
         check_folds(self.model, folds)
         devices = machine.start(self.compute)
         tokens = read_tokens(paths.tokens(self.model, "test"))
-        settings = Settings(
-            dtype=self.compute.dtype, attention=default_attention(self.compute.platform)
-        )
+        compute = self.compute
+        attention = default_attention(compute.platform, devices[0].device_kind, compute.dtype)
+        settings = Settings(dtype=compute.dtype, attention=attention)
         first = paths.weights(self.model, folds[0])
         model = build(first, self.encoder, settings)
         step = predict_step(model, devices)

@@ -36,7 +36,7 @@ def train_fold(job: Job) -> float:
     setting = Setting(job, devices)
     progress.say(
         f"{job.name}: {setting.schedule.total} steps on {len(devices)} {devices[0].device_kind} "
-        f"device(s), attention {setting.settings.attention}, {job.compute.dtype}"
+        f"device(s), attention {setting.attention}, {job.compute.dtype}"
     )
     loop = Loop(job.name, setting.schedule, setting.step(), setting.validate, devices)
     with Checkpoints(_folder(job)) as checkpoints:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from pipeline import devices as machine
 from pipeline import paths
-from pipeline.encoders.attention import default_attention
+from pipeline.encoders.attention import default_attention, serving
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights import load_backbone
@@ -63,12 +63,25 @@ class Job:
         }
 
 
-def encoder_settings(compute: Compute, train: Train) -> Settings:
-    """How the encoder computes; `attention: auto` is the fastest for the platform."""
+def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
+    """How the encoder computes on a kind of device; `attention: auto` is the fastest for it.
+
+    Raises:
+      UserError: the attention that is asked for does not run there.
+    """
     attention = train.attention
+    if attention == "auto":
+        attention = default_attention(compute.platform, kind, compute.dtype)
+    if attention == "fused" and compute.platform != "tpu":
+        raise UserError(f"params.yaml: attention: fused runs on tpu, not on {compute.platform}")
+    if attention == "cudnn" and (compute.platform, compute.dtype) != ("gpu", "bfloat16"):
+        raise UserError(
+            "params.yaml: attention: cudnn runs on gpu in bfloat16, "
+            f"not on {compute.platform} in {compute.dtype}"
+        )
     return Settings(
         dtype=compute.dtype,
-        attention=default_attention(compute.platform) if attention == "auto" else attention,
+        attention=attention,
         remat=train.remat,
         hidden_dropout=train.dropout.hidden,
         attention_dropout=train.dropout.attention,
@@ -108,7 +121,7 @@ class Setting:
         self.tokens = read_tokens(paths.tokens(job.model, "train"))
         held = held_out(self.tokens, job.fold)
         self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
-        self.settings = encoder_settings(job.compute, job.train)
+        self.settings = encoder_settings(job.compute, job.train, devices[0].device_kind)
         self.model = build(paths.backbone(job.model), job.encoder, self.settings)
         lengths, n_slots = self.tokens.lengths[windows], self.tokens.n_slots[windows]
         seed = self._seed("packing")
@@ -119,6 +132,16 @@ class Setting:
 
     def _seed(self, purpose: str) -> int:
         return stream(self.job.train.seed, self.job.fold, purpose)
+
+    @property
+    def attention(self) -> str:
+        """The implementation of attention in training, which dropout may decide."""
+        config = self.model.config
+        return serving(
+            self.settings.attention,
+            drops=config.attention_dropout > 0.0,
+            relative=config.relative,
+        )
 
     def initial_state(self) -> TrainState:
         """The state before the first step, replicated."""

@@ -58,14 +58,13 @@ def train_step(
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
 
-        def add(sums: Any, part: Batch) -> tuple[Any, None]:
-            (loss, weight), gradient = jax.value_and_grad(loss_sum, has_aux=True)(
-                state.params, part, key
-            )
-            return jax.tree.map(jnp.add, sums, (loss, weight, gradient)), None
+        def part(batch: Batch) -> Any:
+            """Loss, weight and gradient, summed over the rows of one part."""
+            differentiate = jax.value_and_grad(loss_sum, has_aux=True)
+            (loss, weight), gradient = differentiate(state.params, batch, key)
+            return loss, weight, gradient
 
-        zeros = (jnp.zeros(()), jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
-        sums = _accumulate(add, zeros, batch)
+        sums = _accumulate(part, batch)
         loss, weight, gradient = jax.lax.psum(sums, AXIS)
         weight = jnp.maximum(weight, 1e-6)
         gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
@@ -83,8 +82,15 @@ def train_step(
     return step
 
 
-def _accumulate(add: Callable[[Any, Batch], tuple[Any, None]], zeros: Any, batch: Batch) -> Any:
-    """Fold `add` over the leading axis; a loop of one would only cost compile time."""
+def _accumulate(part: Callable[[Batch], Any], batch: Batch) -> Any:
+    """Sum `part` over the leading axis; one alone needs neither zeros nor a loop."""
+    first = jax.tree.map(lambda array: array[0], batch)
     if batch.ids.shape[0] == 1:
-        return add(zeros, jax.tree.map(lambda array: array[0], batch))[0]
+        return part(first)
+
+    def add(sums: Any, batch: Batch) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, sums, part(batch)), None
+
+    shapes = jax.eval_shape(part, first)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     return jax.lax.scan(add, zeros, batch)[0]

@@ -1,14 +1,21 @@
-"""Quick compilations: these tests are about the programs, not about the compiler."""
+"""Every form of attention on this machine: kernels interpreted, cuDNN's call answered by XLA."""
 
-from collections.abc import Iterator
+import functools
 
 import jax
 import pytest
 
+from pipeline.encoders import fused
 
-@pytest.fixture(autouse=True, scope="package")
-def _quick_compilations() -> Iterator[None]:
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+
+@pytest.fixture
+def any_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = jax.nn.dot_product_attention
+
+    @functools.wraps(call)
+    def answered(*arrays: jax.Array, implementation: str, **options: object) -> jax.Array:
+        assert implementation == "cudnn"
+        return call(*arrays, implementation="xla", **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", answered)
+    monkeypatch.setattr(fused, "INTERPRET", True)

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from pipeline.encoders.attention import IMPLEMENTATIONS, attend, default_attention, visible
-from pipeline.encoders.layers import LEVELS, keep_mask, kept
+from pipeline.encoders.attention import IMPLEMENTATIONS, attend, default_attention, serving
+from pipeline.encoders.masks import LEVELS, keep_mask, kept
+from pipeline.encoders.segments import visible
 
 ROWS, TOKENS, HEADS, WIDTH = 3, 9, 2, 4
 SEGMENT = np.array(
     [[1, 1, 1, 2, 2, 2, 2, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0]],
     np.int32,
 )
+
+pytestmark = pytest.mark.usefixtures("any_platform")
 
 
 @pytest.fixture
@@ -108,11 +111,11 @@ def test_implementations_agree_in_values_and_gradients(
 
         return jax.jit(jax.grad(of, argnums=(0, 1, 2), has_aux=True))(*parts)
 
-    for ours, reference in zip(
-        jax.tree.leaves(loss("blocked")), jax.tree.leaves(loss("xla")), strict=True
-    ):
-        np.testing.assert_allclose(ours, reference, atol=1e-5)
-        assert np.isfinite(ours).all()
+    reference = jax.tree.leaves(loss("xla"))
+    for name in IMPLEMENTATIONS:
+        for ours, expected in zip(jax.tree.leaves(loss(name)), reference, strict=True):
+            np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
+            assert np.isfinite(ours).all()
 
 
 def test_masks_agree_to_the_bit():
@@ -121,7 +124,8 @@ def test_masks_agree_to_the_bit():
     identity = jnp.broadcast_to(jnp.eye(TOKENS)[:, None], zeros.shape)
     one = jnp.ones((ROWS, TOKENS), jnp.int32)
     masks = [attend(zeros, zeros, identity, one, keys(), 0.5, name) > 0 for name in IMPLEMENTATIONS]
-    np.testing.assert_array_equal(masks[0], masks[1])
+    for mask in masks[1:]:
+        np.testing.assert_array_equal(mask, masks[0])
     assert 0.3 < masks[0].mean() < 0.7
 
 
@@ -147,5 +151,27 @@ def test_half_precision_keeps_its_dtype_and_softmax_in_float32(
     np.testing.assert_allclose(ours.astype(jnp.float32), by_hand(halves), atol=0.03)
 
 
-def test_default_by_platform():
-    assert [default_attention(p) for p in ("cpu", "gpu", "tpu")] == ["blocked", "xla", "xla"]
+@pytest.mark.parametrize(
+    ("device", "name"),
+    [
+        (("cpu", "cpu", "bfloat16"), "blocked"),
+        (("gpu", "NVIDIA H100 80GB HBM3", "bfloat16"), "cudnn"),
+        (("gpu", "NVIDIA H100 80GB HBM3", "float32"), "xla"),
+        (("tpu", "TPU v3", "bfloat16"), "xla"),
+        (("tpu", "TPU v4", "bfloat16"), "xla"),
+        (("tpu", "TPU v5 lite", "bfloat16"), "fused"),
+        (("tpu", "TPU v6 lite", "float32"), "fused"),
+    ],
+)
+def test_default_by_device(device: tuple[str, str, str], name: str):
+    assert default_attention(*device) == name
+
+
+def test_the_reference_serves_what_others_cannot():
+    for name in ("xla", "blocked"):
+        assert serving(name, drops=True, relative=True) == name
+    assert serving("fused", drops=False, relative=True) == "fused"
+    assert serving("fused", drops=True, relative=False) == "xla"
+    assert serving("cudnn", drops=False, relative=False) == "cudnn"
+    assert serving("cudnn", drops=True, relative=False) == "xla"
+    assert serving("cudnn", drops=False, relative=True) == "xla"

@@ -2,38 +2,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from pipeline.encoders.layers import Site, activation, drop, dropout, keep_mask, kept, site_keys
+from pipeline.encoders.layers import Site, activation, drop, dropout, site_keys
 from pipeline.errors import UserError
 
 
 def keys(count: int, seed: int = 0) -> jax.Array:
     return jax.random.split(jax.random.key(seed), count)
-
-
-@pytest.mark.parametrize(
-    ("rate", "expected"), [(0.0, 256), (0.1, 230), (0.5, 128), (0.999, 1), (0.75, 64)]
-)
-def test_bytes_that_keep(rate: float, expected: int):
-    assert kept(rate) == expected
-
-
-@settings(deadline=None, max_examples=10)
-@given(rate=st.sampled_from([0.1, 0.25, 0.5]), seed=st.integers(0, 1000))
-def test_share_that_is_kept(rate: float, seed: int):
-    mask = np.asarray(keep_mask(jax.random.key(seed), (101, 400), rate))
-    expected = round(256 * (1 - rate)) / 256
-    assert abs(mask.mean() - expected) < 5 * np.sqrt(expected * (1 - expected) / mask.size)
-
-
-def test_mask_is_four_bytes_of_each_word_along_the_leading_axis():
-    words = np.asarray(jax.random.bits(jax.random.key(3), (2, 5), jnp.uint32))
-    octets = np.concatenate([words & 255, words >> 8 & 255, words >> 16 & 255, words >> 24])
-    mask = np.asarray(keep_mask(jax.random.key(3), (7, 5), 0.5))
-    np.testing.assert_array_equal(mask, octets[:7] < 128)
 
 
 def test_what_is_kept_is_scaled_by_the_share_that_is_really_kept():

@@ -1,0 +1,75 @@
+"""Seconds to compile the train step of a model with so many layers; run by bench/scaling.py."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import unflatten_dict
+
+from pipeline import devices as machine
+from pipeline import params, paths
+from pipeline.encoders.head import build
+from pipeline.encoders.weights import parameter_shapes
+from pipeline.files import read_json, write_json
+from pipeline.inputs.batches import Batch
+from pipeline.training.optimizer import directions
+from pipeline.training.setting import encoder_settings
+from pipeline.training.state import TrainState
+from pipeline.training.step import train_step
+
+
+def main(model: str, layers: int) -> None:
+    """Trace and compile, without weights or data, and print the seconds of both."""
+    board = params.load()
+    train = board.read(f"models.{model}.train", params.Train)
+    compute = board.read("compute", params.Compute)
+    devices = machine.start(compute)
+    with tempfile.TemporaryDirectory() as scratch:
+        config = read_json(paths.backbone(model) / "config.json") | {"num_hidden_layers": layers}
+        write_json(Path(scratch) / "config.json", config)
+        encoder = board.read(f"models.{model}.encoder", str)
+        classifier = build(Path(scratch), encoder, encoder_settings(compute, train))
+    leaves = {
+        tuple(path.split("/")): jax.ShapeDtypeStruct(shape, jnp.float32)
+        for path, shape in parameter_shapes(classifier).items()
+    }
+    optimizer = directions(train.optimizer)
+    state = jax.eval_shape(
+        lambda tree: TrainState.create(tree, optimizer, 1, 1), unflatten_dict(leaves)
+    )
+    batch = machine.split(empty(train.rows), len(devices), train.accumulation)
+    step: Any = machine.parallel(
+        train_step(classifier, train), devices, replicated_out=True, donate=True
+    )
+    began = perf_counter()
+    lowered = step.lower(state, batch)
+    traced = perf_counter()
+    lowered.compile()
+    compiled = perf_counter()
+    figures = {
+        "trace": traced - began,
+        "compile": compiled - traced,
+        "device": devices[0].device_kind,
+        "versions": {"jax": jax.__version__},
+    }
+    print(json.dumps(figures))
+
+
+def empty(rows: params.Rows) -> Batch:
+    """A batch of padding."""
+    tokens, slots = (rows.per_step, rows.length), (rows.per_step, rows.slots)
+    whole, share = np.zeros(tokens, np.int32), np.zeros(slots, np.float32)
+    label = np.zeros(slots, np.int32)
+    row = np.arange(rows.per_step, dtype=np.int32)
+    return Batch(whole, whole, whole, whole, label, share, label, row)
+
+
+if __name__ == "__main__":
+    request = json.loads(sys.argv[1])
+    main(request["model"], request["layers"])

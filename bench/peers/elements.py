@@ -1,0 +1,51 @@
+"""The seed's input: each element's text alone, cut and padded to one length."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipeline import paths
+from pipeline.competition import schema
+
+os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
+
+from pipeline.inputs.tokenizer import open_tokenizer
+
+
+def save_elements(
+    backbone: Path, essays: Sequence[str], held: Sequence[str], length: int, path: Path
+) -> int:
+    """Tokenize the elements of some essays; the arrays ids, mask, label and held of [elements].
+
+    Args:
+      backbone: whose tokenizer.
+      essays: the ids of all essays that are wanted.
+      held: those of them that are kept from training.
+      length: tokens of every element.
+      path: where the arrays go.
+
+    Returns:
+      How many elements there are.
+    """
+    columns = [schema.ESSAY_ID, schema.DISCOURSE_TEXT, schema.LABEL]
+    table = pq.read_table(paths.clean("train") / schema.ELEMENTS_FILE, columns=columns)
+    wanted, kept = set(essays), set(held)
+    rows = [row for row in table.to_pylist() if row[schema.ESSAY_ID] in wanted]
+    made = open_tokenizer(backbone).backend(
+        [row[schema.DISCOURSE_TEXT] for row in rows],
+        max_length=length,
+        truncation=True,
+        padding="max_length",
+        return_tensors="np",
+    )
+    np.savez(
+        path,
+        ids=made["input_ids"].astype(np.int32),
+        mask=made["attention_mask"].astype(np.int32),
+        label=np.array([row[schema.LABEL] for row in rows], np.int32),
+        held=np.array([row[schema.ESSAY_ID] in kept for row in rows]),
+    )
+    return len(rows)

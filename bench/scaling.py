@@ -1,0 +1,171 @@
+"""How cost grows: python -m bench.scaling --model minilm.
+
+Steps a second over 1, 2, 4 and 8 simulated devices; seconds of an epoch and of a pass of
+predictions over one, two and four times as many essays; tokens a second in longer rows; seconds to
+compile with more layers. Each is this project's own step on the board's model and essays, in turn.
+Simulated devices share the machine's cores: beyond as many as there are, efficiency says only what
+the split itself costs.
+"""
+
+import argparse
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import tables, turns
+from bench.peers import board
+from pipeline.errors import exit_with_message
+
+PARTS = ("devices", "essays", "rows", "depth")
+
+
+def main() -> None:
+    """Print a table for each part."""
+    parser = argparse.ArgumentParser(prog="bench.scaling", description=__doc__)
+    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=6, help="of training, in a round")
+    parser.add_argument("--essays", type=int, default=50, help="of the smallest number of essays")
+    parser.add_argument("--devices", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048])
+    parser.add_argument("--layers", type=int, nargs="+", default=[2, 6, 12, 24])
+    arguments = parser.parse_args()
+    comparison = board.Comparison(arguments.model, "cpu")
+    parts = {"devices": over_devices, "essays": over_essays, "rows": over_rows, "depth": over_depth}
+    figures = []
+    for part in arguments.parts:
+        figures += parts[part](comparison, arguments)
+        print(flush=True)
+    print(tables.machine(figures))
+
+
+@contextmanager
+def fresh() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder, and the environment with a compile cache that is empty at first."""
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch), {"JAX_COMPILATION_CACHE_DIR": scratch}
+
+
+def over_devices(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+    """Steps a second over simulated devices."""
+    with fresh() as (folder, environment):
+        comparison.whole(8 * options.essays, folder / "windows.npz")
+        asked = comparison.request("train", folder / "windows.npz", "float32", steps=options.steps)
+        peers = [
+            board.ours(dataclasses.replace(asked, devices=count), environment)
+            for count in options.devices
+        ]
+        found = turns.in_turn(peers, options.rounds)
+    speeds = [tables.column(own, "steps_per_second") for own in found]
+    cores = os.cpu_count() or 1
+    rows = []
+    for count, own, speed in zip(options.devices, found, speeds, strict=True):
+        times = tables.ratios(speed, speeds[0])
+        reachable = min(count, cores) / min(options.devices[0], cores)
+        rows.append(
+            [
+                str(count),
+                tables.spread(speed, ".3f"),
+                tables.spread(times),
+                tables.spread([t * options.devices[0] / count for t in times], ".0%"),
+                tables.spread([t / reachable for t in times], ".0%"),
+                tables.spread(tables.column(own, "megabytes"), ",.0f"),
+            ]
+        )
+    header = (
+        "simulated devices", "steps/s", f"times that of {options.devices[0]}",
+        "efficiency", f"efficiency on {cores} cores", "memory, MB",
+    )  # fmt: skip
+    print(tables.table(header, rows))
+    return [figure for own in found for figure in own]
+
+
+def over_essays(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+    """Seconds of one epoch, and of a pass of predictions, over more and more essays."""
+    counts = [options.essays * times for times in (1, 2, 4)]
+    found, rows = [], []
+    with fresh() as (folder, environment):
+        made = []
+        for count in counts:
+            data = folder / f"{count}.npz"
+            windows = comparison.whole(count, data)
+            for task in ("epoch", "predict"):
+                asked = comparison.request(task, data, "float32")
+                made.append((count, task, windows, board.ours(asked, environment)))
+        found = turns.in_turn([peer for *_, peer in made], options.rounds)
+    first: dict[str, list[float]] = {}
+    for (count, task, windows, _), own in zip(made, found, strict=True):
+        tokens = windows.lengths.sum()
+        seconds = [tokens / speed for speed in tables.column(own, "tokens_per_second")]
+        times = tables.ratios(seconds, first.setdefault(task, seconds))
+        row = [task, f"{count:,}", f"{tokens:,}", tables.spread(seconds, ".1f")]
+        rows.append([*row, tables.spread(times), f"{count / counts[0]:.0f}"])
+    rows.sort(key=lambda row: row[0])
+    header = ("what", "essays", "tokens", "seconds", "times the first", "times the essays")
+    print(tables.table(header, rows))
+    return [figure for own in found for figure in own]
+
+
+def over_rows(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+    """Tokens a second where the same tokens stand in fewer, longer rows."""
+    with fresh() as (folder, environment):
+        comparison.whole(8 * options.essays, folder / "windows.npz")
+        rows = comparison.train.rows
+        peers = []
+        for length in options.lengths:
+            times = length // rows.length
+            longer = dataclasses.replace(
+                rows, length=length, per_step=rows.per_step // times, slots=rows.slots * times
+            )
+            train = dataclasses.asdict(dataclasses.replace(comparison.train, rows=longer))
+            asked = comparison.request(
+                "train", folder / "windows.npz", "float32", steps=options.steps, train=train
+            )
+            peers.append((longer, board.ours(asked, environment)))
+        found = turns.in_turn([peer for _, peer in peers], options.rounds)
+    speeds = [tables.column(own, "tokens_per_second") for own in found]
+    table = [
+        [
+            f"{shape.per_step} x {shape.length:,}",
+            tables.spread(speed, ",.0f"),
+            tables.spread(tables.ratios(speed, speeds[0])),
+            tables.spread(tables.column(own, "megabytes"), ",.0f"),
+        ]
+        for (shape, _), speed, own in zip(peers, speeds, found, strict=True)
+    ]
+    print(tables.table(("rows", "real tokens/s", "times the first", "memory, MB"), table))
+    return [figure for own in found for figure in own]
+
+
+def over_depth(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+    """Seconds to trace and to compile with more layers; nothing is cached."""
+    found: list[list[turns.Figures]] = [[] for _ in options.layers]
+    for _ in range(options.rounds):
+        for own, layers in zip(found, options.layers, strict=True):
+            with fresh() as (_, environment):
+                request: dict[str, Any] = {"model": comparison.model, "layers": layers}
+                peer = turns.Peer(
+                    f"{layers} layers", "bench.depth", request, environment=environment
+                )
+                own.append(turns.run(peer))
+    compiled = [tables.column(own, "compile") for own in found]
+    rows = [
+        [
+            str(layers),
+            tables.spread(tables.column(own, "trace"), ".1f"),
+            tables.spread(seconds, ".1f"),
+            tables.spread(tables.ratios(seconds, compiled[0])),
+        ]
+        for layers, own, seconds in zip(options.layers, found, compiled, strict=True)
+    ]
+    print(tables.table(("layers", "trace, s", "compile, s", "times the first"), rows))
+    return [figure for own in found for figure in own]
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

@@ -1,0 +1,89 @@
+"""The machines that are compiled for, and what their vendor states of a core.
+
+Peaks, bandwidths and links are those of Google's pages on v3 and v5e; a v3 chip has two cores,
+which share its memory's bandwidth. The clock is the peak divided by what the matrix units do in a
+cycle (128 x 128 multiplications and additions each: two units in a v3 core, four in a v5e).
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.devices import Device
+
+
+@dataclass(frozen=True)
+class Core:
+    """What JAX calls a device.
+
+    Attributes:
+      peak: FLOPs a second of bfloat16 products.
+      units: matrix units.
+      memory: bytes of HBM that the compiler may place things in, of 16 GiB.
+      bandwidth: of HBM, bytes a second.
+      links: bytes a second that a ring through all cores carries, both ways together.
+    """
+
+    name: str
+    peak: float
+    units: int
+    memory: int
+    bandwidth: float
+    links: float
+
+    @property
+    def clock(self) -> float:
+        """Cycles a second."""
+        return self.peak / (self.units * 2 * 128 * 128)
+
+
+V5E = Core("v5e", peak=197e12, units=4, memory=int(15.75 * 2**30), bandwidth=819e9, links=2 * 50e9)
+V3 = Core("v3", peak=61.5e12, units=2, memory=int(15.48 * 2**30), bandwidth=450e9, links=2 * 82e9)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A slice by the name that it is lent under."""
+
+    core: Core
+    cores: int
+    topology: str
+    host: tuple[int, int, int] | None = None  # chips of one host, where not the usual 2 x 2
+
+
+MACHINES = MappingProxyType(
+    {
+        "v5e-8": Machine(V5E, 8, "v5e:2x4"),
+        "v5e-1": Machine(V5E, 1, "v5e:1x1", host=(1, 1, 1)),
+        "v3-8": Machine(V3, 8, "v3:2x2"),
+        "v5e-16": Machine(V5E, 16, "v5e:4x4"),
+    }
+)
+
+
+def without_a_tpu() -> None:
+    """Keep libtpu from looking for a TPU and taking its lock; to be called before JAX starts."""
+    os.environ |= {
+        "JAX_PLATFORMS": "cpu",
+        "TPU_SKIP_MDS_QUERY": "1",
+        "TPU_WORKER_HOSTNAMES": "localhost",
+        "TPU_ACCELERATOR_TYPE": "v5litepod-8",
+        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    }
+
+
+def devices(machine: Machine) -> Sequence[Device]:
+    """Descriptions of a slice's cores, which programs can be compiled for but not run on."""
+    from jax.experimental import topologies
+
+    options: dict[str, Any] = {}
+    if machine.host is not None:
+        options["chips_per_host_bounds"] = machine.host
+    found = topologies.get_topology_desc(
+        platform="tpu", topology_name=machine.topology, **options
+    ).devices
+    if len(found) != machine.cores:
+        raise RuntimeError(f"{machine.topology}: expected {machine.cores} cores, got {len(found)}")
+    return found

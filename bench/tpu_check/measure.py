@@ -1,0 +1,117 @@
+"""One compiled step as a row of figures."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.tpu_check import steps
+from bench.tpu_check.chips import MACHINES, devices
+from bench.tpu_check.model_flops import forward_flops, step_flops
+from bench.tpu_check.rules import violations
+from bench.tpu_check.steps import Compiled, DoesNotFitError
+from bench.tpu_check.timing import Timing, timing
+from pipeline.params import Compute, Rows, Train
+from pipeline.training.setting import encoder_settings
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is compiled: an encoder's step on a machine, by the parameters of a board."""
+
+    title: str
+    encoder: str
+    fields: Mapping[str, Any]
+    machine: str
+    train: Train
+    rows: Rows  # of the step at hand: a board has others for prediction
+    compute: Compute
+    trains: bool = True
+
+    @property
+    def rows_per_core(self) -> int:
+        """Rows that a core holds at once."""
+        accumulation = self.train.accumulation if self.trains else 1
+        return self.rows.per_step // (MACHINES[self.machine].cores * accumulation)
+
+    def resized(self, rows_per_core: int) -> "Case":
+        """The same with another number of rows."""
+        per_step = self.rows.per_step // self.rows_per_core * rows_per_core
+        return dataclasses.replace(self, rows=dataclasses.replace(self.rows, per_step=per_step))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came out; without `compiled` it does not fit, as `reason` says.
+
+    Attributes:
+      attention: the implementation.
+      model_flops: by formula, of a core.
+      share: of the core's peak that the model's FLOPs are, at the compiler's estimate.
+      most: rows a core that fit, where that was searched.
+    """
+
+    case: Case
+    attention: str
+    model_flops: float
+    compiled: Compiled | None = None
+    timing: Timing | None = None
+    share: float = 0.0
+    violations: tuple[str, ...] = ()
+    reason: str = ""
+    most: int | None = None
+
+
+def measure(case: Case) -> Row:
+    """Compile a case and take its figures."""
+    machine = MACHINES[case.machine]
+    settings = encoder_settings(case.compute, case.train)
+    count = step_flops if case.trains else forward_flops
+    model_flops = count(dict(case.fields), case.rows.per_step, case.rows.length) / machine.cores
+    row = Row(case, settings.attention, model_flops)
+    try:
+        compiled = _compile(case)
+    except DoesNotFitError as error:
+        return dataclasses.replace(row, reason=str(error))
+    modelled = timing(compiled.module, machine.core, machine.cores)
+    return dataclasses.replace(
+        row,
+        compiled=compiled,
+        timing=modelled,
+        share=model_flops / (modelled.compiler * machine.core.peak),
+        violations=tuple(violations(compiled.module)),
+    )
+
+
+def _compile(case: Case) -> Compiled:
+    settings = encoder_settings(case.compute, case.train)
+    model = steps.classifier(case.encoder, case.fields, settings)
+    cores = devices(MACHINES[case.machine])
+    if case.trains:
+        return steps.train(model, dataclasses.replace(case.train, rows=case.rows), cores)
+    return steps.predict(model, case.rows, cores)
+
+
+def most_rows(row: Row) -> int:
+    """The most rows a core that compile, to within an eighth; 0 where none does.
+
+    What the state takes is fixed and the rest grows with the rows, which gives the first guess;
+    after that, halving. Only what compiled counts.
+    """
+    memory = MACHINES[row.case.machine].core.memory
+    fits, fails, rows = 0, 0, row.case.rows_per_core
+    while True:
+        tried = (
+            row if rows == row.case.rows_per_core else measure(row.case.resized(rows))
+        ).compiled
+        if tried is None:
+            fails = rows
+        else:
+            fits = rows
+        if fails and fails - fits <= max(1, fits // 8):
+            return fits
+        if fails or tried is None:
+            rows = (fits + fails) // 2
+        else:
+            by_row = (tried.memory - tried.arguments) / rows
+            rows = max(rows + 1, int((memory - tried.arguments) / by_row))

@@ -1,0 +1,195 @@
+"""Attention for CPUs: block by block in a core's cache, what no token of a block sees left out.
+
+As in FlashAttention (Dao et al., 2022) the backward pass recomputes a block's weights from the
+logsumexp of its scores. Each block of queries meets the stretch of its row that its segments and
+its window reach, in whole blocks: a branch for each number of them, so that shapes are static.
+The backward pass holds weights by key first: no product then has a transposed left side, which
+XLA leaves to a slow kernel on CPUs.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int, Key
+
+from pipeline.encoders.masks import GROUP, LEVELS, keep_block, kept
+from pipeline.encoders.segments import MASKED, reach, visible
+
+_BLOCK = GROUP  # tokens; a row of another length than a multiple of it is one block
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(5, 6))
+def blocked(
+    query: Float[Array, "rows tokens heads width"],
+    key: Float[Array, "rows tokens heads width"],
+    value: Float[Array, "rows tokens heads width"],
+    segment: Int[Array, "rows tokens"],
+    drop_keys: Key[Array, "rows heads"] | None,
+    rate: float,
+    window: int | None,
+) -> Float[Array, "rows tokens heads width"]:
+    """Attention within segments; see `attend`. A dropout key for each head of a row, or None."""
+    return _forward(query, key, value, segment, drop_keys, rate, window)[0]
+
+
+def _forward(
+    query: Array, key: Array, value: Array, segment: Array, drop_keys: Any, rate: float, window: Any
+) -> tuple[Array, tuple[Any, ...]]:
+    """The mixed values, and what the backward pass needs."""
+    scaled = (query * query.shape[-1] ** -0.5).astype(query.dtype)
+    by_head = tuple(x.transpose(0, 2, 1, 3) for x in (scaled, key, value))
+
+    def row(inputs: tuple[Any, ...]) -> tuple[Array, Array]:
+        q, k, v, segment, keys = inputs
+        bias = jnp.where(visible(segment, window), 0.0, MASKED)
+
+        def block(place: _Place) -> tuple[Array, Array]:
+            masked = place.own(place.seen(bias, 1), 0)
+
+            def head(inputs: tuple[Any, ...]) -> tuple[Array, Array]:
+                q, k, v, key = inputs
+                scores = _product(q, k, 1) + masked
+                most = scores.max(axis=1)
+                share = jnp.exp(scores - most[:, None])
+                total = share.sum(axis=1)
+                if key is not None:
+                    share = jnp.where(place.keep(key, rate), share, 0.0)
+                mixed = _product(share.astype(v.dtype), v, 0) * (_lift(key, rate) / total)[:, None]
+                return mixed.astype(v.dtype), most + jnp.log(total)
+
+            return lax.map(head, (place.own(q, 1), place.seen(k, 1), place.seen(v, 1), keys))
+
+        def step(_: None, at: _At) -> tuple[None, tuple[Array, Array]]:
+            return None, _branch(at, segment.shape[0], block)
+
+        mixed, logsumexp = lax.scan(step, None, _ranges(segment, window))[1]
+        return mixed.transpose(1, 0, 2, 3).reshape(q.shape), logsumexp.swapaxes(0, 1)
+
+    mixed, logsumexp = lax.map(row, (*by_head, segment, drop_keys))
+    return mixed.transpose(0, 2, 1, 3), (*by_head, segment, drop_keys, mixed, logsumexp)
+
+
+def _backward(
+    rate: float, window: int | None, residuals: tuple[Any, ...], cotangent: Array
+) -> tuple[Array | None, ...]:
+    """The gradients of queries, keys and values."""
+    query, key, value, segment, drop_keys, mixed, logsumexp = residuals
+    cotangent = cotangent.transpose(0, 2, 1, 3)
+    inner = jnp.sum(cotangent.astype(jnp.float32) * mixed.astype(jnp.float32), axis=-1)
+    cotangent = (cotangent * _lift(drop_keys, rate)).astype(cotangent.dtype)
+    own = (query, cotangent, logsumexp.reshape(inner.shape), inner)
+    seen = (key, value, key.transpose(0, 1, 3, 2))
+
+    def row(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
+        (q, g, lse, inner), (k, v, k_turned), segment, keys = inputs
+        bias = jnp.where(visible(segment, window), 0.0, MASKED)
+
+        def block(place: _Place) -> tuple[Array, Array, Array]:
+            masked = place.seen(place.own(bias, 1), 0)
+
+            def head(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
+                q, g, lse, inner, k, v, k_turned, key = inputs
+                share = jnp.exp(_product(k, q, 1) + masked - lse)
+                slope, dropped = _product(v, g, 1), share
+                if key is not None:
+                    keep = place.keep(key, rate, transposed=True)
+                    slope, dropped = jnp.where(keep, slope, 0.0), jnp.where(keep, share, 0.0)
+                slope = (share * (slope - inner)).astype(q.dtype)
+                return (
+                    _product(k_turned, slope, 0),
+                    _product(slope, q, 0),
+                    _product(dropped.astype(g.dtype), g, 0),
+                )
+
+            ours = (place.own(x, 1) for x in (q, g, lse, inner))
+            theirs = (place.seen(k, 1), place.seen(v, 1), place.seen(k_turned, 2))
+            return lax.map(head, (*ours, *theirs, keys))
+
+        def step(sums: tuple[Array, Array], at: _At) -> tuple[tuple[Array, Array], Array]:
+            def add(place: _Place) -> tuple[tuple[Array, Array], Array]:
+                of_query, of_key, of_value = block(place)
+                return (place.add(sums[0], of_key), place.add(sums[1], of_value)), of_query
+
+            return _branch(at, segment.shape[0], add)
+
+        zeros = jnp.zeros(k.shape, jnp.float32)
+        (of_key, of_value), of_query = lax.scan(step, (zeros, zeros), _ranges(segment, window))
+        return of_query.transpose(1, 0, 3, 2).reshape(q.shape), of_key, of_value
+
+    of_query, of_key, of_value = lax.map(row, (own, seen, segment, drop_keys))
+    parts = (of_query * query.shape[-1] ** -0.5, of_key, of_value)
+    return *(x.astype(query.dtype).transpose(0, 2, 1, 3) for x in parts), None, None
+
+
+blocked.defvjp(_forward, _backward)
+
+
+class _At(NamedTuple):
+    """Where a block of queries begins, where the stretch that it sees, and in how many blocks."""
+
+    start: Int[Array, "*blocks"]
+    first: Int[Array, "*blocks"]
+    blocks: Int[Array, "*blocks"]
+
+
+class _Place(NamedTuple):
+    """A block of queries and the stretch of its row that it sees, of static sizes."""
+
+    start: Array
+    first: Array
+    size: int
+    length: int
+    tokens: int
+
+    def own(self, x: Array, axis: int) -> Array:
+        """What `x` has of the queries."""
+        return lax.dynamic_slice_in_dim(x, self.start, self.size, axis)
+
+    def seen(self, x: Array, axis: int) -> Array:
+        """What `x` has of the tokens that they see."""
+        return lax.dynamic_slice_in_dim(x, self.first, self.length, axis)
+
+    def add(self, x: Array, change: Array) -> Array:
+        """Add to what `x` has of the tokens that they see, along axis 1."""
+        return lax.dynamic_update_slice_in_dim(x, self.seen(x, 1) + change, self.first, 1)
+
+    def keep(self, key: Array, rate: float, transposed: bool = False) -> Array:
+        """The block's part of the mask that dropout draws for the whole matrix of weights."""
+        start, shape = (self.start, self.first), (self.size, self.length)
+        return keep_block(key, start, shape, self.tokens, rate, transposed)
+
+
+def _size(tokens: int) -> int:
+    return _BLOCK if tokens % _BLOCK == 0 else tokens
+
+
+def _ranges(segment: Array, window: int | None) -> _At:
+    size = _size(segment.shape[0])
+    first, last = (token // size for token in reach(segment, window, size))
+    return _At(jnp.arange(0, segment.shape[0], size), first * size, last - first + 1)
+
+
+def _branch(at: _At, tokens: int, compute: Callable[[_Place], Any]) -> Any:
+    """Compute with the static size of a block's stretch."""
+    size = _size(tokens)
+
+    def of(count: int) -> Callable[[Array, Array], Any]:
+        return lambda start, first: compute(_Place(start, first, size, count * size, tokens))
+
+    branches = [of(count) for count in range(1, tokens // size + 1)]
+    return lax.switch(at.blocks - 1, branches, at.start, at.first)
+
+
+def _lift(keys: Any, rate: float) -> float:
+    """What dropout multiplies by, the inverse of the share that is really kept."""
+    return 1.0 if keys is None else LEVELS / kept(rate)
+
+
+def _product(left: Array, right: Array, axis: int) -> Array:
+    """The product over the left side's last axis and one of the right side's, in float32."""
+    axes = (((1,), (axis,)), ((), ()))
+    return lax.dot_general(left, right, axes, preferred_element_type=jnp.float32)

@@ -1,0 +1,134 @@
+"""The formula of model FLOPs, the cases, the search for rows, and the gathered form of DeBERTa."""
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bench.tpu_check import attention, cases, configs, measure
+from bench.tpu_check.counting import products
+from bench.tpu_check.hlo import parse
+from bench.tpu_check.model_flops import forward_flops, step_flops
+from bench.tpu_check.steps import classifier, parameters
+from pipeline.encoders.attention import attend
+from pipeline.encoders.config import Settings
+from pipeline.encoders.disentangled import Relative, expand, table_rows
+
+SMALL = {
+    "model_type": "bert",
+    "hidden_size": 2,
+    "num_hidden_layers": 1,
+    "intermediate_size": 3,
+}
+
+
+def test_bert_s_flops_by_hand():
+    dense = 2 * (4 * 2 * 2 + 2 * 2 * 3)  # 56 a token
+    scores = 4 * 4 * 4 * 2  # 128 a row of four tokens
+    assert forward_flops(SMALL, 5, 4) == 5 * (4 * (dense + 2 * 2 * 3) + scores) == 2000
+    assert step_flops(SMALL, 5, 4) == 6000
+
+
+def test_deberta_s_terms_add_scores_by_bucket_and_the_buckets_projections():
+    fields = SMALL | {"model_type": "deberta-v2", "position_buckets": 8, "pos_att_type": ["c2p"]}
+    assert forward_flops(fields, 5, 4) == 2000 + 5 * (2 * 4 * 16 * 2) + 2 * 16 * 2 * 2
+    both = fields | {"pos_att_type": ["c2p", "p2c"]}
+    assert forward_flops(both, 5, 4) == 2000 + 2 * (5 * 256 + 128)
+
+
+def test_modernbert_s_local_layers_see_their_window_only():
+    fields = SMALL | {
+        "model_type": "modernbert",
+        "layer_types": ["sliding_attention"],
+        "local_attention": 2,
+    }
+    dense = 2 * (4 * 2 * 2 + 3 * 2 * 3)
+    by_token = dense + 2 * 2 * 3 + 2 * 2 * 2
+    assert forward_flops(fields, 1, 10) == 10 * by_token + 4 * 10 * 3 * 2
+    assert forward_flops(fields, 1, 2) == 2 * by_token + 4 * 2 * 2 * 2
+
+
+def test_the_formula_is_what_a_compiler_makes_of_bert():
+    """The products that XLA compiles, loops multiplied, are the other count."""
+    fields = dict(configs.CONFIGS["google-bert/bert-base-uncased"]) | {
+        "vocab_size": 50,
+        "hidden_size": 128,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 256,
+    }
+    model = classifier("bert", fields, Settings(attention="xla"))
+    shape = jax.ShapeDtypeStruct((2, 64), jnp.int32)
+    step = jax.jit(lambda params, ids: model.apply({"params": params}, ids, ids, ids, None))
+    module = parse(step.lower(parameters(model), shape).compile().as_text())
+    counted = sum(
+        times * product.flops
+        for instruction, own, times in module.scheduled()
+        for product in products(module, instruction, own)
+    )
+    assert counted == forward_flops(fields, 2, 64)
+
+
+def test_every_recipe_for_tpus_is_compiled_with_its_own_parameters():
+    found = {(case.title, case.trains): case for case in cases.recipes(None)}
+    names = {path.stem for path in cases.RECIPES.glob("*-tpu.yaml")}
+    assert {title for title, _ in found} == names
+    assert len(found) == 2 * len(names)
+    seed = found["bert-base-cased-seed-tpu", True]
+    assert (seed.rows.per_step, seed.rows.length, seed.rows_per_core) == (256, 128, 32)
+    assert seed.fields["vocab_size"] == 28996
+    assert found["bert-base-cased-seed-tpu", False].rows.per_step == 512
+    assert found["deberta-v3-large-tpu", True].train.remat
+
+
+def test_the_table_has_the_same_tokens_a_core_everywhere():
+    found = list(cases.table(["bert-base"], ["v5e-1", "v5e-16"], [512, 1024], "blocked"))
+    shapes = [
+        (c.machine, c.rows.length, c.rows.per_step, c.rows_per_core) for c in found if c.trains
+    ]
+    assert shapes == [
+        ("v5e-1", 512, 16, 16),
+        ("v5e-1", 1024, 8, 8),
+        ("v5e-16", 512, 256, 16),
+        ("v5e-16", 1024, 128, 8),
+    ]
+    assert {case.train.attention for case in found} == {"blocked"}
+
+
+@pytest.mark.parametrize(("most", "found"), [(0, 0), (1, 1), (5, 5), (8, 8), (21, 21)])
+def test_the_most_rows_are_found(most: int, found: int, monkeypatch: pytest.MonkeyPatch):
+    tried: list[int] = []
+
+    def compile_it(case: measure.Case) -> Any:
+        tried.append(case.rows_per_core)
+        made = SimpleNamespace(memory=2**30 * case.rows_per_core // 2, arguments=0)
+        return SimpleNamespace(compiled=made if case.rows_per_core <= most else None)
+
+    monkeypatch.setattr(measure, "measure", compile_it)
+    case = next(cases.table(["bert-base"], ["v5e-8"], [1024], None))
+    row = dataclasses.replace(measure.Row(case, "xla", 0.0), compiled=compile_it(case).compiled)
+    assert measure.most_rows(row) == found
+    assert len(set(tried)) == len(tried) <= 8
+
+
+def test_the_gathered_form_gives_the_skew_s_numbers():
+    rng = np.random.default_rng(3)
+    tokens, span, heads, width = 24, 8, 2, attention.WIDTH
+
+    def draw(*shape: int) -> jax.Array:
+        return jnp.asarray(rng.standard_normal(shape), jnp.float32)
+
+    query, key, value = (draw(2, tokens, heads, width) for _ in range(3))
+    segment = jnp.asarray(np.repeat([[1, 2], [1, 0]], tokens // 2, axis=1))
+    keys, queries = draw(2 * span, heads, width), draw(2 * span, heads, width)
+    rows = table_rows(tokens, span, tokens)
+    expected = attend(
+        query, key, value, segment, None, 0.0, "xla",
+        relative=Relative(expand(keys, rows), expand(queries, rows)),
+    )  # fmt: skip
+    found = attention.gathered(query, key, value, segment, keys, queries, span)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
