@@ -4,6 +4,7 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
+DTYPE ?= float32
 COMPAT := tests/training tests/encoders
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -16,7 +17,7 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission test check parity compat kaggle smoke prune accept plots experiments deps lock clean
+.PHONY: help venv ready submission test check parity compat bundle kaggle smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -55,6 +56,9 @@ parity:  ## compare encoders with torch, live, in an environment of its own (Pyt
 
 compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
+
+bundle: ready  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bfloat16)
+	@python -m stages.bundle --dtype $(DTYPE)
 
 kaggle: ready  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
 	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m stages.rehearse --python .venv-kaggle/bin/python
