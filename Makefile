@@ -6,6 +6,7 @@ MODEL ?= tiny
 FOLD ?= 0
 # Of stages.data and stages.submit.
 OPTIONS ?=
+DTYPE ?= float32
 COMPAT := tests/training tests/encoders
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -19,6 +20,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready submission data submit leaderboard test check parity compat \
+	bundle kaggle peers tpu-check smoke prune accept plots experiments deps lock \
+	clean
 	kaggle peers tpu-check smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
@@ -67,6 +70,9 @@ parity:  ## compare encoders with torch, live, in an environment of its own (Pyt
 
 compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
+
+bundle: ready  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bfloat16)
+	@python -m stages.bundle --dtype $(DTYPE)
 
 kaggle: ready  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
 	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m stages.rehearse --python .venv-kaggle/bin/python

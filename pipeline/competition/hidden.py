@@ -1,9 +1,8 @@
 """The hidden test as it comes: what is odd in it costs elements their prediction, never the run."""
 
 import csv
-import io
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -82,15 +81,19 @@ class Hidden:
     def _rows(self, path: Path, columns: Sequence[str]) -> list[list[str]]:
         """The rows of a table, its first column the id; what can't be read is no row."""
         try:
-            text = path.read_bytes().decode("utf-8-sig", "replace")
+            with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+                return self._checked(csv.reader(stream), path.name, columns)
         except OSError as error:
             self.notes.append(f"{path.name}: {error.strerror}")
             return []
-        reader = csv.reader(io.StringIO(text, newline=""))
+
+    def _checked(
+        self, reader: Iterator[list[str]], name: str, columns: Sequence[str]
+    ) -> list[list[str]]:
         header = next(reader, [])
         missing = [column for column in columns if column not in header]
         if missing:
-            self.notes.append(f"{path.name}: no column {missing[0]!r}")
+            self.notes.append(f"{name}: no column {missing[0]!r}")
             return []
         places = [header.index(column) for column in columns]
         found: dict[str, list[str]] = {}
@@ -101,5 +104,5 @@ class Hidden:
                 found[row[0]] = row
             elif fields:
                 odd["an id seen before" if row[0] else "no id"] += 1
-        self.notes += [f"{path.name}: {n:,} rows with {what}" for what, n in sorted(odd.items())]
+        self.notes += [f"{name}: {n:,} rows with {what}" for what, n in sorted(odd.items())]
         return list(found.values())

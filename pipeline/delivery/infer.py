@@ -8,7 +8,7 @@ import resource
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ from pipeline.files import write_json
 from pipeline.inputs.tokenizer import open_tokenizer
 from pipeline.members.baseline import Fitted, load
 from pipeline.progress import say
+
+Predictor = Callable[[int], Float[np.ndarray, "elements labels"]]
+"""Of a fold: its probabilities."""
 
 _NAMED = 20  # essays without a prediction that are named; the others are counted
 
@@ -65,15 +68,8 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         )
         _refuse_most(hidden, prepared)
         clock.lap("clean, tokenize, baseline")
-        encoders = {}
-        if prepared.discourse_ids:
-            for model in models:
-                rows = board.read(f"models.{model}.predict", params.Rows)
-                encoder = board.read(f"models.{model}.encoder", str)
-                encoders[model] = BundledModel(
-                    bundle, model, encoder, rows, compute, devices, prepared.tokens(model)
-                )
-        found = predict_folds(encoders, folds, clock)
+        predictors = {m: _predictor(bundle, board, m, (devices, compute), prepared) for m in models}
+        found = predict_folds(predictors, folds, clock)
     members = _members(blend, hidden.order, prepared, found)
     probabilities = blend.predict(members, [hidden.types.get(i, ANY) for i in hidden.order])
     path = output / "submission.csv"
@@ -100,8 +96,9 @@ def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
     Kaggle shows the log of the run on the few public essays only: there it has to come out.
     """
     failed = len(prepared.notes)
-    if 2 * failed > len(hidden.essays):
-        raise UserError(f"{failed:,} of {len(hidden.essays):,} essays failed: {prepared.notes[0]}")
+    if 2 * failed > len(hidden.essays) or not prepared.discourse_ids:
+        notes = prepared.notes + hidden.notes
+        raise UserError(f"{failed:,} of {len(hidden.essays):,} essays failed: {notes[0]}")
 
 
 def _reader(bundle: Path, board: params.Board, model: str) -> Reader:
@@ -109,8 +106,23 @@ def _reader(bundle: Path, board: params.Board, model: str) -> Reader:
     return Reader(open_tokenizer(layout.model(bundle, model)), inputs)
 
 
+def _predictor(
+    bundle: Path,
+    board: params.Board,
+    model: str,
+    machines: tuple[Sequence[machine.Device], params.Compute],
+    prepared: Prepared,
+) -> Predictor:
+    """One model of the bundle on the test's windows."""
+    devices, compute = machines
+    rows = board.read(f"models.{model}.predict", params.Rows)
+    encoder = board.read(f"models.{model}.encoder", str)
+    tokens = prepared.tokens(model)
+    return BundledModel(bundle, model, encoder, rows, compute, devices, tokens).predict
+
+
 def predict_folds(
-    models: Mapping[str, BundledModel], folds: Sequence[int], clock: Clock
+    models: Mapping[str, Predictor], folds: Sequence[int], clock: Clock
 ) -> dict[str, Float[np.ndarray, "elements labels"]]:
     """Every model's mean over its folds.
 
@@ -125,7 +137,7 @@ def predict_folds(
         if done[name] and not clock.allows(name):
             say(f"{name} fold {fold}: left out, it would not be done in time")
             continue
-        sums[name] = sums.get(name, 0.0) + models[name].predict(fold)
+        sums[name] = sums.get(name, 0.0) + models[name](fold)
         done[name] += 1
         clock.lap(name, f"{name} fold {fold}", [other for _, other in left])
     return {name: total / done[name] for name, total in sums.items()}
@@ -139,12 +151,11 @@ def _members(
 ) -> Float[np.ndarray, "rows members labels"]:
     """Every member's probabilities in the order of the submission; NaN where there are none."""
     out = np.full((len(order), len(blend.members), len(LABELS)), np.nan)
-    if prepared.discourse_ids:
-        mean = {**found, "baseline": np.concatenate(prepared.baseline).mean(axis=1)}
-        stacked = np.stack([mean[name] for name in blend.members], axis=1)
-        place = {discourse_id: i for i, discourse_id in enumerate(prepared.discourse_ids)}
-        rows = np.array([place.get(discourse_id, -1) for discourse_id in order])
-        out[rows >= 0] = stacked[rows[rows >= 0]]
+    mean = {**found, "baseline": np.concatenate(prepared.baseline).mean(axis=1)}
+    stacked = np.stack([mean[name] for name in blend.members], axis=1)
+    place = {discourse_id: i for i, discourse_id in enumerate(prepared.discourse_ids)}
+    rows = np.array([place.get(discourse_id, -1) for discourse_id in order])
+    out[rows >= 0] = stacked[rows[rows >= 0]]
     return out
 
 

@@ -138,11 +138,13 @@ def test_a_comment_in_an_encoder_is_accepted_without_training(project: Project, 
 def test_what_another_board_left_is_pruned(project: Project, tmp_path: Path):
     fewer = project.copy(tmp_path / "fewer")
     fewer.edit("params.yaml", "folds: [0, 1]", "folds: [0]")
+    (fewer.folder / "artifacts/bundle").mkdir()
     said = fewer.run("stages.prune")
     assert "removed artifacts/weights/small/fold1" in said
     assert "removed the lock entry of train@small-1" in said
     assert not (fewer.folder / "artifacts/folds/small/fold1").exists()
     assert (fewer.folder / "artifacts/folds/small/fold0").exists()
+    assert (fewer.folder / "artifacts/bundle").exists(), "a command's, not a stage's"
     assert "nothing to prune" in fewer.run("stages.prune")
 
 

@@ -13,7 +13,7 @@ from pipeline.delivery import clock as clocks
 from pipeline.delivery import prepare
 from pipeline.delivery.clock import Clock
 from pipeline.delivery.folds import fitting
-from pipeline.delivery.infer import infer
+from pipeline.delivery.infer import infer, predict_folds
 from pipeline.errors import UserError
 from pipeline.params import Rows
 from tests.delivery.graph import MODEL
@@ -133,6 +133,15 @@ def test_where_most_essays_fail_the_run_does(bundle: Path, competition: Path) ->
     assert not (bundle.parent / "output/submission.csv").exists()
 
 
+def test_a_table_that_can_not_be_read_is_no_submission_of_priors(
+    bundle: Path, competition: Path
+) -> None:
+    (competition / "test.csv").write_text("id\n1\n")
+    with pytest.raises(UserError) as error:
+        _infer(bundle, competition)
+    assert str(error.value) == "0 of 0 essays failed: test.csv: no column 'discourse_id'"
+
+
 def test_a_fold_of_broken_weights_leaves_priors(bundle: Path, competition: Path) -> None:
     path = bundle / f"models/{MODEL}/fold1/model.safetensors"
     tensors = load_file(path)
@@ -154,6 +163,24 @@ def test_folds_that_would_not_be_done_in_time_are_left_out(
     only = bundle / f"models/{MODEL}/fold0/model.safetensors"
     (bundle / f"models/{MODEL}/fold1/model.safetensors").write_bytes(only.read_bytes())
     _close(found, _infer(bundle, competition))
+
+
+def test_a_model_is_the_mean_of_the_folds_that_were_done() -> None:
+    def constant(fold: int) -> np.ndarray:
+        return np.full((2, 3), fold + 1.0)
+
+    models = {"one": constant, "other": constant}
+    folds = range(4)
+    enough = predict_folds(models, folds, Clock(time.time()))
+    none = predict_folds(models, folds, Clock(time.time(), limit=0.0))
+    assert {name: found.tolist() for name, found in enough.items()} == {
+        "one": [[2.5] * 3] * 2,
+        "other": [[2.5] * 3] * 2,
+    }
+    assert {name: found.tolist() for name, found in none.items()} == {
+        "one": [[1.0] * 3] * 2,
+        "other": [[1.0] * 3] * 2,
+    }
 
 
 def test_the_clock_tells_what_is_left_of_the_session(

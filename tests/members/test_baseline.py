@@ -246,3 +246,13 @@ def test_another_process_saves_the_same_bytes(project: Path) -> None:
     assert hashes[0] == hashes[1]
     with zipfile.ZipFile(paths.BASELINE / "fold0.skops") as archive:
         assert len(archive.namelist()) < 20
+
+
+@pytest.mark.parametrize("labels", [(0, 1, 2), (0, 2)])
+def test_probabilities_are_scikit_learns_own(project: Path, labels: tuple[int, ...]) -> None:
+    elements, texts = read_elements(), read_texts("train")
+    fitted, matrix = baseline.fit(KNOBS, texts, elements, np.isin(elements.labels, labels))
+    assert fitted.classifier.classes_.tolist() == list(labels)
+    expected = np.zeros((len(elements), 3))
+    expected[:, list(labels)] = fitted.classifier.predict_proba(matrix)
+    np.testing.assert_allclose(fitted.predict(matrix), expected, rtol=0, atol=1e-15)

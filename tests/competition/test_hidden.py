@@ -1,0 +1,92 @@
+"""The hidden test is read whatever is odd in it, and what was odd is said."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.competition.hidden import Hidden
+from pipeline.errors import UserError
+
+HEAD = "discourse_id,essay_id,discourse_text,discourse_type\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "test").mkdir()
+    for essay in ("A", "B"):
+        (tmp_path / f"test/{essay}.txt").write_text(f"Text of {essay}.")
+    rows = "a1,A,First.,Lead\nb1,B,Third.,Claim\na2,A,Second.,Claim\n"
+    (tmp_path / "test.csv").write_text(HEAD + rows)
+    (tmp_path / "sample_submission.csv").write_text(
+        "discourse_id,Ineffective,Adequate,Effective\nb1,1,1,1\na1,1,1,1\na2,1,1,1\n"
+    )
+    return tmp_path
+
+
+def test_an_even_test_set_has_no_notes(folder: Path) -> None:
+    hidden = Hidden(folder)
+    assert hidden.notes == []
+    assert hidden.order == ["b1", "a1", "a2"]
+    assert hidden.essays == ["A", "B"]
+    assert hidden.types == {"a1": "Lead", "b1": "Claim", "a2": "Claim"}
+    assert (hidden.elements("A"), hidden.elements("B")) == (2, 1)
+    split = hidden.split(["A"])
+    assert split.rows["discourse_id"].tolist() == ["a1", "a2"]
+    assert split.rows["discourse_text"].tolist() == ["First.", "Second."]
+    assert split.essays == {"A": "Text of A."}
+
+
+def test_columns_may_stand_in_any_order_beside_others(folder: Path) -> None:
+    (folder / "test.csv").write_text(
+        "more,discourse_type,discourse_text,essay_id,discourse_id\nx,Lead,First.,A,a1\n"
+    )
+    row = Hidden(folder).split(["A"]).rows.iloc[0]
+    assert row.tolist() == ["a1", "A", "First.", "Lead"]
+
+
+def test_short_rows_bad_bytes_and_other_ids(folder: Path) -> None:
+    text = HEAD.encode() + b'a1,A,"First, \xe9.",Lead\n\nb1,B\nb1,B,Again.,Claim\n,A,None.,Lead\n'
+    (folder / "test.csv").write_bytes(text + b"c1,A,New.,Lead\n")
+    hidden = Hidden(folder)
+    assert hidden.types == {"a1": "Lead", "b1": "", "c1": "Lead"}
+    assert hidden.order == ["b1", "a1", "a2", "c1"], "the sample's, then what it lacks"
+    assert hidden.notes == [
+        "test.csv: 1 rows with an id seen before",
+        "test.csv: 1 rows with no id",
+        "sample_submission.csv: 1 ids of the test set are not in it",
+    ]
+    assert hidden.split(["A"]).rows["discourse_text"].tolist() == ["First, \ufffd.", "New."]
+    with pytest.raises(UserError, match=r"^unknown discourse_type ''$"):
+        hidden.split(["B"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "B.txt: No such file or directory"), (b" \n", "B.txt: empty")],
+)
+def test_a_text_that_is_not_there_is_told_when_it_is_read(
+    folder: Path, content: bytes | None, message: str
+) -> None:
+    path = folder / "test/B.txt"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    hidden = Hidden(folder)
+    assert hidden.split(["A"]).essays == {"A": "Text of A."}
+    with pytest.raises(UserError) as error:
+        hidden.split(["A", "B"])
+    assert str(error.value) == message
+
+
+def test_one_of_both_tables_is_enough_to_know_the_ids(folder: Path) -> None:
+    (folder / "sample_submission.csv").unlink()
+    hidden = Hidden(folder)
+    assert hidden.order == ["a1", "b1", "a2"]
+    assert hidden.notes == ["sample_submission.csv: No such file or directory"]
+    (folder / "test.csv").write_text("discourse_id,essay_id\na1,A\n")
+    with pytest.raises(UserError, match=r"no id in test.csv or sample_submission.csv$"):
+        Hidden(folder)
+    (folder / "sample_submission.csv").write_text("discourse_id\nz\n")
+    hidden = Hidden(folder)
+    assert (hidden.order, hidden.essays) == (["z"], [])
+    assert hidden.notes == ["test.csv: no column 'discourse_text'"]
