@@ -22,7 +22,6 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 .PHONY: help venv ready submission data submit leaderboard test check parity compat \
 	bundle kaggle peers tpu-check smoke prune accept plots experiments deps lock \
 	clean
-	kaggle peers tpu-check smoke prune accept plots experiments deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pipeline.encoders import fused
+from pipeline.encoders import fused, kernels
 from pipeline.encoders.attention import attend
 from pipeline.encoders.disentangled import Relative
 
@@ -36,7 +36,7 @@ def inputs(kind: str, dtype: Any, seed: int = 0) -> tuple[Any, ...]:
 @pytest.fixture
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interpreted turn of a block is a slice for each of its rows, all of which compile."""
-    monkeypatch.setattr(fused, "_BLOCK", BLOCK)
+    monkeypatch.setattr(kernels, "_BLOCK", BLOCK)
 
 
 def run(given: tuple[Any, ...], kind: str, implementation: str) -> list[np.ndarray]:
