@@ -31,6 +31,7 @@ class Shape(NamedTuple):
 
     @classmethod
     def of(cls, query: Array, tables: Relative | None, window: int | None) -> "Shape":
+        """The shape for queries of [rows, heads, tokens, width]."""
         tokens, width = query.shape[2:]
         block = _BLOCK if tokens % _BLOCK == 0 else tokens
         scale = (width * (1 + terms(tables))) ** -0.5
