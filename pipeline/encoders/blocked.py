@@ -1,10 +1,11 @@
 """Attention for CPUs: block by block in a core's cache, what no token of a block sees left out.
 
-As in FlashAttention (Dao et al., 2022) the backward pass recomputes a block's weights from the
-logsumexp of its scores. Each block of queries meets the stretch of its row that its segments and
-its window reach, in whole blocks: a branch for each number of them, so that shapes are static.
-The backward pass holds weights by key first: no product then has a transposed left side, which
-XLA leaves to a slow kernel on CPUs.
+As in FlashAttention (Dao et al., 2022) the backward pass recomputes a block's weights, here from
+the largest of its scores and the sum of their exponentials: a logsumexp of large scores is
+rounded. Each block of queries meets the stretch of its row that its segments and its window reach,
+in whole blocks: a branch for each number of them, so that shapes are static. The backward pass
+holds weights by key first: no product then has a transposed left side, which XLA leaves to a slow
+kernel on CPUs.
 """
 
 import functools
@@ -43,14 +44,14 @@ def _forward(
     scaled = (query * query.shape[-1] ** -0.5).astype(query.dtype)
     by_head = tuple(x.transpose(0, 2, 1, 3) for x in (scaled, key, value))
 
-    def row(inputs: tuple[Any, ...]) -> tuple[Array, Array]:
+    def row(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
         q, k, v, segment, keys = inputs
         bias = jnp.where(visible(segment, window), 0.0, MASKED)
 
-        def block(place: _Place) -> tuple[Array, Array]:
+        def block(place: _Place) -> tuple[Array, Array, Array]:
             masked = place.own(place.seen(bias, 1), 0)
 
-            def head(inputs: tuple[Any, ...]) -> tuple[Array, Array]:
+            def head(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
                 q, k, v, key = inputs
                 scores = _product(q, k, 1) + masked
                 most = scores.max(axis=1)
@@ -59,41 +60,42 @@ def _forward(
                 if key is not None:
                     share = jnp.where(place.keep(key, rate), share, 0.0)
                 mixed = _product(share.astype(v.dtype), v, 0) * (_lift(key, rate) / total)[:, None]
-                return mixed.astype(v.dtype), most + jnp.log(total)
+                return mixed.astype(v.dtype), most, 1.0 / total
 
             return lax.map(head, (place.own(q, 1), place.seen(k, 1), place.seen(v, 1), keys))
 
-        def step(_: None, at: _At) -> tuple[None, tuple[Array, Array]]:
+        def step(_: None, at: _At) -> tuple[None, tuple[Array, Array, Array]]:
             return None, _branch(at, segment.shape[0], block)
 
-        mixed, logsumexp = lax.scan(step, None, _ranges(segment, window))[1]
-        return mixed.transpose(1, 0, 2, 3).reshape(q.shape), logsumexp.swapaxes(0, 1)
+        mixed, most, over = lax.scan(step, None, _ranges(segment, window))[1]
+        mixed = mixed.transpose(1, 0, 2, 3).reshape(q.shape)
+        return mixed, most.swapaxes(0, 1), over.swapaxes(0, 1)
 
-    mixed, logsumexp = lax.map(row, (*by_head, segment, drop_keys))
-    return mixed.transpose(0, 2, 1, 3), (*by_head, segment, drop_keys, mixed, logsumexp)
+    mixed, most, over = lax.map(row, (*by_head, segment, drop_keys))
+    return mixed.transpose(0, 2, 1, 3), (*by_head, segment, drop_keys, mixed, most, over)
 
 
 def _backward(
     rate: float, window: int | None, residuals: tuple[Any, ...], cotangent: Array
 ) -> tuple[Array | None, ...]:
     """The gradients of queries, keys and values."""
-    query, key, value, segment, drop_keys, mixed, logsumexp = residuals
+    query, key, value, segment, drop_keys, mixed, most, over = residuals
     cotangent = cotangent.transpose(0, 2, 1, 3)
     inner = jnp.sum(cotangent.astype(jnp.float32) * mixed.astype(jnp.float32), axis=-1)
     cotangent = (cotangent * _lift(drop_keys, rate)).astype(cotangent.dtype)
-    own = (query, cotangent, logsumexp.reshape(inner.shape), inner)
+    own = (query, cotangent, most.reshape(inner.shape), over.reshape(inner.shape), inner)
     seen = (key, value, key.transpose(0, 1, 3, 2))
 
     def row(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
-        (q, g, lse, inner), (k, v, k_turned), segment, keys = inputs
+        (q, g, most, over, inner), (k, v, k_turned), segment, keys = inputs
         bias = jnp.where(visible(segment, window), 0.0, MASKED)
 
         def block(place: _Place) -> tuple[Array, Array, Array]:
             masked = place.seen(place.own(bias, 1), 0)
 
             def head(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
-                q, g, lse, inner, k, v, k_turned, key = inputs
-                share = jnp.exp(_product(k, q, 1) + masked - lse)
+                q, g, most, over, inner, k, v, k_turned, key = inputs
+                share = jnp.exp(_product(k, q, 1) + masked - most) * over
                 slope, dropped = _product(v, g, 1), share
                 if key is not None:
                     keep = place.keep(key, rate, transposed=True)
@@ -105,7 +107,7 @@ def _backward(
                     _product(dropped.astype(g.dtype), g, 0),
                 )
 
-            ours = (place.own(x, 1) for x in (q, g, lse, inner))
+            ours = (place.own(x, 1) for x in (q, g, most, over, inner))
             theirs = (place.seen(k, 1), place.seen(v, 1), place.seen(k_turned, 2))
             return lax.map(head, (*ours, *theirs, keys))
 
