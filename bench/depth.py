@@ -34,7 +34,8 @@ def main(model: str, layers: int) -> None:
         config = read_json(paths.backbone(model) / "config.json") | {"num_hidden_layers": layers}
         write_json(Path(scratch) / "config.json", config)
         encoder = board.read(f"models.{model}.encoder", str)
-        classifier = build(Path(scratch), encoder, encoder_settings(compute, train))
+        settings = encoder_settings(compute, train, devices[0].device_kind)
+        classifier = build(Path(scratch), encoder, settings)
     leaves = {
         tuple(path.split("/")): jax.ShapeDtypeStruct(shape, jnp.float32)
         for path, shape in parameter_shapes(classifier).items()

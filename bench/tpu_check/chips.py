@@ -19,6 +19,7 @@ class Core:
     """What JAX calls a device.
 
     Attributes:
+      kind: JAX's own name of it.
       peak: FLOPs a second of bfloat16 products.
       units: matrix units.
       memory: bytes of HBM that the compiler may place things in, of 16 GiB.
@@ -27,6 +28,7 @@ class Core:
     """
 
     name: str
+    kind: str
     peak: float
     units: int
     memory: int
@@ -39,8 +41,14 @@ class Core:
         return self.peak / (self.units * 2 * 128 * 128)
 
 
-V5E = Core("v5e", peak=197e12, units=4, memory=int(15.75 * 2**30), bandwidth=819e9, links=2 * 50e9)
-V3 = Core("v3", peak=61.5e12, units=2, memory=int(15.48 * 2**30), bandwidth=450e9, links=2 * 82e9)
+V5E = Core(
+    "v5e", "TPU v5 lite", peak=197e12, units=4,
+    memory=int(15.75 * 2**30), bandwidth=819e9, links=2 * 50e9,
+)  # fmt: skip
+V3 = Core(
+    "v3", "TPU v3", peak=61.5e12, units=2,
+    memory=int(15.48 * 2**30), bandwidth=450e9, links=2 * 82e9,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

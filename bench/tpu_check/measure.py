@@ -11,6 +11,8 @@ from bench.tpu_check.model_flops import forward_flops, step_flops
 from bench.tpu_check.rules import violations
 from bench.tpu_check.steps import Compiled, DoesNotFitError
 from bench.tpu_check.timing import Timing, timing
+from pipeline.encoders.attention import serving
+from pipeline.encoders.config import Settings
 from pipeline.params import Compute, Rows, Train
 from pipeline.training.setting import encoder_settings
 
@@ -65,10 +67,13 @@ class Row:
 def measure(case: Case) -> Row:
     """Compile a case and take its figures."""
     machine = MACHINES[case.machine]
-    settings = encoder_settings(case.compute, case.train)
+    settings = _settings(case)
     count = step_flops if case.trains else forward_flops
     model_flops = count(dict(case.fields), case.rows.per_step, case.rows.length) / machine.cores
-    row = Row(case, settings.attention, model_flops)
+    drops = case.trains and settings.attention_dropout != 0.0
+    relative = "deberta" in case.encoder
+    served = serving(settings.attention, drops=drops, relative=relative)
+    row = Row(case, served, model_flops)
     try:
         compiled = _compile(case)
     except DoesNotFitError as error:
@@ -83,8 +88,13 @@ def measure(case: Case) -> Row:
     )
 
 
+def _settings(case: Case) -> Settings:
+    """As the trainer itself takes them on such a core."""
+    return encoder_settings(case.compute, case.train, MACHINES[case.machine].core.kind)
+
+
 def _compile(case: Case) -> Compiled:
-    settings = encoder_settings(case.compute, case.train)
+    settings = _settings(case)
     model = steps.classifier(case.encoder, case.fields, settings)
     cores = devices(MACHINES[case.machine])
     if case.trains:

@@ -93,7 +93,9 @@ def test_bytes_are_slices_and_updates_in_place_and_nothing_for_a_core_s_own_memo
 
 
 def test_time_is_cycles_where_there_are_some_and_a_ring_for_exchanges():
-    core = Core("tiny", peak=2 * 2 * 128 * 128.0, units=1, memory=1, bandwidth=100.0, links=8.0)
+    core = Core(
+        "tiny", "TPU", peak=2 * 2 * 128 * 128.0, units=1, memory=1, bandwidth=100.0, links=8.0
+    )
     assert core.clock == 2.0
     found = timing(parse(LOOP), core, cores=2)
     assert [(i.name, times, size) for i, times, size in exchanges(parse(LOOP))] == [

@@ -99,7 +99,7 @@ def test_the_table_has_the_same_tokens_a_core_everywhere():
     assert {case.train.attention for case in found} == {"blocked"}
 
 
-@pytest.mark.parametrize(("most", "found"), [(0, 0), (1, 1), (5, 5), (8, 8), (21, 21)])
+@pytest.mark.parametrize(("most", "found"), [(0, 0), (1, 1), (5, 5), (8, 8), (21, 20)])
 def test_the_most_rows_are_found(most: int, found: int, monkeypatch: pytest.MonkeyPatch):
     tried: list[int] = []
 
