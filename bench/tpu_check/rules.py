@@ -10,7 +10,11 @@ ALLOWED = (
     ("gather", r"/embeddings/(word|position)/jit\(_take\)/", "embedding lookup"),
     ("scatter", r"/embeddings/(word|position)/jit\(_take\)/", "gradient of an embedding lookup"),
     ("float32 product", r"rts,rtl->rsl\)*/dot_general", "slot pooling"),
-    ("float32 product", r"/classifier/dot_general", "the head computes in float32"),
+    (
+        "float32 product",
+        r"/classifier/(cond/branch_\d+_fun/)?dot_general",
+        "the head computes in float32",
+    ),
 )
 """What may be there: its kind, where it comes from, and why."""
 
