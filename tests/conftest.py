@@ -1,7 +1,9 @@
 """Every test runs with the shapes in the annotations checked, and on the CPU."""
 
+import functools
 import os
 
+import pytest
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -15,3 +17,21 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+
+@pytest.fixture
+def any_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every form of attention on a CPU: kernels interpreted, cuDNN's call answered by XLA."""
+    import jax
+
+    from pipeline.encoders import fused
+
+    call = jax.nn.dot_product_attention
+
+    @functools.wraps(call)
+    def answered(*arrays: jax.Array, implementation: str, **options: object) -> jax.Array:
+        assert implementation == "cudnn"
+        return call(*arrays, implementation="xla", **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", answered)
+    monkeypatch.setattr(fused, "INTERPRET", True)

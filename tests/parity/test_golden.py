@@ -13,7 +13,7 @@ from pipeline.encoders.layers import activation
 from tests.parity.compare import gradient_errors, load, logits_and_gradients
 from tests.parity.models import GOLDEN, MODELS, Given
 
-pytestmark = pytest.mark.golden
+pytestmark = [pytest.mark.golden, pytest.mark.usefixtures("any_platform")]
 
 
 @pytest.fixture(autouse=True)
