@@ -8,6 +8,7 @@ from typing import Any
 from flax.traverse_util import unflatten_dict
 from ruamel.yaml import YAML
 
+from bench.tpu_check.configs import CONFIGS
 from pipeline import paths
 from pipeline.encoders.config import Settings
 from pipeline.encoders.draws import draw_all
@@ -17,42 +18,20 @@ from pipeline.encoders.weights import export, parameter_shapes, table
 from pipeline.errors import UserError
 from pipeline.files import read_json, write_json
 
-_DEBERTA_V3: dict[str, Any] = {
-    "model_type": "deberta-v2",
-    "vocab_size": 128100,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 0,
-    "relative_attention": True,
-    "position_biased_input": False,
-    "pos_att_type": ["p2c", "c2p"],
-    "position_buckets": 256,
-    "max_relative_positions": -1,
-    "share_att_key": True,
-    "norm_rel_ebd": "layer_norm",
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-    "initializer_range": 0.02,
-    "layer_norm_eps": 1e-7,
-    "pad_token_id": 0,
+_BASE = CONFIGS["microsoft/deberta-v3-base"]
+_TINY = {
+    "vocab_size": 31000,
+    "hidden_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 512,
+    "position_buckets": 32,
 }
-
-
-def _deberta(width: int, layers: int, **more: Any) -> dict[str, Any]:
-    return _DEBERTA_V3 | {
-        "hidden_size": width,
-        "num_hidden_layers": layers,
-        "num_attention_heads": width // 64,
-        "intermediate_size": 4 * width,
-        **more,
-    }
-
-
 SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "deberta_v3_base": _deberta(768, 12),
-        "deberta_v3_large": _deberta(1024, 24),
-        "deberta_tiny": _deberta(128, 2, vocab_size=31000, position_buckets=32),
+        "deberta_v3_base": _BASE,
+        "deberta_v3_large": CONFIGS["microsoft/deberta-v3-large"],
+        "deberta_tiny": {**_BASE, **_TINY},
     }
 )
 """config.json of each; the last is for trying a bench out."""
