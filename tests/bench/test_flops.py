@@ -45,9 +45,22 @@ def test_base_is_near_two_operations_a_parameter():
     assert large == pytest.approx(2 * 302e6, rel=0.01)
 
 
+def test_modernbert_s_local_layers_see_their_window_only():
+    fields = BERT | {
+        "model_type": "modernbert",
+        "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+        "local_attention": 2,
+    }
+    # Three products of 4 x 10 in the gated network, the head's 4 x 4, the classifier's 4 x 3.
+    by_token = 3 * 2 * (4 * 16 + 3 * 40) + 2 * 16 + 2 * 12
+    # A token of the window of 5 sees 5 others in the first layer and 3 in the two local ones.
+    pairs = (2 * 2 + 5 * 5) + 2 * (2 * 2 + 5 * 3)
+    assert flops.forward(fields, np.array([2, 5])) == 7 * by_token + pairs * 2 * 2 * 4
+
+
 def test_an_architecture_without_a_formula_is_refused():
-    with pytest.raises(UserError, match="modernbert"):
-        flops.forward(BERT | {"model_type": "modernbert"}, np.array([1]))
+    with pytest.raises(UserError, match="t5"):
+        flops.forward(BERT | {"model_type": "t5"}, np.array([1]))
 
 
 def test_the_longest_name_of_a_chip_counts():

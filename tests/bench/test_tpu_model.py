@@ -1,4 +1,4 @@
-"""The formula of model FLOPs, the cases, the search for rows, and the gathered form of DeBERTa."""
+"""The formula against a compiler, the cases, the search for rows, and the gathered DeBERTa."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -9,47 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bench import flops
 from bench.tpu_check import attention, cases, configs, measure
 from bench.tpu_check.counting import products
 from bench.tpu_check.hlo import parse
-from bench.tpu_check.model_flops import forward_flops, step_flops
 from bench.tpu_check.steps import classifier, parameters
 from pipeline.encoders.attention import attend
 from pipeline.encoders.config import Settings
 from pipeline.encoders.disentangled import Relative, expand, table_rows
-
-SMALL = {
-    "model_type": "bert",
-    "hidden_size": 2,
-    "num_hidden_layers": 1,
-    "intermediate_size": 3,
-}
-
-
-def test_bert_s_flops_by_hand():
-    dense = 2 * (4 * 2 * 2 + 2 * 2 * 3)  # 56 a token
-    scores = 4 * 4 * 4 * 2  # 128 a row of four tokens
-    assert forward_flops(SMALL, 5, 4) == 5 * (4 * (dense + 2 * 2 * 3) + scores) == 2000
-    assert step_flops(SMALL, 5, 4) == 6000
-
-
-def test_deberta_s_terms_add_scores_by_bucket_and_the_buckets_projections():
-    fields = SMALL | {"model_type": "deberta-v2", "position_buckets": 8, "pos_att_type": ["c2p"]}
-    assert forward_flops(fields, 5, 4) == 2000 + 5 * (2 * 4 * 16 * 2) + 2 * 16 * 2 * 2
-    both = fields | {"pos_att_type": ["c2p", "p2c"]}
-    assert forward_flops(both, 5, 4) == 2000 + 2 * (5 * 256 + 128)
-
-
-def test_modernbert_s_local_layers_see_their_window_only():
-    fields = SMALL | {
-        "model_type": "modernbert",
-        "layer_types": ["sliding_attention"],
-        "local_attention": 2,
-    }
-    dense = 2 * (4 * 2 * 2 + 3 * 2 * 3)
-    by_token = dense + 2 * 2 * 3 + 2 * 2 * 2
-    assert forward_flops(fields, 1, 10) == 10 * by_token + 4 * 10 * 3 * 2
-    assert forward_flops(fields, 1, 2) == 2 * by_token + 4 * 2 * 2 * 2
 
 
 def test_the_formula_is_what_a_compiler_makes_of_bert():
@@ -70,7 +37,7 @@ def test_the_formula_is_what_a_compiler_makes_of_bert():
         for instruction, own, times in module.scheduled()
         for product in products(module, instruction, own)
     )
-    assert counted == forward_flops(fields, 2, 64)
+    assert counted == flops.forward(fields, np.full(2, 64))
 
 
 def test_every_recipe_for_tpus_is_compiled_with_its_own_parameters():
