@@ -8,10 +8,7 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# Simulated devices; and tiny models compile longer than they run.
-os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=8 --xla_llvm_disable_expensive_passes=true"
-)
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"  # simulated devices
 
 install_import_hook(
     [
@@ -20,12 +17,6 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: begun last, one would keep a single worker busy alone."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

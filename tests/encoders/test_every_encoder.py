@@ -22,8 +22,6 @@ from pipeline.training.optimizer import rates
 from tests.encoders.tiny import CONFIGS, random_parameters
 from tests.parity.compare import open_model
 
-pytestmark = pytest.mark.slow
-
 LENGTHS = (8, 4, 1)
 TOKENS = 14  # more than any of the models has positions
 BATCH = {"batch": jax.random.key(9)}  # of what is dropped for all rows alike

@@ -17,8 +17,6 @@ from pipeline.training.optimizer import directions
 from pipeline.training.state import TrainState
 from pipeline.training.step import train_step
 
-pytestmark = pytest.mark.slow
-
 Leaves = dict[str, np.ndarray]
 
 
