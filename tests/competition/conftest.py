@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.competition import kaggle
+
 BOARD = """
 data: {{source: {source}}}
 clean: {{repair_cp1252: true, plain_spaces: true}}
@@ -25,3 +27,10 @@ def board(tmp_path, monkeypatch):
         (tmp_path / "params.yaml").write_text(BOARD.format(source=source))
 
     return write
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A small source in Kaggle's layout; the test runs in the folder that holds it."""
+    monkeypatch.chdir(tmp_path)
+    return kaggle.write(tmp_path / "raw")
