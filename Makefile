@@ -7,7 +7,7 @@ FOLD ?= 0
 # Of stages.data and stages.submit.
 OPTIONS ?=
 DTYPE ?= float32
-COMPAT := tests/training tests/encoders
+COMPAT := tests/training tests/encoders tests/delivery/kaggle
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -65,10 +65,10 @@ elsewhere = sh requirements/install.sh .venv-$(1) $(or $(3),$(1)).txt $(2) || \
 	{ [ $$? = 3 ] || exit 1; echo "skipped: no environment for $(1)"; exit 0; }
 
 parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
-	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest tests/parity
+	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest $(PARALLEL) tests/parity
 
-compat:  ## train, resume and export on the oldest supported JAX, Flax and transformers (Python 3.12)
-	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(COMPAT)
+compat:  ## train, resume, export and submit with the oldest supported libraries (Python 3.12)
+	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(PARALLEL) $(COMPAT)
 
 bundle: ready  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bfloat16)
 	@python -m stages.bundle --dtype $(DTYPE)

@@ -159,7 +159,7 @@ class Train:
     optimizer: Optimizer
     dropout: Dropout
     label_smoothing: Rate
-    remat: bool
+    remat: Literal["none", "selective", "full"]
     attention: Literal["auto", "xla", "blocked", "fused", "cudnn"]
     select: Literal["last", "best"]
 

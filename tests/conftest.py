@@ -8,7 +8,10 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"  # simulated devices
+# Simulated devices; and code that is made quickly, for tests compile far more than they run.
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+)
 
 install_import_hook(
     [

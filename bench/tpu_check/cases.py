@@ -34,7 +34,7 @@ def table(
                     model.train,
                     rows=rows,
                     accumulation=1,
-                    remat=encoder.remat,
+                    remat="selective",
                     attention=attention or model.train.attention,
                 )
                 case = Case(

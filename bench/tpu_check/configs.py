@@ -95,26 +95,24 @@ class Encoder:
       source: the Hub's id of its config.
       recipe: what it trains by, but for rows, accumulation and remat.
       tokens: that a core sees in a step.
-      remat: whether layers are computed again in the backward pass.
     """
 
     name: str
     source: str
     recipe: str
     tokens: int
-    remat: bool
 
 
 ENCODERS: Mapping[str, Encoder] = MappingProxyType(
     {
         "bert-base": Encoder(
-            "bert", "google-bert/bert-base-uncased", "bert-base-cased-essay-tpu", 8192, False
+            "bert", "google-bert/bert-base-uncased", "bert-base-cased-essay-tpu", 8192
         ),
         "deberta-v3-base": Encoder(
-            "deberta", "microsoft/deberta-v3-base", "deberta-v3-base-tpu", 8192, True
+            "deberta", "microsoft/deberta-v3-base", "deberta-v3-base-tpu", 8192
         ),
         "deberta-v3-large": Encoder(
-            "deberta", "microsoft/deberta-v3-large", "deberta-v3-large-tpu", 8192, True
+            "deberta", "microsoft/deberta-v3-large", "deberta-v3-large-tpu", 8192
         ),
     }
 )

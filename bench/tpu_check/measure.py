@@ -65,6 +65,20 @@ class Row:
     reason: str = ""
     most: int | None = None
 
+    @property
+    def fits(self) -> bool:
+        """Whether a core holds it: the compiler takes some steps for v3 that are too large."""
+        memory = MACHINES[self.case.machine].core.memory
+        return self.compiled is not None and self.compiled.memory <= memory
+
+
+def lightest(case: Case) -> Row:
+    """Measure a case; where it does not fit, with everything computed again."""
+    row = measure(case)
+    if row.fits or not case.trains or case.train.remat == "full":
+        return row
+    return measure(dataclasses.replace(case, train=dataclasses.replace(case.train, remat="full")))
+
 
 def measure(case: Case) -> Row:
     """Compile a case and take its figures."""
@@ -110,22 +124,21 @@ def most_rows(row: Row) -> int:
     """The most rows a core that compile, to within an eighth; 0 where none does.
 
     What the state takes is fixed and the rest grows with the rows, which gives the first guess;
-    after that, halving. Only what compiled counts.
+    after that, halving. Only what compiled counts, and is no larger than the core's memory.
     """
     memory = MACHINES[row.case.machine].core.memory
     fits, fails, rows = 0, 0, row.case.rows_per_core
     while True:
-        tried = (
-            row if rows == row.case.rows_per_core else measure(row.case.resized(rows))
-        ).compiled
-        if tried is None:
-            fails = rows
-        else:
+        same = rows == row.case.rows_per_core
+        tried = row if same else measure(row.case.resized(rows))
+        if tried.fits:
             fits = rows
+        else:
+            fails = rows
         if fails and fails - fits <= max(1, fits // 8):
             return fits
-        if fails or tried is None:
+        if fails or tried.compiled is None:
             rows = (fits + fails) // 2
         else:
-            by_row = (tried.memory - tried.arguments) / rows
-            rows = max(rows + 1, int((memory - tried.arguments) / by_row))
+            fixed = tried.compiled.arguments
+            rows = max(rows + 1, int((memory - fixed) / (tried.compiled.memory - fixed) * rows))

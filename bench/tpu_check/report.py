@@ -24,9 +24,10 @@ def step(row: Row) -> str:
     """A compiled step's line."""
     case, core = row.case, MACHINES[row.case.machine].core
     name = f"{case.title}, {'train' if case.trains else 'predict'}"
-    remat = " remat" if case.trains and case.train.remat else ""
+    remat = case.train.remat if case.trains else "none"
+    again = "" if remat == "none" else f" {remat} remat"
     parts = case.train.accumulation if case.trains else 1
-    shape = f"{f'{parts} x ' if parts > 1 else ''}{case.rows_per_core} x {case.rows.length}{remat}"
+    shape = f"{f'{parts} x ' if parts > 1 else ''}{case.rows_per_core} x {case.rows.length}{again}"
     first = [name, case.machine, shape, row.attention]
     if row.compiled is None or row.timing is None:
         return _line([*first, f"does not fit: {row.reason}"])
@@ -36,7 +37,7 @@ def step(row: Row) -> str:
         [
             *first,
             f"{made.seconds:.0f} ({made.processor:.0f})",
-            f"{made.memory / 2**30:.2f}",
+            f"{made.memory / 2**30:.2f}{'' if row.fits else ' (too much)'}",
             f"{core.memory / 2**30:.2f}",
             f"{t.flops / 1e12:.2f}",
             f"{row.model_flops / 1e12:.2f}",
@@ -72,7 +73,8 @@ def failures(row: Row) -> list[str]:
     """What must not be: one line each, with the step it is in."""
     case = row.case
     where = f"{case.title}, {'train' if case.trains else 'predict'}, {case.machine}"
-    found = [f"{where}: does not fit: {row.reason}"] if row.compiled is None else []
+    reason = row.reason or "more memory than a core has"
+    found = [] if row.fits else [f"{where}: does not fit: {reason}"]
     return found + [f"{where}, rows of {case.rows.length}: {line}" for line in row.violations]
 
 

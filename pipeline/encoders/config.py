@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
@@ -19,7 +19,8 @@ class Settings:
     Attributes:
       dtype: of activations, "float32" or "bfloat16"; parameters and logits are always float32.
       attention: the implementation, see `pipeline.encoders.attention`.
-      remat: recompute each layer in the backward pass instead of keeping its activations.
+      remat: what the backward pass computes again instead of keeping it: "none"; "selective",
+        all of a layer but its products with weights; "full", all of it.
       hidden_dropout: after embeddings, attention and feed-forward.
       attention_dropout: on attention weights.
       head_dropout: before the classifier.
@@ -27,7 +28,7 @@ class Settings:
 
     dtype: str = "float32"
     attention: str = "xla"
-    remat: bool = False
+    remat: Literal["none", "selective", "full"] = "none"
     hidden_dropout: float | None = None
     attention_dropout: float | None = None
     head_dropout: float | None = None

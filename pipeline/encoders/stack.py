@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
@@ -51,19 +52,20 @@ def run_layers(
       layer: built with (config, settings, **kind), called with (hidden, index, *shared); returns
         the new hidden states and None, the pair that `nn.scan` carries and collects.
       kinds: of every layer.
-      config, settings: of the encoder; `settings.remat` recomputes each layer in the backward pass.
+      config, settings: of the encoder; `settings.remat` says what of a layer is computed again in
+        the backward pass.
       hidden: what the first layer gets.
       shared: what every layer gets besides.
     """
     prefix, period = plan(kinds)
-    alone = nn.remat(layer) if settings.remat else layer
+    alone = _checkpointed(layer, settings.remat)
     for index in range(prefix):
         module = alone(config, settings, **kinds[index], name=f"layer_{index}")
         hidden, _ = module(hidden, index, *shared)
     if not period:
         return hidden
     # A scan's body is apart from its backward pass, so nothing has to keep the two from merging.
-    repeated = nn.remat(layer, prevent_cse=False) if settings.remat else layer
+    repeated = _checkpointed(layer, settings.remat, prevent_cse=False)
     block, own = kinds[prefix : prefix + period], jnp.arange(prefix, len(kinds))
 
     def scan(module: Any) -> Any:
@@ -79,6 +81,18 @@ def run_layers(
         return scan(repeated)(config, settings, **block[0], name="layers")(hidden, own, *shared)[0]
     blocks = scan(_Block)(repeated, tuple(block), config, settings, name="blocks")
     return blocks(hidden, own.reshape(-1, period), *shared)[0]
+
+
+def _checkpointed(layer: type[nn.Module], remat: str, **options: Any) -> type[nn.Module]:
+    """The layer with what its backward pass needs kept or computed again.
+
+    "selective" is that of Korthikanti et al. 2022 (https://arxiv.org/abs/2205.05198) and a little
+    more: products with weights are kept, attention and what works entry by entry is not.
+    """
+    if remat == "none":
+        return layer
+    products = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+    return nn.remat(layer, policy={"selective": products, "full": None}[remat], **options)
 
 
 class _Block(nn.Module):

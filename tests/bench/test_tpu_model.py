@@ -1,6 +1,5 @@
 """The formula against a compiler, the cases, the search for rows, and the gathered DeBERTa."""
 
-import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench import flops
-from bench.tpu_check import attention, cases, configs, measure
+from bench.tpu_check import attention, cases, configs, measure, report
 from bench.tpu_check.counting import products
 from bench.tpu_check.hlo import parse
 from bench.tpu_check.steps import classifier, parameters
@@ -49,7 +48,7 @@ def test_every_recipe_for_tpus_is_compiled_with_its_own_parameters():
     assert (seed.rows.per_step, seed.rows.length, seed.rows_per_core) == (256, 128, 32)
     assert seed.fields["vocab_size"] == 28996
     assert found["bert-base-cased-seed-tpu", False].rows.per_step == 512
-    assert found["deberta-v3-large-tpu", True].train.remat
+    assert found["deberta-v3-large-tpu", True].train.remat == "full"
 
 
 def test_the_table_has_the_same_tokens_a_core_everywhere():
@@ -66,20 +65,40 @@ def test_the_table_has_the_same_tokens_a_core_everywhere():
     assert {case.train.attention for case in found} == {"blocked"}
 
 
+def row(case: measure.Case, gibibytes: float | None) -> measure.Row:
+    made: Any = SimpleNamespace(memory=int(2**30 * (gibibytes or 0)), arguments=0)
+    return measure.Row(case, "xla", 0.0, compiled=None if gibibytes is None else made)
+
+
 @pytest.mark.parametrize(("most", "found"), [(0, 0), (1, 1), (5, 5), (8, 8), (21, 20)])
-def test_the_most_rows_are_found(most: int, found: int, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("more", [None, 16.0])  # refused by the compiler; compiled, yet too large
+def test_the_most_rows_are_found(
+    most: int, found: int, more: float | None, monkeypatch: pytest.MonkeyPatch
+):
     tried: list[int] = []
 
-    def compile_it(case: measure.Case) -> Any:
+    def compile_it(case: measure.Case) -> measure.Row:
         tried.append(case.rows_per_core)
-        made = SimpleNamespace(memory=2**30 * case.rows_per_core // 2, arguments=0)
-        return SimpleNamespace(compiled=made if case.rows_per_core <= most else None)
+        return row(case, case.rows_per_core / 2 if case.rows_per_core <= most else more)
 
     monkeypatch.setattr(measure, "measure", compile_it)
     case = next(cases.table(["bert-base"], ["v5e-8"], [1024], None))
-    row = dataclasses.replace(measure.Row(case, "xla", 0.0), compiled=compile_it(case).compiled)
-    assert measure.most_rows(row) == found
+    assert measure.most_rows(compile_it(case)) == found
     assert len(set(tried)) == len(tried) <= 8
+
+
+@pytest.mark.parametrize(("light", "kept"), [(15.4, "selective"), (15.6, "full"), (None, "full")])
+def test_what_does_not_fit_is_computed_again(
+    light: float | None, kept: str, monkeypatch: pytest.MonkeyPatch
+):
+    found = {"selective": light, "full": 12.0}
+    monkeypatch.setattr(measure, "measure", lambda case: row(case, found[case.train.remat]))
+    case = next(cases.table(["deberta-v3-large"], ["v3-8"], [1024], None))
+    lightest = measure.lightest(case)
+    assert lightest.case.train.remat == kept
+    assert report.failures(lightest) == []
+    too_large = report.failures(row(case, 15.6))
+    assert too_large == ["deberta-v3-large, train, v3-8: does not fit: more memory than a core has"]
 
 
 def test_the_gathered_form_gives_the_skew_s_numbers():

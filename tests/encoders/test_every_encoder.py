@@ -77,7 +77,7 @@ def both(model: TokenClassifier, params: Any, batch: Any, key: Any) -> tuple[Any
 
 
 @functools.cache
-def step(folder: Path, attention: str, remat: bool) -> Any:
+def step(folder: Path, attention: str, remat: str) -> Any:
     """Logits and gradients of a packed batch with dropout on."""
     return both(*made(folder, attention=attention, remat=remat), packed(), keys(2))
 
@@ -102,13 +102,15 @@ def test_packed_is_what_each_window_gives_alone(folder: Path):
         start += length
 
 
-@pytest.mark.parametrize(("attention", "remat"), [("blocked", False), ("xla", True)])
-def test_forms_agree_with_dropout_on(folder: Path, attention: str, remat: bool):
-    close(step(folder, attention, remat), step(folder, "xla", False))
+@pytest.mark.parametrize(
+    ("attention", "remat"), [("blocked", "none"), ("xla", "full"), ("xla", "selective")]
+)
+def test_forms_agree_with_dropout_on(folder: Path, attention: str, remat: str):
+    close(step(folder, attention, remat), step(folder, "xla", "none"))
 
 
 def test_a_row_of_padding_is_finite_in_values_and_gradients(folder: Path):
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(step(folder, "xla", False)))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(step(folder, "xla", "none")))
 
 
 def test_padding_gives_no_gradient(folder: Path):

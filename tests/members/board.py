@@ -32,7 +32,7 @@ MODEL = {
         "optimizer": OPTIMIZER,
         "dropout": {"hidden": None, "attention": None, "head": None},
         "label_smoothing": 0.0,
-        "remat": False,
+        "remat": "none",
         "attention": "auto",
         "select": "last",
     },

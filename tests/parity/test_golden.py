@@ -40,9 +40,9 @@ def test_modules(name: str):
     assert compared > case.model.config.layers
 
 
-@pytest.mark.parametrize(("attention", "remat"), [("xla", False), ("blocked", True)])
+@pytest.mark.parametrize(("attention", "remat"), [("xla", "none"), ("blocked", "selective")])
 @pytest.mark.parametrize("name", MODELS)
-def test_whole_model(name: str, attention: str, remat: bool):
+def test_whole_model(name: str, attention: str, remat: str):
     case = given(name, attention=attention, remat=remat)
     run, real = case.run, case.run["real"]
     logits, gradients = logits_and_gradients(

@@ -93,8 +93,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return prepare(tmp_path_factory.mktemp("model"), tiny.options())
 
 
-def test_remat_changes_nothing(run: Run, tmp_path: Path) -> None:
-    again = prepare(tmp_path, tiny.options(), remat=True)
+@pytest.mark.parametrize("remat", ["selective", "full"])
+def test_remat_changes_nothing(run: Run, tmp_path: Path, remat: str) -> None:
+    again = prepare(tmp_path, tiny.options(), remat=remat)
     assert run.losses() == pytest.approx(again.losses(), rel=1e-6)
 
 

@@ -66,7 +66,7 @@ def options(**changes: Any) -> Train:
         ),
         "dropout": Dropout(hidden=None, attention=None, head=None),
         "label_smoothing": 0.1,
-        "remat": False,
+        "remat": "none",
         "attention": "xla",
         "select": "last",
     }
