@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import params
+from pipeline import params, paths
 from pipeline.delivery.kernel import FORMAT, MANIFEST
 from pipeline.delivery.lock import BOARD, LOCK
 from pipeline.errors import UserError
@@ -19,7 +19,8 @@ _SETTING = ("data", "compute", "session")  # where a board runs, not what it is
 class Origin:
     """What a bundle was made from."""
 
-    commit: str | None  # "-dirty" behind it: edits that no commit has; None: a checkout without git
+    # "-dirty" behind it: edits that no commit has, in what people write; None: no git or no commit
+    commit: str | None
     lock: str  # sha256 of dvc.lock
     parameters: str  # sha256 of params.yaml
     recipe: str | None  # the ready board that params.yaml is, wherever it runs
@@ -59,12 +60,22 @@ def write_manifest(folder: Path, origin: Origin, log_loss: float) -> int:
 
 
 def _commit() -> str | None:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+    head = _git("rev-parse", "--quiet", "--verify", "HEAD")
+    if head is None:
         return None
-    return done.stdout.strip() or None
+    # The graph writes dvc.lock, whose hash stands beside, and `submit` writes the ledger.
+    written = (f":(exclude){path}" for path in (LOCK, paths.LEDGER))
+    clean = _git("diff", "--quiet", "HEAD", "--", ".", *written) is not None
+    return head if clean else f"{head}-dirty"
+
+
+def _git(*arguments: str) -> str | None:
+    """What git prints; None where it fails or is not there."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
 
 
 def _recipe(board: params.Board) -> str | None:
