@@ -18,7 +18,8 @@ from typing import Any
 
 from bench import tables, turns
 from bench.peers import board
-from pipeline.errors import exit_with_message
+from pipeline.errors import UserError, exit_with_message
+from pipeline.params import Train
 
 PARTS = ("devices", "essays", "rows", "depth")
 
@@ -36,12 +37,37 @@ def main() -> None:
     parser.add_argument("--layers", type=int, nargs="+", default=[2, 6, 12, 24])
     arguments = parser.parse_args()
     comparison = board.Comparison(arguments.model, "cpu")
+    check(comparison.train, arguments)
     parts = {"devices": over_devices, "essays": over_essays, "rows": over_rows, "depth": over_depth}
     figures = []
     for part in arguments.parts:
         figures += parts[part](comparison, arguments)
         print(flush=True)
     print(tables.machine(figures))
+
+
+def check(train: Train, options: argparse.Namespace) -> None:
+    """Check, before anything is measured, that the board's steps can be cut as asked.
+
+    Raises:
+      UserError: a step's rows can't be split over so many devices, or can't be joined to rows of
+        such a length.
+    """
+    rows = train.rows
+    if "devices" in options.parts:
+        for count in options.devices:
+            if rows.per_step % (count * train.accumulation):
+                raise UserError(
+                    f"--devices {count}: rows.per_step {rows.per_step} cannot be split over "
+                    f"{count} device(s) x {train.accumulation} accumulation step(s)"
+                )
+    if "rows" in options.parts:
+        for length in options.lengths:
+            if length % rows.length or rows.per_step % (length // rows.length):
+                raise UserError(
+                    f"--lengths {length}: rows.per_step {rows.per_step} of {rows.length} tokens "
+                    "cannot be joined to whole rows of this length"
+                )
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""Steps that can't be cut as asked are refused before anything is measured."""
+
+import argparse
+
+import pytest
+
+from bench.scaling import check
+from pipeline import params
+from pipeline.errors import UserError
+from pipeline.params import Train
+from tests.contract.project import ROOT
+
+
+@pytest.fixture
+def train() -> Train:
+    """Eight rows of 256 tokens a step."""
+    return params.load(ROOT / "params.yaml").read("models.tiny.train", Train)
+
+
+def _options(**changes: list) -> argparse.Namespace:
+    fields = {"parts": ["devices", "rows"], "devices": [1, 8], "lengths": [256, 2048]}
+    return argparse.Namespace(**(fields | changes))
+
+
+def test_a_step_in_eight_and_in_one_row(train: Train):
+    check(train, _options())
+
+
+@pytest.mark.parametrize("count", [3, 16])
+def test_devices_that_rows_do_not_split_over(train: Train, count: int):
+    with pytest.raises(UserError, match=f"--devices {count}: rows.per_step 8"):
+        check(train, _options(devices=[1, count]))
+    check(train, _options(parts=["rows"], devices=[count]))
+
+
+@pytest.mark.parametrize("length", [128, 384, 768, 4096])
+def test_lengths_that_rows_do_not_fill(train: Train, length: int):
+    with pytest.raises(UserError, match=f"--lengths {length}: rows.per_step 8 of 256 tokens"):
+        check(train, _options(lengths=[length]))
+    check(train, _options(parts=["devices"], lengths=[length]))
