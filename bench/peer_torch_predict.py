@@ -5,7 +5,7 @@ import sys
 import time
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 from transformers import AutoModelForTokenClassification
 
 

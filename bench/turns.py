@@ -43,7 +43,7 @@ def run(peer: Peer, folder: Path = Path()) -> Figures:
       UserError: its environment is not there, or it failed; the message is its own last line.
     """
     command = [_executable(peer.python), "-m", peer.module, json.dumps(dict(peer.request))]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"} | peer.environment
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **peer.environment}
     began = time.perf_counter()
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False

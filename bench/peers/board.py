@@ -67,16 +67,17 @@ class Comparison:
 
     def request(self, task: str, data: Path, dtype: str, **more: Any) -> Request:
         """What a peer is asked for, from the board's own parameters."""
-        return Request(
-            task=task,
-            model=self.model,
-            backbone=str(paths.backbone(self.model)),
-            data=str(data),
-            platform=self.platform,
-            devices=self._devices,
-            dtype=dtype,
-            **({"train": dataclasses.asdict(self.train)} | more),
-        )
+        asked: dict[str, Any] = {
+            "task": task,
+            "model": self.model,
+            "backbone": str(paths.backbone(self.model)),
+            "data": str(data),
+            "platform": self.platform,
+            "devices": self._devices,
+            "dtype": dtype,
+            "train": dataclasses.asdict(self.train),
+        }
+        return Request(**(asked | more))
 
 
 def ours(request: Request, environment: Mapping[str, str]) -> Peer:

@@ -44,8 +44,8 @@ class Prepared:
         self.setting = Setting(job, self.devices)
         self.predict_rows = board.read(f"models.{request.model}.predict", params.Rows)
         self.windows = Windows.load(request.data)
-        self.setting.held = self.windows.index[self.windows.held]
-        self.setting.schedule = self._schedule(self.windows.index[~self.windows.held])
+        self.setting.held = self.windows.number[self.windows.held]
+        self.setting.schedule = self._schedule(self.windows.number[~self.windows.held])
 
     def _schedule(self, windows: np.ndarray) -> Schedule:
         setting, train = self.setting, self.setting.job.train
@@ -107,7 +107,7 @@ def predict(request: Request) -> dict[str, Any]:
     )
 
     def steps() -> Iterator[int]:
-        for windows in (prepared.windows.index[:1], prepared.windows.index):
+        for windows in (prepared.windows.number[:1], prepared.windows.number):
             predict_windows(
                 step, parameters, setting.tokens, windows, prepared.predict_rows, devices,
                 setting.schedule.pad_id, request.model,

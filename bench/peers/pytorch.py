@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 import transformers
 from transformers import AutoModelForTokenClassification
 

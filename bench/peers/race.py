@@ -58,8 +58,8 @@ def prepare(
     data, elements = scratch / "windows.npz", scratch / "elements.npz"
     windows = comparison.divided(arguments.fraction, data)
     essay_ids = comparison.tokens().essay_ids
-    essays = [essay_ids[i] for i in windows.index]
-    held = [essay_ids[i] for i in windows.index[windows.held]]
+    essays = [essay_ids[i] for i in windows.number]
+    held = [essay_ids[i] for i in windows.number[windows.held]]
     backbone = paths.backbone(arguments.model)
     count = save_elements(backbone, essays, held, arguments.seed_length, elements)
     print(

@@ -37,7 +37,8 @@ def load(folder: Path, seed: int) -> Any:
       ValueError: the checkpoint lacks a tensor of the encoder.
     """
     config = transformers.AutoConfig.from_pretrained(folder, num_labels=3)
-    model = transformers.FlaxAutoModelForSequenceClassification.from_config(config, seed=seed)
+    flax_models: Any = transformers  # of 4.57.6: transformers 5 has no Flax
+    model = flax_models.FlaxAutoModelForSequenceClassification.from_config(config, seed=seed)
     tensors = load_file(folder / "model.safetensors")
     leaves = {
         path: _tensor(path, leaf, tensors, model.base_model_prefix)

@@ -11,7 +11,7 @@ class Windows(NamedTuple):
     """Token windows of whole essays; their tokens and elements stand one after another.
 
     Attributes:
-      index: each window's number in the board's own store.
+      number: each window's number in the board's own store.
       held: whether its essay is kept from training.
       lengths: tokens of each window.
       n_slots: elements of each window.
@@ -22,7 +22,7 @@ class Windows(NamedTuple):
       weight: of every slot, the share of its element's tokens.
     """
 
-    index: np.ndarray
+    number: np.ndarray
     held: np.ndarray
     lengths: np.ndarray
     n_slots: np.ndarray

@@ -55,7 +55,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_speed_of_predictions_in_bfloat16(here: Path, tmp_path: Path, environment: dict[str, str]):
     comparison = board.Comparison("small", "cpu")
     windows = comparison.whole(8, tmp_path / "windows.npz")
-    assert len({comparison.tokens().essay_ids[i] for i in windows.index}) == 8
+    assert len({comparison.tokens().essay_ids[i] for i in windows.number}) == 8
     request = comparison.request("predict", tmp_path / "windows.npz", "bfloat16")
     figures = turns.run(board.ours(request, environment))
     assert figures["tokens_per_second"] > 0.0
@@ -69,8 +69,8 @@ def test_a_race_is_scored_on_the_held_out_elements(
     comparison = board.Comparison("small", "cpu")
     windows = comparison.divided(0.5, tmp_path / "windows.npz")
     ids = comparison.tokens().essay_ids
-    held = {ids[i] for i in windows.index[windows.held]}
-    others = {ids[i] for i in windows.index[~windows.held]}
+    held = {ids[i] for i in windows.number[windows.held]}
+    others = {ids[i] for i in windows.number[~windows.held]}
     assert len(held) == 6
     assert len(others) == 6
     assert not held & others
@@ -80,7 +80,7 @@ def test_a_race_is_scored_on_the_held_out_elements(
     assert figures["elements"] == windows.elements(windows.held)
     assert len(figures["curve"]) == 2
     assert all(0.5 < loss < 2.0 for _, loss in figures["curve"])
-    every = [ids[i] for i in windows.index]
+    every = [ids[i] for i in windows.number]
     elements = save_elements(paths.backbone("small"), every, sorted(held), 32, tmp_path / "e.npz")
     assert elements == windows.elements(windows.held) + windows.elements(~windows.held)
 

@@ -10,7 +10,7 @@ from bench.peers.windows import Pool, Windows, draw, grouped, log_loss
 
 # Three windows: two elements, one element with a token of none before it, the first's rest.
 WINDOWS = Windows(
-    index=np.array([4, 7, 9]),
+    number=np.array([4, 7, 9]),
     held=np.array([False, True, False]),
     lengths=np.array([3, 4, 1]),
     n_slots=np.array([2, 1, 1]),
