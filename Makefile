@@ -85,7 +85,7 @@ tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TP
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
-	@python -m stages.smoke --model $(MODEL) --fold $(FOLD)
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m stages.smoke --model $(MODEL) --fold $(FOLD)
 
 prune: ready  ## remove outputs and lock entries that no stage of the present board owns
 	@python -m stages.prune

@@ -108,6 +108,15 @@ def test_neither_uv_nor_venv_is_one_line(machine: Path):
     assert done.stderr.count("\n") == 1
 
 
+def test_the_trial_has_the_environment_of_training():
+    command = graph()["stages"]["train"]["cmd"]
+    setting, rest = command.split(" ", maxsplit=1)
+    assert setting.startswith("GLIBC_TUNABLES=")
+    assert rest.startswith("${python} -m stages.train ")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"@{setting} python -m stages.smoke " in makefile
+
+
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
 def test_dvc_finds_the_environment_that_is_not_activated(shell: str, tmp_path: Path):
     python = graph()["vars"][0]["python"]
