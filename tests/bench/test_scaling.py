@@ -1,20 +1,20 @@
 """Steps that can't be cut as asked are refused before anything is measured."""
 
 import argparse
+import dataclasses
 
 import pytest
 
 from bench.scaling import check
-from pipeline import params
 from pipeline.errors import UserError
-from pipeline.params import Train
-from tests.contract.project import ROOT
+from pipeline.params import Rows, Train
+from tests.training.tiny import options
 
 
 @pytest.fixture
 def train() -> Train:
     """Eight rows of 256 tokens a step."""
-    return params.load(ROOT / "params.yaml").read("models.tiny.train", Train)
+    return options(rows=Rows(per_step=8, length=256, slots=32, pool=64))
 
 
 def _options(**changes: list) -> argparse.Namespace:
@@ -31,6 +31,13 @@ def test_devices_that_rows_do_not_split_over(train: Train, count: int):
     with pytest.raises(UserError, match=f"--devices {count}: rows.per_step 8"):
         check(train, _options(devices=[1, count]))
     check(train, _options(parts=["rows"], devices=[count]))
+
+
+def test_devices_that_share_rows_with_accumulation(train: Train):
+    twice = dataclasses.replace(train, accumulation=2)
+    check(twice, _options(devices=[4]))
+    with pytest.raises(UserError, match=r"over 8 device\(s\) x 2 accumulation step\(s\)"):
+        check(twice, _options(devices=[8]))
 
 
 @pytest.mark.parametrize("length", [128, 384, 768, 4096])

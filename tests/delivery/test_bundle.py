@@ -85,12 +85,14 @@ def test_a_commit_says_whether_the_tree_was_clean(graph: Path) -> None:
         return done.stdout.decode().strip()
 
     git("init", "--quiet")
-    git("add", "params.yaml", "dvc.lock")
+    paths.LEDGER.touch()
+    git("add", "params.yaml", "dvc.lock", str(paths.LEDGER))
     git("commit", "--quiet", "--message=All")
     git("tag", "v1")
     head = git("rev-parse", "HEAD")
-    with Path("dvc.lock").open("a") as stream:
-        stream.write("# What the graph writes is not an edit.\n")
+    for written, line in (("dvc.lock", "# By the graph.\n"), (paths.LEDGER, "{}\n")):
+        with Path(written).open("a") as stream:
+            stream.write(line)
     stage.main([])
     assert _manifest(paths.bundle())["commit"] == head
     with Path("params.yaml").open("a") as stream:
