@@ -160,7 +160,7 @@ def _gather(
     tensors: Mapping[str, np.ndarray], shapes: Shapes, places: Mapping[str, Tensor], where: Path
 ) -> dict[str, np.ndarray]:
     """Stack and transpose tensors into leaves, and hold both sides against each other."""
-    wanted = _wanted(shapes, places)
+    wanted = checkpoint_shapes(shapes, places)
     _same_names(tensors, wanted, where)
     for name, shape in wanted.items():
         if tensors[name].shape != shape:
@@ -174,7 +174,7 @@ def _gather(
     return leaves
 
 
-def _wanted(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
+def checkpoint_shapes(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
     """The names and shapes that a checkpoint has to hold, as torch keeps them."""
     wanted = {}
     for path, shape in shapes.items():

@@ -4,7 +4,10 @@ Run where torch and transformers are installed: python -m tests.parity.make_gold
 """
 
 import json
+import re
 import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,8 +15,11 @@ from safetensors.numpy import load_file, save_file
 from transformers.activations import ACT2FN
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
+from tests.encoders import published
+from tests.encoders.published import CONFIGS
 from tests.parity.models import GOLDEN, MODELS
 from tests.parity.torch_models import LENGTHS, model, run, save
+from tests.parity.torch_published import shapes
 
 ACTIVATIONS = (
     "gelu",
@@ -73,9 +79,22 @@ def write_buckets() -> None:
     )
 
 
+def write_published() -> None:
+    """The tensors of each published checkpoint's architecture."""
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in CONFIGS:
+            found[name] = shapes(published.write(Path(scratch) / name, name))
+    text = json.dumps(found, indent=1, sort_keys=True)
+    # A shape on one line: the file is read by people too.
+    text = re.sub(r"\[\s+([\d,\s]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
+    (GOLDEN / "published.json").write_text(text + "\n")
+
+
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for name, compared in MODELS.items():
         write_model(name, compared.seed)
     write_activations()
     write_buckets()
+    write_published()

@@ -66,6 +66,17 @@ class Given:
         return unflatten_dict(own, sep="/")
 
 
+def collapsed(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, list[int]]:
+    """Names without the numbers of layers, to how many tensors there are and the shape of each."""
+    found: dict[str, list[int]] = {}
+    for name, shape in sorted(shapes.items()):
+        plain = re.sub(r"\blayers?\.\d+\.", lambda layer: layer[0].split(".")[0] + ".N.", name)
+        before = found.setdefault(plain, [0, *shape])
+        assert before[1:] == list(shape), name
+        before[0] += 1
+    return found
+
+
 Outputs = Iterator[tuple[str, Any]]
 
 
