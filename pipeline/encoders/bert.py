@@ -1,7 +1,7 @@
 """BERT (Devlin et al., 2018), RoBERTa (Liu et al., 2019) and ELECTRA (Clark et al., 2020).
 
 The same encoder: RoBERTa's positions start after its padding's, ELECTRA's embeddings may be
-narrower than its layers.
+narrower than its layers. CamemBERT and XLM-RoBERTa are RoBERTa under names of their own.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,8 @@ from pipeline.encoders.registry import Architecture, Family
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
 from pipeline.errors import UserError
 
+_ROBERTA = ("roberta", "camembert", "xlm-roberta")
+
 
 @dataclass(frozen=True, kw_only=True)
 class BertConfig(PostNormConfig):
@@ -46,8 +48,8 @@ def configure(fields: Mapping[str, Any]) -> BertConfig:
     if width % heads:
         raise UserError(f"config.json: hidden_size {width} is not divisible by {heads} heads")
     model_type = need(fields, "model_type", str)
-    pad = need(fields, "pad_token_id", int, 1 if model_type == "roberta" else 0)
-    offset = pad + 1 if model_type == "roberta" else 0
+    pad = need(fields, "pad_token_id", int, 1 if model_type in _ROBERTA else 0)
+    offset = pad + 1 if model_type in _ROBERTA else 0
     hidden_dropout = need(fields, "hidden_dropout_prob", float)
     return BertConfig(
         model_type=model_type,
@@ -93,7 +95,8 @@ class Embeddings(nn.Module):
 
         words = table(c.vocab_size, "word")(ids)
         places = table(c.positions + c.offset, "position")(position + c.offset)
-        first_type = table(c.type_vocab_size, "token_type")(jnp.zeros((), jnp.int32))
+        # nn.Embed with a single row, as every RoBERTa has, takes no scalar.
+        first_type = table(c.type_vocab_size, "token_type")(jnp.zeros((1,), jnp.int32))
         norm = layer_norm(c.epsilon, self.settings.activations, "norm")
         return dropout(
             norm(words + places + first_type), site_keys(keys, Site.EMBEDDINGS), c.embedding_dropout
@@ -197,6 +200,8 @@ ARCHITECTURE = Architecture(
         {
             "bert": Family("bert.", "BertForTokenClassification"),
             "roberta": Family("roberta.", "RobertaForTokenClassification"),
+            "camembert": Family("roberta.", "CamembertForTokenClassification"),
+            "xlm-roberta": Family("roberta.", "XLMRobertaForTokenClassification"),
             "electra": Family("electra.", "ElectraForTokenClassification"),
         }
     ),

@@ -116,7 +116,8 @@ class Embeddings(nn.Module):
         if c.absolute:
             summed += table(c.positions, "position")(position)
         if c.types:
-            summed += table(c.types, "token_type")(jnp.zeros((), jnp.int32))
+            # nn.Embed with a single row takes no scalar.
+            summed += table(c.types, "token_type")(jnp.zeros((1,), jnp.int32))
         if c.embedding_size != c.hidden_size:
             summed = dense(c.hidden_size, c.std, dtype, "projection", bias=False)(summed)
         normal = layer_norm(c.epsilon, dtype, "norm")(summed)

@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 
 ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "bert": ("bert", "roberta", "electra"),
+        "bert": ("bert", "roberta", "camembert", "xlm-roberta", "electra"),
         "deberta": ("deberta-v2",),
         "deberta_v1": ("deberta",),
         "modernbert": ("modernbert",),

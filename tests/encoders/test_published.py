@@ -15,30 +15,16 @@ from tests.parity.models import GOLDEN, collapsed
 
 # What transformers' own classes hold; written by tests/parity/make_golden.py.
 TENSORS = json.loads((GOLDEN / "published.json").read_text())
-UNSEEN = pytest.mark.xfail(strict=True, reason="no encoder serves the model type")
-CRASHES = pytest.mark.xfail(strict=True, reason="nn.Embed of one row refuses a scalar")
 
 
-def cases(*marks: tuple[pytest.MarkDecorator, tuple[str, ...]]) -> list[object]:
-    return [
-        pytest.param(
-            name, marks=[mark for mark, kinds in marks if CONFIGS[name]["model_type"] in kinds]
-        )
-        for name in CONFIGS
-    ]
-
-
-NEW = ("camembert", "xlm-roberta")
-
-
-@pytest.mark.parametrize("name", cases((UNSEEN, NEW), (CRASHES, ("roberta",))))
+@pytest.mark.parametrize("name", CONFIGS)
 def test_tensors_are_those_of_transformers(name: str, tmp_path: Path):
     model = open_model(write(tmp_path, name))
     ours = checkpoint_shapes(parameter_shapes(model), table(model, prefixed=True))
     assert collapsed(ours) == TENSORS[name]
 
 
-@pytest.mark.parametrize("name", cases((UNSEEN, NEW), (CRASHES, ("roberta",))))
+@pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("attention", ["xla", "blocked"])
 def test_a_row_goes_through(name: str, attention: str, tmp_path: Path):
     model = open_model(write(tmp_path, name), attention=attention)

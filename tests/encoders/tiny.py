@@ -77,7 +77,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "electra": FIELDS
     | {"model_type": "electra", "embedding_size": 6, "max_position_embeddings": 8},
     "modernbert": MODERN,
-    "roberta": FIELDS | {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 10},
+    "roberta": FIELDS
+    | {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 10}
+    | {"type_vocab_size": 1},
     "deberta-v2": DEBERTA,
     "deberta-v2-convolution": DEBERTA
     | {

@@ -8,6 +8,7 @@ import torch
 from transformers import (
     AutoModelForTokenClassification,
     BertConfig,
+    CamembertConfig,
     DebertaConfig,
     DebertaV2Config,
     ElectraConfig,
@@ -15,6 +16,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
     RobertaConfig,
+    XLMRobertaConfig,
 )
 
 LABELS = 3
@@ -38,6 +40,13 @@ _RELATIVE = SHAPE | {
     "pos_att_type": "p2c|c2p",
 }
 _LONG = _RELATIVE | {"max_position_embeddings": 1024, "max_relative_positions": 512}
+# As published ones have it: a single token type, and padding before the first position.
+_ROBERTA = SHAPE | {
+    "type_vocab_size": 1,
+    "max_position_embeddings": 18,
+    "pad_token_id": 1,
+    "layer_norm_eps": 1e-5,
+}
 _BUCKETS = _RELATIVE | {"max_relative_positions": 8, "position_buckets": 4}
 
 MODERN = SHAPE | {
@@ -60,6 +69,9 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "roberta": RobertaConfig(
         max_position_embeddings=18, pad_token_id=1, layer_norm_eps=1e-5, **SHAPE
     ),
+    "roberta_one_type": RobertaConfig(**_ROBERTA),
+    "camembert": CamembertConfig(**_ROBERTA),
+    "xlm-roberta": XLMRobertaConfig(**_ROBERTA),
     "deberta-v3": DebertaV2Config(
         position_biased_input=False, share_att_key=True, norm_rel_ebd="layer_norm", **_BUCKETS
     ),
