@@ -13,11 +13,12 @@ from pipeline.encoders.backbones import WORDS, make
 from pipeline.encoders.builtin import write_tokenizer
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.registry import CLASSIFIER
-from pipeline.encoders.weights import export, load_backbone, table
+from pipeline.encoders.tensors import FILE
+from pipeline.encoders.weights import load_backbone
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inputs.markers import ALL
-from tests.encoders.tiny import CONFIGS, random_parameters
+from tests.encoders.tiny import CONFIGS, write_checkpoint
 from tests.parity.compare import open_model
 
 State = dict[str, np.ndarray]
@@ -45,15 +46,9 @@ def checkpoint(folder: Path, fields: dict[str, Any]) -> tuple[State, dict[str, A
     """A checkpoint with a tokenizer and pretraining's leftovers; its tensors and parameters."""
     folder.mkdir()
     size = write_tokenizer(["Sleep matters more than buses do, say some; others don't."], folder)
-    write_json(folder / "config.json", fields | {"vocab_size": size})
-    model = open_model(folder)
-    tree = random_parameters(model)
-    state = export(tree, table(model, prefixed=True))
-    for place in CLASSIFIER.values():
-        state.pop(place.name)
+    state, tree = write_checkpoint(folder, fields, size)
     left = {name: np.zeros((3, 3), np.float32) for name in IN_VAIN[fields["model_type"]]}
-    arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
-    save_file(arrays | left, folder / "model.safetensors")
+    save_file(load_file(folder / FILE) | left, folder / FILE)
     return state, tree
 
 

@@ -8,8 +8,10 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
 
-from pipeline.encoders.head import TokenClassifier
-from pipeline.encoders.weights import parameter_shapes
+from pipeline.encoders.config import Settings
+from pipeline.encoders.head import TokenClassifier, build
+from pipeline.encoders.registry import CLASSIFIER, ENCODERS
+from pipeline.encoders.weights import export, parameter_shapes, table
 
 FIELDS: dict[str, Any] = {
     "model_type": "bert",
@@ -152,3 +154,19 @@ def write(
     arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
     save_file(arrays, folder / "model.safetensors", {"format": "pt"})
     return state
+
+
+def write_checkpoint(
+    folder: Path, fields: dict[str, Any], words: int
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Write config.json and random weights without a classifier; the tensors and the parameters."""
+    (folder / "config.json").write_text(json.dumps(fields | {"vocab_size": words}))
+    encoder = next(name for name, types in ENCODERS.items() if fields["model_type"] in types)
+    model = build(folder, encoder, Settings())
+    tree = random_parameters(model)
+    state = export(tree, table(model, prefixed=True))
+    for place in CLASSIFIER.values():
+        state.pop(place.name)
+    arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
+    save_file(arrays, folder / "model.safetensors", {"format": "pt"})
+    return state, tree

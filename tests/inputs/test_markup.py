@@ -148,3 +148,21 @@ def test_a_marker_too_few() -> None:
     none = np.array([False])
     with pytest.raises(AssertionError, match="0 markers for 1 elements"):
         own(np.array([[0, 1]]), none, none, np.array([[0, 1]]))
+
+
+@pytest.mark.xfail(strict=True, reason="each part is looked at alone")
+@pytest.mark.parametrize(
+    ("text", "end", "marked", "own_text"),
+    [
+        ("see [LEAD] now", 7, "[CLAIM] see [LE AD] now", "see [LE"),
+        ("see [LEAD] now", 5, "[CLAIM] see [ LEAD] now", "see ["),
+        ("see [SEP][LEAD]", 13, "[CLAIM] see [ SEP][LEA D]", "see [ SEP][LEA"),
+        ("see [SEP]", 8, "[CLAIM] see [SEP ]", "see [SEP"),
+    ],
+)
+def test_a_reserved_word_that_a_border_cuts_stays_broken_up(
+    text: str, end: int, marked: str, own_text: str
+):
+    found, own_texts, _ = spans_of(text, [Element("Claim", text[:end], 0, end)])
+    assert found == marked
+    assert own_texts == [own_text]
