@@ -12,6 +12,7 @@ from pipeline.competition import schema
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
 
+from pipeline.files import read_json
 from pipeline.inputs.tokenizer import open_tokenizer
 
 
@@ -34,17 +35,15 @@ def save_elements(
     table = pq.read_table(paths.clean("train") / schema.ELEMENTS_FILE, columns=columns)
     wanted, kept = set(essays), set(held)
     rows = [row for row in table.to_pylist() if row[schema.ESSAY_ID] in wanted]
-    made = open_tokenizer(backbone).backend(
-        [row[schema.DISCOURSE_TEXT] for row in rows],
-        max_length=length,
-        truncation=True,
-        padding="max_length",
-        return_tensors="np",
-    )
+    tokenizer = open_tokenizer(backbone).backend
+    tokenizer.enable_truncation(length)
+    pad_id = read_json(backbone / "config.json")["pad_token_id"]
+    tokenizer.enable_padding(pad_id=pad_id, length=length)
+    made = tokenizer.encode_batch([row[schema.DISCOURSE_TEXT] for row in rows])
     np.savez(
         path,
-        ids=made["input_ids"].astype(np.int32),
-        mask=made["attention_mask"].astype(np.int32),
+        ids=np.array([one.ids for one in made], np.int32),
+        mask=np.array([one.attention_mask for one in made], np.int32),
         label=np.array([row[schema.LABEL] for row in rows], np.int32),
         held=np.array([row[schema.ESSAY_ID] in kept for row in rows]),
     )

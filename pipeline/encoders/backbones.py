@@ -1,22 +1,16 @@
 """A model's backbone from its source: config, tokenizer with the markers, weights, origin."""
 
-import importlib.util
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import (
-    AddedToken,
-    AutoConfig,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedTokenizerBase,
-)
+from tokenizers import Tokenizer
+from transformers import AutoConfig, PreTrainedConfig
 
 from pipeline import params
-from pipeline.encoders import builtin, hub
+from pipeline.encoders import builtin, hub, marked_tokenizer, source_tokenizer
 from pipeline.encoders.config import Settings
 from pipeline.encoders.draws import grow
 from pipeline.encoders.head import build
@@ -25,12 +19,10 @@ from pipeline.encoders.tensors import FILE, read_tensors, weight_files, widen, w
 from pipeline.encoders.weights import canonical, load_backbone
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, sha256, sha256_of, write_json
-from pipeline.inputs.markers import ALL
 
 WORDS = "embeddings/word/embedding"  # where every encoder keeps its embeddings of words
 _HEAD = ("id2label", "label2id", "problem_type")
 _VOLATILE = ("transformers_version", "_name_or_path", "architectures", "torch_dtype", *_HEAD)
-_NOT_OF_THE_TOKENIZER = ("name_or_path", "is_local", "local_files_only")
 
 
 def make(source: params.Backbone, encoder: str, essays: Path, out: Path) -> dict[str, Any]:
@@ -114,8 +106,11 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
         configured = offered.configure(config.to_dict())
     except UserError as error:  # it names config.json and the field
         raise UserError(f"{raw}/{error}") from None
-    tokenizer = _write_tokenizer(raw, configured.positions, folder)
-    config.vocab_size = max(config.vocab_size, len(tokenizer))
+    tokenizer = source_tokenizer.read(raw)
+    _hold_ids(tokenizer.backend, config.vocab_size, raw)
+    write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE))
+    size = marked_tokenizer.write(tokenizer, configured.positions, folder)
+    config.vocab_size = max(config.vocab_size, size)
     write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})
     family = offered.families[str(model_type)]
     tensors = widen(canonical(read_tensors(raw), family, offered, configured), raw)
@@ -139,6 +134,16 @@ def _read_config(raw: Path) -> PreTrainedConfig:
         raise UserError(f"{raw / hub.CONFIG}: not a config: {reason}") from None
 
 
+def _hold_ids(tokenizer: Tokenizer, rows: int, raw: Path) -> None:
+    """Hold the tokenizer to the table of words: no word of its may lack a row."""
+    word, number = max(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    if number >= rows:
+        raise UserError(
+            f"{raw}: the tokenizer gives {word!r} the id {number}, but config.json has a "
+            f"vocab_size of {rows} rows"
+        )
+
+
 def _hold_words(tensors: Mapping[str, np.ndarray], name: str, size: int, raw: Path) -> None:
     """Hold the table of words to the config: only rows of markers are ever drawn."""
     if name in tensors and len(tensors[name]) != size:
@@ -152,32 +157,6 @@ def _grow_words(tensors: dict[str, np.ndarray], name: str, size: int, seed: int)
     words = tensors.get(name)
     if words is not None and words.ndim == 2 and len(words) < size:
         tensors[name] = grow(words, size - len(words), name, seed)
-
-
-def _write_tokenizer(raw: Path, positions: int, folder: Path) -> PreTrainedTokenizerBase:
-    """Add the markers as special tokens; those that are there already stay as they are."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(raw, local_files_only=True, use_fast=True)
-    except Exception as error:  # whatever a library makes of a file that a user brought
-        reason = " ".join(str(error).split())
-        needed = "; a sentencepiece model needs the package sentencepiece" if _spm(raw) else ""
-        raise UserError(f"{raw}: no tokenizer: {reason}{needed}") from None
-    if not tokenizer.is_fast:
-        raise UserError(f"{raw}: expected a tokenizer that gives offsets (tokenizer.json)")
-    if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):
-        raise UserError(f"{raw}: no tokenizer: found special tokens and no others")
-    markers = [AddedToken(marker, special=True, normalized=False) for marker in ALL]
-    tokenizer.add_tokens(markers, special_tokens=True)
-    tokenizer.model_max_length = positions
-    tokenizer.save_pretrained(folder)
-    path = folder / "tokenizer_config.json"
-    write_json(path, _stable(read_json(path), _NOT_OF_THE_TOKENIZER))
-    return tokenizer
-
-
-def _spm(raw: Path) -> bool:
-    """Whether the tokenizer is a sentencepiece model, which this environment cannot convert."""
-    return bool(list(raw.glob("*.model"))) and importlib.util.find_spec("sentencepiece") is None
 
 
 def _stable(fields: Mapping[str, Any], dropped: tuple[str, ...]) -> dict[str, Any]:

@@ -84,11 +84,13 @@ class _Builder:
         self._parts: list[str] = []
         self._length = 0
         self._reserved = reserved
+        self._since_marker = ""
         self.spaced = False  # the next word does not join on to what stands there
 
     def mark(self, marker: str) -> None:
         """Append a marker."""
         self._append(marker)
+        self._since_marker = ""
         self.spaced = True
 
     def add(self, text: str) -> tuple[int, int]:
@@ -100,11 +102,20 @@ class _Builder:
             words = line.strip()
             self.spaced |= line[:1].isspace()
             if words:
-                self._append(" " if self.spaced and self._parts else "")
+                words = self._reserved.sub(_broken_up, words)
+                gap = " " if self._parts and (self.spaced or self._joins(words)) else ""
+                self._append(gap)
                 start = self._length if start is None else start
-                self._append(self._reserved.sub(_broken_up, words))
+                self._append(words)
+                self._since_marker += gap + words
                 self.spaced = line[-1].isspace()
         return (self._length if start is None else start), self._length
+
+    def _joins(self, words: str) -> bool:
+        """Whether words would complete a reserved one that the text before them has begun."""
+        border = len(self._since_marker)
+        found = self._reserved.finditer(self._since_marker + words)
+        return any(match.start() < border < match.end() for match in found)
 
     def text(self) -> str:
         """All that was appended."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tokenizers
 from jaxtyping import Int
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from pipeline.errors import UserError
 from pipeline.files import read_json
@@ -27,9 +27,9 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """What the mark-up and the windows need to know of a tokenizer."""
+    """Tokenizing as the mark-up and the windows need it."""
 
-    backend: PreTrainedTokenizerBase
+    backend: tokenizers.Tokenizer
     special: tuple[list[int], list[int]]  # before and after every sequence
     type_ids: list[int]
     marker_ids: list[int]
@@ -37,59 +37,49 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Tokenize whole texts at once, without truncation, padding or special tokens."""
-        if not texts:
-            return []
-        made = self.backend(
-            list(texts),
-            add_special_tokens=False,
-            truncation=False,
-            padding=False,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
         return [
-            Encoded(np.array(ids, np.int64), np.array(offsets, np.int64).reshape(-1, 2))
-            for ids, offsets in zip(made["input_ids"], made["offset_mapping"], strict=True)
+            Encoded(np.array(one.ids, np.int64), np.array(one.offsets, np.int64).reshape(-1, 2))
+            for one in self.backend.encode_batch(list(texts), add_special_tokens=False)
         ]
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:
     """Open a backbone's tokenizer.
 
+    The file is read as it is: transformers would build some classes anew, in their own way.
+
     Raises:
-      UserError: there is none, it gives no offsets, or it lacks the markers.
+      UserError: there is none, or it lacks the markers.
     """
-    if not (folder / "tokenizer.json").is_file():
-        raise UserError(f"{folder / 'tokenizer.json'}: not found; run the backbone stage first")
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise UserError(f"{path}: not found; run the backbone stage first")
     try:
-        backend = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: no tokenizer: {' '.join(str(error).split())}") from None
-    if not backend.is_fast:
-        raise UserError(f"{folder}: expected a fast tokenizer, one that gives offsets")
+        backend = tokenizers.Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise UserError(f"{path}: no tokenizer: {' '.join(str(error).split())}") from None
+    backend.no_truncation()
+    backend.no_padding()
     vocabulary = backend.get_vocab()
     missing = [marker for marker in markers.ALL if marker not in vocabulary]
     if missing:
-        raise UserError(
-            f"{folder / 'tokenizer.json'}: no token {missing[0]}; run the backbone stage again"
-        )
+        raise UserError(f"{path}: no token {missing[0]}; run the backbone stage again")
+    special = [token for token in backend.get_added_tokens_decoder().values() if token.special]
     return Tokenizer(
         backend=backend,
         special=_special(backend),
         type_ids=[vocabulary[marker] for marker in markers.MARKERS.values()],
         marker_ids=[vocabulary[marker] for marker in markers.ALL],
-        reserved=markup.reserve([*backend.all_special_tokens, *markers.ALL]),
+        reserved=markup.reserve([*(token.content for token in special), *markers.ALL]),
     )
 
 
-def _special(backend: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+def _special(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
     """The ids that the tokenizer puts before and after a sequence."""
-    made = backend("a", return_special_tokens_mask=True)
-    ids, mask = made["input_ids"], made["special_tokens_mask"]
+    made = backend.encode("a")
+    mask = made.special_tokens_mask
     first, last = mask.index(0), len(mask) - mask[::-1].index(0)
-    return ids[:first], ids[last:]
+    return made.ids[:first], made.ids[last:]
 
 
 def position_limit(config: Mapping[str, Any]) -> int | None:

@@ -24,7 +24,7 @@ CORPUS = (
 ) * 3
 BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-PIECES = 160
+PIECES = 100
 
 
 def word_pieces(lowercase: bool) -> Tokenizer:

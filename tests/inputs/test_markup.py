@@ -150,7 +150,6 @@ def test_a_marker_too_few() -> None:
         own(np.array([[0, 1]]), none, none, np.array([[0, 1]]))
 
 
-@pytest.mark.xfail(strict=True, reason="each part is looked at alone")
 @pytest.mark.parametrize(
     ("text", "end", "marked", "own_text"),
     [
