@@ -152,3 +152,69 @@ def test_stage_says_what_it_made(source, capsys, board):
         "data/clean/test: 2 elements of 1 essays, 0 not found in their essay",
         f"{source}/test.csv: not used: columns score",
     ]
+
+
+CURSOR = pytest.mark.xfail(strict=True, reason="rows of an essay are taken to be in reading order")
+
+
+@CURSOR
+def test_clean_tables_stand_in_reading_order_whatever_the_order_of_rows(source):
+    validate(source, CLEANING)
+    before = {p: sha256(p) for p in paths.CLEAN.rglob("*.parquet")}
+    head, a, b, c, d = kaggle.TRAIN
+    kaggle.save(source / "train.csv", [head, b, a, c, d])
+    figures = validate(source, CLEANING)["train"]
+    assert {p: sha256(p) for p in paths.CLEAN.rglob("*.parquet")} == before
+    assert (figures["not_found"], figures["out_of_order"]) == ([], 1)
+    assert figures["told_apart_by_row_order"] == 2  # t3 and t4
+
+
+@CURSOR
+def test_outer_elements_come_first_and_lost_ones_stay_behind_the_row_before(source):
+    rows = [
+        ["t1", "A", "They wait", "Claim", "Adequate"],
+        ["t2", "A", "Nowhere.", "Claim", "Adequate"],
+        ["t3", "A", "They wait for tides.", "Evidence", "Adequate"],
+        ["t4", "A", "wait for", "Claim", "Adequate"],
+        ["t5", "A", "Boats are slow.", "Position", "Adequate"],
+    ]
+    kaggle.save(source / "train.csv", [kaggle.TRAIN[0], *rows, *kaggle.TRAIN[3:]])
+    for row in (6, 7):
+        kaggle.edit(source, "train.csv", row, "discourse_id", f"b{row}")
+    assert validate(source, CLEANING)["train"]["out_of_order"] == 1
+    elements = pd.read_parquet("data/clean/train/elements.parquet")
+    assert elements["discourse_id"].tolist()[:5] == ["t5", "t3", "t1", "t2", "t4"]
+    assert elements["start"].tolist()[:5] == [0, 24, 24, -1, 29]
+
+
+@CURSOR
+@pytest.mark.parametrize(("split", "name"), [("train", "train.csv"), ("test", "test.csv")])
+def test_texts_of_other_essays_are_refused(source, split, name):
+    validate(source, CLEANING)
+    before = {p: sha256(p) for p in paths.CLEAN.rglob("*.*")}
+    for row in (1, 2):
+        kaggle.edit(source, name, row, "discourse_text", f"Of another essay {row}.")
+    with pytest.raises(UserError) as caught:
+        validate(source.relative_to(source.parent), CLEANING)
+    share = {"train": "2 of 4 elements (50.0 %)", "test": "2 of 2 elements (100.0 %)"}[split]
+    first = {"train": "t1 of essay A", "test": "u1 of essay C"}[split]
+    assert str(caught.value) == (
+        f"raw/{name}: {share} do not stand in their essay, expected at most 10 %; the first is "
+        f"row 1, discourse_id {first}: do the texts in raw/{split} belong to this table?"
+    )
+    assert {p: sha256(p) for p in paths.CLEAN.rglob("*.*")} == before
+
+
+@CURSOR
+def test_stage_tells_what_is_out_of_order_apart(source, capsys, board):
+    head, a, b, c, d = kaggle.TRAIN
+    b = [*b[:2], "Of another essay.", *b[3:]]
+    kaggle.save(source / "train.csv", [head, b, a, d, c])
+    first, second = kaggle.TEST[1:]
+    kaggle.save(source / "test.csv", [kaggle.TEST[0], second, first])
+    board(source)
+    stage.main([])
+    assert capsys.readouterr().out.splitlines() == [
+        "data/clean/train: 4 elements of 2 essays, 1 not found in their essay, 0 out of order",
+        "data/clean/test: 2 elements of 1 essays, 0 not found in their essay, 1 out of order",
+    ]

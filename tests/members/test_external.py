@@ -139,3 +139,120 @@ def test_the_stage_says_the_log_loss_and_what_was_rescaled(
     ]
     with pytest.raises(UserError, match=r"no 'members\.their'; the nearest valid one is 'theirs'"):
         member_stage.main(["--member", "their"])
+
+
+STRICT = pytest.mark.xfail(strict=True, reason="the file is read too leniently")
+
+
+@STRICT
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            HEAD[:-1] + ",Adequate\na,0.1,0.8,0.1,0.3\n",
+            "oof.csv: found column 'Adequate' twice, expected it once",
+            id="a label twice",
+        ),
+        pytest.param(
+            "discourse_id," + OOF,
+            "oof.csv: found column 'discourse_id' twice, expected it once",
+            id="the id twice",
+        ),
+        pytest.param(
+            OOF.replace("0.8,0.1", "0.8,0.1,0.3,0.3"),
+            "oof.csv: row 2 (ends on line 3): found 6 fields, expected 4",
+            id="more fields",
+        ),
+        pytest.param(
+            OOF.replace("0.1,0.8,0.1", "0.1,0.9"),
+            "oof.csv: row 2 (ends on line 3): found 3 fields, expected 4",
+            id="fewer fields",
+        ),
+        pytest.param(
+            OOF.replace("a,", '"a,'),
+            "oof.csv: line 3: not CSV: unexpected end of data",
+            id="a quote that stays open is told where it opens",
+        ),
+        pytest.param(
+            OOF.replace("a,0.1", '"a" ,0.1'),
+            "oof.csv: line 3: not CSV: ',' expected after '\"'",
+            id="text after a closing quote",
+        ),
+        pytest.param(
+            OOF.replace("0.1,0.8,0.1", "0.11,4.0,0.11"),
+            "oof.csv: line 3: column 'Adequate': expected a probability from 0 to 1, found '4.0'",
+            id="odds",
+        ),
+        pytest.param(
+            OOF.replace("0.1,0.8,0.1", "10.0,80.0,10.0"),
+            "oof.csv: line 3: column 'Ineffective': expected a probability from 0 to 1, found '10",
+            id="percent",
+        ),
+        pytest.param(
+            OOF.replace("0.1,0.8,0.1", "0.1,1e308,1e308"),
+            "oof.csv: line 3: column 'Adequate': expected a probability from 0 to 1, found '1e308'",
+            id="an overflow of the sum",
+        ),
+        pytest.param(
+            OOF.replace("0.1,0.8,0.1", "0.6,0.9,0.4"),
+            "oof.csv: line 3: columns Ineffective, Adequate, Effective: expected a sum of 0.99 to "
+            "1.01, found 1.9",
+            id="ranks from 0 to 1",
+        ),
+        pytest.param(
+            OOF.replace("0.1,0.8,0.1", "0.1,0.78,0.1"),
+            "a sum of 0.99 to 1.01, found 0.98",
+            id="low",
+        ),
+        pytest.param(
+            OOF.replace("0.1,0.8,0.1", "0,0,0"), "a sum of 0.99 to 1.01, found 0", id="zeros"
+        ),
+        pytest.param(
+            OOF.replace("0.8", "0_8"),
+            "oof.csv: line 3: column 'Adequate': expected a number, found '0_8'",
+            id="an underscore",
+        ),
+        pytest.param(
+            OOF.replace("0.8", "\u0660.\u0668"),
+            "oof.csv: line 3: column 'Adequate': expected a number, found '\u0660.\u0668'",
+            id="other digits",
+        ),
+        pytest.param(
+            OOF.replace("a,", " ,"),
+            "oof.csv: line 3: column 'discourse_id': expected an id, found ' '",
+            id="no id",
+        ),
+        pytest.param(
+            OOF.replace("Adequate", " ADEQUATE"),
+            "oof.csv: column 'Adequate' is missing, found discourse_id, Ineffective,  ADEQUATE, "
+            "Effective; is ' ADEQUATE' meant?",
+            id="another case",
+        ),
+        pytest.param(
+            "\ufeff\ufeff" + OOF,
+            "oof.csv: column 'discourse_id' is missing, found \\ufeffdiscourse_id, Ineffective, "
+            "Adequate, Effective; is '\\ufeffdiscourse_id' meant?",
+            id="a second byte order mark",
+        ),
+        pytest.param(
+            OOF + "\n   \nd,1,0,0\n",
+            "oof.csv: discourse_id: 1 unknown (the first: d)",
+            id="blank lines are none",
+        ),
+    ],
+)
+def test_what_is_no_table_of_probabilities_is_refused(text: str, message: str) -> None:
+    Path("oof.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        take()
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not Path("artifacts").exists()
+
+
+@STRICT
+def test_a_test_file_at_fault_leaves_no_out_of_fold_table() -> None:
+    Path("test.csv").write_text(TEST.replace("y,", "z,"))
+    with pytest.raises(UserError, match=r"^test\.csv: discourse_id"):
+        take()
+    assert not Path("artifacts").exists()
