@@ -15,6 +15,12 @@ from pipeline.errors import UserError
 _ID: Final = r"[\w.-]+"  # an essay's names its text file
 _NUMBERED: Final = rf"^(?:{'|'.join(schema.TYPES)}) \d+$"
 
+NOT_FOUND_LIMIT: Final = 0.1
+"""The share of elements without a place in their essay above which a table is refused.
+
+Of the competition's own elements 1 in 36,765 has none.
+"""
+
 _FILLED = pa.Check(lambda text: text.str.strip() != "", error="a text that is not empty")
 _ONCE = pa.Check(lambda ids: ~ids.duplicated(keep="first"), error="an id that no other row has")
 _NAME = pa.Check(lambda ids: ids.str.fullmatch(_ID), error="letters, digits, dots, hyphens")
@@ -159,6 +165,23 @@ def check_essays(path: Path, table: pd.DataFrame, folder: Path, essays: Mapping[
         raise UserError(
             f"{folder / spare[0]}.txt: found no row of this essay in {path}, "
             f"expected at least one{more}"
+        )
+
+
+def check_found(path: Path, elements: pd.DataFrame, not_found: pd.DataFrame) -> None:
+    """Check that most elements stand in their essay: where they don't, these are other essays.
+
+    Raises:
+      UserError: more than `NOT_FOUND_LIMIT` of the elements were not found, and more than one.
+    """
+    share = len(not_found) / len(elements)
+    if len(not_found) > 1 and share > NOT_FOUND_LIMIT:
+        first = not_found.iloc[0]
+        raise UserError(
+            f"{path}: {len(not_found):,} of {len(elements):,} elements ({share:.1%}) do not stand "
+            f"in their essay, expected at most {NOT_FOUND_LIMIT:.0%}; the first is discourse_id "
+            f"{first[schema.DISCOURSE_ID]} of {path.with_suffix('') / first[schema.ESSAY_ID]}.txt: "
+            "do texts and essays belong together?"
         )
 
 
