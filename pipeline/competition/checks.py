@@ -1,6 +1,5 @@
 """The schema of Kaggle's files: each mistake becomes one line that says where it is."""
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -10,6 +9,7 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from pipeline.competition import schema
+from pipeline.competition.rows import check_columns
 from pipeline.errors import UserError
 
 _ID: Final = r"[\w.-]+"  # an essay's names its text file
@@ -60,20 +60,6 @@ def elements_schema(columns: Collection[str], labelled: bool) -> pa.DataFrameSch
 
 
 SUBMISSION = pa.DataFrameSchema({schema.DISCOURSE_ID: pa.Column(str, [_FILLED, _ONCE])})
-
-
-def check_columns(path: Path, found: Collection[str], expected: Collection[str]) -> list[str]:
-    """Check that the expected columns are there; return the others.
-
-    Raises:
-      UserError: a column is missing.
-    """
-    for column in expected:
-        if column not in found:
-            close = difflib.get_close_matches(column, set(found) - set(expected), n=1)
-            hint = f"; is {close[0]!r} meant?" if close else ""
-            raise UserError(f"{path}: column {column!r} is missing, found {', '.join(found)}{hint}")
-    return [column for column in found if column not in expected]
 
 
 def check_rows(path: Path, table: pd.DataFrame, rows: pa.DataFrameSchema) -> None:
