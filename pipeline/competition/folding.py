@@ -48,9 +48,9 @@ class Folded:
         for match in _PIECE.finditer(original):
             plain = match.lastgroup == "plain"
             part = match.group() if plain else _seen(match.group())
-            if part.isspace():
-                gap = " " if parts else ""
-            elif part:
+            if part[:1].isspace():  # alone, or under a mark
+                gap, part = " " if parts else "", part.lstrip()
+            if part:
                 start = length + len(gap)
                 length = start + len(part)
                 parts += [gap, part]

@@ -2,6 +2,7 @@ import itertools
 import re
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,6 +133,12 @@ def test_same_as_a_regular_expression(drawn):
             id="one certain place makes another certain",
         ),
         pytest.param(
+            "xx b y. uu b y vv. xx b z.",
+            ["xx b", "uu b y vv", "b y"],
+            [(19, 23), (8, 17), (3, 6)],
+            id="a shorter text's certain place takes a longer one's choice",
+        ),
+        pytest.param(
             "Dogs bark, as dogs do, at night.",
             ["Dogs bark, as dogs do, at night.", "as dogs do"],
             [(0, 32), (11, 21)],
@@ -199,6 +206,24 @@ def test_what_nobody_sees_makes_no_difference(essay, element, span):
 )
 def test_no_grapheme_is_split(essay, element):
     assert find_spans(essay, [element]) == [NOT_FOUND]
+
+
+characters = st.sampled_from(
+    "ab. \n\r\u00a0\u0301\u200b\u200d\u00e9\ufe0f\U0001f469\U0001f1e9\u1112\u1161"
+)
+
+
+@given(st.lists(characters, max_size=20).map("".join), st.data())
+def test_spans_begin_and_end_between_graphemes(essay, data):
+    bounds = [0, *(match.end() for match in regex.finditer(r"\X", essay))]
+    pairs = st.tuples(st.sampled_from(bounds), st.sampled_from(bounds)).map(sorted)
+    elements = [essay[a:b] for a, b in data.draw(st.lists(pairs, max_size=4))]
+    for (start, end), element in zip(find_spans(essay, elements), elements, strict=True):
+        if fold(element):
+            assert {start, end} <= set(bounds)
+            assert fold(essay[start:end]) == fold(element)
+        else:
+            assert (start, end) == NOT_FOUND
 
 
 def test_a_letter_that_stands_thousands_of_times():
