@@ -20,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         made = figures[split]
         say(
             f"{paths.clean(split)}: {made['elements']:,} elements of {made['essays']:,} essays, "
-            f"{len(made['not_found']):,} not found in their essay"
+            f"{len(made['not_found']):,} not found in their essay, "
+            f"{made['out_of_order']:,} out of order"
         )
         if made["unused_columns"]:
             say(f"{source / split}.csv: not used: columns {', '.join(made['unused_columns'])}")

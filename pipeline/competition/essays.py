@@ -59,14 +59,15 @@ def _read_split(folder: Path, split: str) -> Split:
 def report(split: Split, made: Clean) -> dict[str, Any]:
     """Counts of one split: what it holds, what is odd in it, and what was not found."""
     elements = made.elements
-    missing = elements[schema.DISCOURSE_ID][elements[schema.START] < 0]
     figures: dict[str, Any] = {
         "essays": len(made.essays),
         "elements": len(elements),
         "types": _counts(elements[schema.DISCOURSE_TYPE], schema.TYPES),
         "oddities": count_oddities(split.rows, split.essays),
         "unused_columns": split.unused,
-        "not_found": missing.tolist(),
+        "not_found": made.not_found[schema.DISCOURSE_ID].tolist(),
+        "out_of_order": made.out_of_order,
+        "told_apart_by_row_order": made.told_apart,
     }
     if schema.EFFECTIVENESS in split.rows:
         figures["labels"] = _counts(split.rows[schema.EFFECTIVENESS], schema.LABELS)
@@ -91,10 +92,13 @@ def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
       UserError: a mistake in the files; then nothing is written.
     """
     source = read_source(folder)
+    splits = {"train": source.train, "test": source.test}
+    cleaned = {name: clean_split(split, cleaning) for name, split in splits.items()}
+    for name, made in cleaned.items():
+        checks.check_found(folder / schema.TABLES[name], made.elements, made.not_found)
     figures: dict[str, Any] = {}
-    for name, split in (("train", source.train), ("test", source.test)):
-        made = clean_split(split, cleaning)
-        figures[name] = report(split, made)
+    for name, made in cleaned.items():
+        figures[name] = report(splits[name], made)
         with atomic_folder(paths.clean(name)) as out:
             write_parquet(out / schema.ELEMENTS_FILE, made.elements)
             write_parquet(out / schema.ESSAYS_FILE, made.essays)

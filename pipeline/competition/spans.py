@@ -1,71 +1,71 @@
 """Where the elements stand in their essay."""
 
 import bisect
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-_WORD: Final = re.compile(r"\S+")
-
-
-class Span(NamedTuple):
-    """Characters `start` to `end` (exclusive) of an essay; (-1, -1) where there is nothing."""
-
-    start: int
-    end: int
-
+from pipeline.competition.folding import Folded, Span, fold
+from pipeline.competition.placing import assign
 
 NOT_FOUND: Final = Span(-1, -1)
 
 
-class Squeezed:
-    """An essay with every run of white space as one space, and the way back to its characters."""
+class Found(NamedTuple):
+    """What was found of one essay's elements.
 
-    def __init__(self, essay: str) -> None:
-        self._squeezed: list[int] = []  # where each word starts in `text`
-        self._original: list[int] = []  # and in the essay
-        words: list[str] = []
-        length = 0
-        for match in _WORD.finditer(essay):
-            self._squeezed.append(length)
-            self._original.append(match.start())
-            words.append(match.group())
-            length += len(match.group()) + 1
-        self.text = " ".join(words)
+    Attributes:
+      spans: one for each element, `NOT_FOUND` for those that the essay doesn't hold.
+      out_of_order: elements that would have to move for all to start in order.
+      told_apart: elements whose text stands more than once in the essay.
+    """
 
-    def original(self, index: int) -> int:
-        """The index in the essay of a character of `text` that is no space."""
-        word = bisect.bisect_right(self._squeezed, index) - 1
-        return self._original[word] + index - self._squeezed[word]
+    spans: list[Span]
+    out_of_order: int
+    told_apart: int
 
 
-def squeeze(text: str) -> str:
-    """The text stripped, with every run of white space as one space."""
-    return " ".join(_WORD.findall(text))
+def find_elements(essay: str, elements: Iterable[str]) -> Found:
+    """Find each element, whatever the order of rows; see `assign` for texts that stand twice.
 
-
-def find_spans(essay: str, elements: Iterable[str]) -> list[Span]:
-    """Find each element after the end of the one before it.
-
-    A run of white space in an element stands for any run in the essay. The cursor keeps repeated
-    texts apart and stays where it is when an element is not found.
+    A run of white space in an element stands for any run in the essay, and what nobody sees makes
+    no difference; see `Folded`.
 
     Args:
       essay: the whole text.
-      elements: the elements' texts in order.
-
-    Returns:
-      A span for each element, `NOT_FOUND` for those that don't occur after the cursor.
+      elements: the elements' texts in the order of rows.
     """
-    squeezed = Squeezed(essay)
-    cursor = 0
-    spans: list[Span] = []
-    for element in elements:
-        text = squeeze(element)
-        start = squeezed.text.find(text, cursor) if text else -1
-        if start < 0:
-            spans.append(NOT_FOUND)
-            continue
-        cursor = start + len(text)
-        spans.append(Span(squeezed.original(start), squeezed.original(cursor - 1) + 1))
-    return spans
+    folded, texts = Folded(essay), [fold(element) for element in elements]
+    places = {text: folded.places(text) for text in set(texts)}
+    rows = [row for row, text in enumerate(texts) if places[text]]
+    chosen = assign([places[texts[row]] for row in rows])
+    spans = [NOT_FOUND] * len(texts)
+    for row, span in zip(rows, chosen, strict=True):
+        spans[row] = span
+    told_apart = sum(len(places[text]) > 1 for text in texts)
+    return Found(spans, _out_of_order([span.start for span in chosen]), told_apart)
+
+
+def find_spans(essay: str, elements: Iterable[str]) -> list[Span]:
+    """The spans alone; see `find_elements`."""
+    return find_elements(essay, elements).spans
+
+
+def _out_of_order(starts: Sequence[int]) -> int:
+    """How many starts are not in the longest chain that doesn't descend."""
+    tails: list[int] = []  # the least start in which a chain of each length can end
+    for start in starts:
+        place = bisect.bisect_right(tails, start)
+        tails[place : place + 1] = [start]
+    return len(starts) - len(tails)
+
+
+def reading_order(spans: Sequence[tuple[int, int]]) -> list[int]:
+    """Order rows by where they start, outer ones before those inside them.
+
+    One that was not found stays behind the row before it.
+    """
+    keys, key = [], (-1, 0)
+    for row, (start, end) in enumerate(spans):
+        key = (start, -end) if start >= 0 else key
+        keys.append((key, row))
+    return [row for _, row in sorted(keys)]

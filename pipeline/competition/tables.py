@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline import params
 from pipeline.competition import schema
 from pipeline.competition.cleaning import clean
-from pipeline.competition.spans import find_spans
+from pipeline.competition.spans import find_elements, reading_order
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,33 @@ class Split:
 
 @dataclass(frozen=True)
 class Clean:
-    """One split's clean tables, as interfaces between stages have them."""
+    """One split's clean tables, as interfaces between stages have them.
+
+    Attributes:
+      elements: in reading order within an essay, whatever the order of rows was.
+      essays: in the order of their first rows.
+      out_of_order: rows that would have to move for all to stand as in their essay.
+      told_apart: elements whose text stands more than once in their essay.
+    """
 
     elements: pd.DataFrame
     essays: pd.DataFrame
+    out_of_order: int
+    told_apart: int
+
+    @property
+    def not_found(self) -> pd.DataFrame:
+        """The elements whose text their essay doesn't hold."""
+        return self.elements[self.elements[schema.START] < 0]
 
 
 def clean_split(split: Split, cleaning: params.Clean) -> Clean:
-    """Clean texts, bring each essay's elements together, and find where they stand.
+    """Clean texts, find where each essay's elements stand, and bring them together in that order.
 
-    Essays come in the order of their first rows; elements stay in the file's order.
+    An element that was not found stays behind the one before it in the file.
     """
     essay_ids = split.rows[schema.ESSAY_ID]
-    order = np.argsort(pd.factorize(essay_ids)[0], kind="stable")
-    rows = split.rows.iloc[order]
+    rows = split.rows.iloc[np.argsort(pd.factorize(essay_ids)[0], kind="stable")]
     texts = [clean(text, cleaning).strip() for text in rows[schema.DISCOURSE_TEXT]]
     elements = pd.DataFrame(
         {
@@ -49,15 +62,23 @@ def clean_split(split: Split, cleaning: params.Clean) -> Clean:
     essays = pd.DataFrame({schema.ESSAY_ID: elements[schema.ESSAY_ID].unique()})
     essays[schema.TEXT] = [clean(split.essays[key], cleaning) for key in essays[schema.ESSAY_ID]]
     grouped = elements.groupby(schema.ESSAY_ID, sort=False)[schema.DISCOURSE_TEXT]
-    spans = [
-        span
+    found = [
+        find_elements(text, members)
         for text, (_, members) in zip(essays[schema.TEXT], grouped, strict=True)
-        for span in find_spans(text, members)
     ]
+    spans = [span for its in found for span in its.spans]
     elements[schema.START] = np.array([span.start for span in spans], np.int32)
     elements[schema.END] = np.array([span.end for span in spans], np.int32)
     elements[schema.LABEL] = _labels(rows)
-    return Clean(elements[list(schema.ELEMENT_COLUMNS)], essays)
+    order: list[int] = []
+    for its in found:
+        order += [len(order) + row for row in reading_order(its.spans)]
+    return Clean(
+        elements.iloc[order][list(schema.ELEMENT_COLUMNS)].reset_index(drop=True),
+        essays,
+        sum(its.out_of_order for its in found),
+        sum(its.told_apart for its in found),
+    )
 
 
 def _labels(rows: pd.DataFrame) -> np.ndarray:

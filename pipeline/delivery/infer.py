@@ -95,9 +95,9 @@ def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
 
     Kaggle shows the log of the run on the few public essays only: there it has to come out.
     """
-    failed = len(prepared.notes)
+    failed = len(prepared.failed)
     if 2 * failed > len(hidden.essays) or not prepared.discourse_ids:
-        notes = prepared.notes + hidden.notes
+        notes = prepared.failed + hidden.notes
         raise UserError(f"{failed:,} of {len(hidden.essays):,} essays failed: {notes[0]}")
 
 

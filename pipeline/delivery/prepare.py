@@ -38,12 +38,44 @@ class Reader:
 
 @dataclass
 class Prepared:
-    """Elements that could be encoded, in order, and what became of the others."""
+    """Elements that could be encoded, in order, and what became of the others.
+
+    Attributes:
+      failed: essays that could not be encoded, a line each.
+      not_found: elements whose text their essay doesn't hold, by id and essay.
+      out_of_order: rows that would have to move for all to stand as in their essay.
+    """
 
     folder: Path
     discourse_ids: list[str] = field(default_factory=list)
     baseline: list[Float[np.ndarray, "elements folds labels"]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    not_found: list[tuple[str, str]] = field(default_factory=list)
+    out_of_order: int = 0
+
+    def add(self, clean: Clean) -> None:
+        """Take in some essays that were encoded."""
+        self.discourse_ids += clean.elements[schema.DISCOURSE_ID].tolist()
+        lost = clean.not_found
+        self.not_found += zip(lost[schema.DISCOURSE_ID], lost[schema.ESSAY_ID], strict=True)
+        self.out_of_order += clean.out_of_order
+
+    @property
+    def notes(self) -> list[str]:
+        """What was odd, a line each."""
+        return [*self._of_rows(), *self.failed]
+
+    def _of_rows(self) -> Iterator[str]:
+        table = schema.TABLES["test"]
+        if self.not_found:
+            element, essay = self.not_found[0]
+            yield (
+                f"{table}: {len(self.not_found):,} of {len(self.discourse_ids):,} elements do not "
+                f"stand in their essay, the first is discourse_id {element} of test/{essay}.txt; "
+                "their texts are inserted"
+            )
+        if self.out_of_order:
+            yield f"{table}: {self.out_of_order:,} rows are out of the order of their essay's text"
 
     def tokens(self, model: str) -> Tokens:
         """A model's windows, memory-mapped."""
@@ -57,7 +89,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class _Chunk:
-    discourse_ids: list[str]
+    clean: Clean
     windows: Mapping[str, pa.RecordBatch]
     baseline: Float[np.ndarray, "elements folds labels"]
 
@@ -89,7 +121,7 @@ def prepare(
             for chunk in _encode(hidden, essays, cleaning, readers, baseline, out):
                 for model, writer in writers.items():
                     writer.write_batch(chunk.windows[model])
-                out.discourse_ids += chunk.discourse_ids
+                out.add(chunk.clean)
                 out.baseline.append(chunk.baseline)
             progress.update(len(essays))
     for writer in writers.values():
@@ -111,7 +143,7 @@ def _encode(
     except Exception as error:  # whatever it is: the run must end in a submission
         if len(essays) == 1:
             reason = " ".join(str(error).split()) or type(error).__name__
-            out.notes.append(
+            out.failed.append(
                 f"essay {essays[0]!r} ({hidden.elements(essays[0])} elements): {reason}"
             )
             return
@@ -131,7 +163,7 @@ def _chunk(
         folds = [fitted.predict(fitted.matrix(texts)) for fitted in baseline]
     windows = {model: _windows(clean, reader, first) for model, reader in readers.items()}
     stacked = np.array(folds).reshape(len(baseline), len(texts.discourse_ids), len(schema.LABELS))
-    return _Chunk(texts.discourse_ids, windows, stacked.swapaxes(0, 1))
+    return _Chunk(clean, windows, stacked.swapaxes(0, 1))
 
 
 def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:

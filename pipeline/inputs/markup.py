@@ -44,7 +44,7 @@ def mark_up(text: str, elements: Sequence[Element], reserved: re.Pattern[str]) -
 
     Args:
       text: the essay.
-      elements: in the file's order.
+      elements: in the order of their table.
       reserved: what would be read as a special token; its occurrences in the text are broken up.
     """
     order = _reading_order(elements)
@@ -65,7 +65,7 @@ def mark_up(text: str, elements: Sequence[Element], reserved: re.Pattern[str]) -
 
 
 def _reading_order(elements: Sequence[Element]) -> list[int]:
-    """Elements by start; one that was not found stays behind the one before it in the file."""
+    """Elements by start; one that was not found stays behind the one before it."""
     keys, start = [], -1
     for i, element in enumerate(elements):
         start = element.start if element.start >= 0 else start

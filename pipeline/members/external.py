@@ -4,8 +4,8 @@ Whether its out-of-fold predictions are honest can't be seen from here: it has t
 essay's elements in one fold, and to have trained on no row that it predicts.
 """
 
-import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,19 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline import params, paths
+from pipeline.competition.rows import check_columns, check_once, read_rows
 from pipeline.competition.schema import DISCOURSE_ID, LABELS, SUBMISSION_COLUMNS
 from pipeline.errors import UserError
 from pipeline.members.elements import Elements
 from pipeline.members.predictions import NO_FOLD, check_ids, write_predictions
 
-_TOLERANCE = 1e-6  # of a row's sum; what is further off is rescaled, and said
+_EXACT = 1e-6  # of a row's sum; what is further off is rescaled, and said
+_ROUNDED = (
+    0.01  # rounding to two digits leaves sums of 0.99 to 1.01; what is further off is refused
+)
+_NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Probabilities:
 def adopt(
     name: str, member: params.Member, elements: Elements, test_ids: Sequence[str]
 ) -> tuple[int, int]:
-    """Check both files of a member and write its tables.
+    """Check both files of a member, then write its tables.
 
     Returns:
       How many rows were rescaled: out of fold, and of the test set.
@@ -41,74 +48,64 @@ def adopt(
     Raises:
       UserError: a file is at fault; see `read_probabilities`, and `check_ids` for the ids.
     """
-    oof = read_probabilities(Path(member.oof))
-    test = read_probabilities(Path(member.test))
-    write_predictions(
-        paths.oof(name),
-        elements.discourse_ids,
-        elements.folds,
-        _in_order(oof, elements.discourse_ids, member.oof),
-    )
-    write_predictions(
-        paths.test(name),
-        test_ids,
-        np.full(len(test_ids), NO_FOLD),
-        _in_order(test, test_ids, member.test),
-    )
+    oof, test = read_probabilities(Path(member.oof)), read_probabilities(Path(member.test))
+    of_elements = _in_order(oof, elements.discourse_ids, member.oof)
+    of_test = _in_order(test, test_ids, member.test)
+    write_predictions(paths.oof(name), elements.discourse_ids, elements.folds, of_elements)
+    write_predictions(paths.test(name), test_ids, np.full(len(test_ids), NO_FOLD), of_test)
     return oof.rescaled, test.rescaled
 
 
 def read_probabilities(path: Path) -> Probabilities:
     """Read `discourse_id,Ineffective,Adequate,Effective`; other columns are ignored.
 
+    Rows of probabilities that were rounded are rescaled; odds, ranks, logits, percentages are no
+    probabilities.
+
     Raises:
-      UserError: the file is missing or no CSV text, a column is missing, or a probability is no
-        finite number, negative, or zero in all three columns. It names the line.
+      UserError: the file is missing or no rectangular CSV, a column is missing or stands twice, an
+        id is empty, or a row holds no probabilities that sum to 1 within 0.01. It names the line.
     """
+    rows = read_rows(path)
+    check_once(path, rows.header, SUBMISSION_COLUMNS)
+    check_columns(path, rows.header, SUBMISSION_COLUMNS)
+    id_place, *places = (rows.header.index(column) for column in SUBMISSION_COLUMNS)
     ids: list[str] = []
-    cells: list[list[float]] = []
-    for where, row in _rows(path):
-        ids.append(row[DISCOURSE_ID].strip())
-        cells.append([_number(where, label, row[label]) for label in LABELS])
-        if not any(cells[-1]):
-            raise UserError(f"{where}: expected a probability above 0, found three zeros")
-    values = np.array(cells, float).reshape(-1, len(LABELS))
+    values = np.zeros((len(rows.fields), len(LABELS)))
+    for i, (line, fields) in enumerate(zip(rows.lines, rows.fields, strict=True)):
+        where = f"{path}: line {line}"
+        ids.append(_id(where, fields[id_place]))
+        cells = [fields[place] for place in places]
+        values[i] = [_probability(where, *cell) for cell in zip(LABELS, cells, strict=True)]
+        _check_sum(where, values[i].sum())
     sums = values.sum(axis=1, keepdims=True)
-    off = np.abs(sums - 1.0) > _TOLERANCE
-    return Probabilities(ids, values / sums, int(off.sum()))
+    return Probabilities(ids, values / sums, int((np.abs(sums - 1.0) > _EXACT).sum()))
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row by column, with its place for messages."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            there = rows.fieldnames or []
-            missing = [column for column in SUBMISSION_COLUMNS if column not in there]
-            if missing:
-                found = ", ".join(there) or "an empty file"
-                raise UserError(f"{path}: no column {missing[0]!r}, found {found}")
-            for row in rows:
-                where = f"{path}: line {rows.line_num}"
-                short = [column for column in SUBMISSION_COLUMNS if row[column] is None]
-                if short:
-                    raise UserError(f"{where}: column {short[0]!r} is missing")
-                yield where, row
-    except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{path}: not found") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not CSV in UTF-8: {error}") from None
+def _id(where: str, cell: str) -> str:
+    if not cell.strip():
+        raise UserError(f"{where}: column {DISCOURSE_ID!r}: expected an id, found {cell!r}")
+    return cell.strip()
 
 
-def _number(where: str, label: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        raise UserError(f"{where}: column {label!r}: expected a number, found {cell!r}") from None
+def _probability(where: str, label: str, cell: str) -> float:
+    where = f"{where}: column {label!r}"
+    if not _NUMBER.fullmatch(cell.strip()):
+        raise UserError(f"{where}: expected a number, found {cell!r}")
+    value = float(cell)
     if not np.isfinite(value) or value < 0.0:
-        expected = "expected a finite number that is not negative"
-        raise UserError(f"{where}: column {label!r}: {expected}, found {cell!r}")
+        raise UserError(f"{where}: expected a finite number that is not negative, found {cell!r}")
+    if value > 1.0 + _ROUNDED:
+        raise UserError(f"{where}: expected a probability from 0 to 1, found {cell!r}")
     return value
+
+
+def _check_sum(where: str, total: float) -> None:
+    if round(abs(total - 1.0), 6) > _ROUNDED:
+        raise UserError(
+            f"{where}: columns {', '.join(LABELS)}: expected a sum of {1 - _ROUNDED:.2f} to "
+            f"{1 + _ROUNDED:.2f}, found {total:.6g}"
+        )
 
 
 def _in_order(

@@ -1,10 +1,12 @@
 import csv
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from pipeline import paths
+from pipeline.competition.checks import check_found
 from pipeline.competition.essays import read_source, validate
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256
@@ -148,7 +150,80 @@ def test_stage_says_what_it_made(source, capsys, board):
     board(source)
     stage.main([])
     assert capsys.readouterr().out.splitlines() == [
-        "data/clean/train: 4 elements of 2 essays, 0 not found in their essay",
-        "data/clean/test: 2 elements of 1 essays, 0 not found in their essay",
+        "data/clean/train: 4 elements of 2 essays, 0 not found in their essay, 0 out of order",
+        "data/clean/test: 2 elements of 1 essays, 0 not found in their essay, 0 out of order",
         f"{source}/test.csv: not used: columns score",
+    ]
+
+
+def test_clean_tables_stand_in_reading_order_whatever_the_order_of_rows(source):
+    validate(source, CLEANING)
+    before = {p: sha256(p) for p in paths.CLEAN.rglob("*.parquet")}
+    head, a, b, c, d = kaggle.TRAIN
+    kaggle.save(source / "train.csv", [head, b, a, c, d])
+    figures = validate(source, CLEANING)["train"]
+    assert {p: sha256(p) for p in paths.CLEAN.rglob("*.parquet")} == before
+    assert (figures["not_found"], figures["out_of_order"]) == ([], 1)
+    assert figures["told_apart_by_row_order"] == 2  # t3 and t4
+
+
+def test_outer_elements_come_first_and_lost_ones_stay_behind_the_row_before(source):
+    rows = [
+        ["t1", "A", "They wait", "Claim", "Adequate"],
+        ["t2", "A", "Nowhere.", "Claim", "Adequate"],
+        ["t3", "A", "They wait for tides.", "Evidence", "Adequate"],
+        ["t4", "A", "wait for", "Claim", "Adequate"],
+        ["t5", "A", "Boats are slow.", "Position", "Adequate"],
+    ]
+    kaggle.save(source / "train.csv", [kaggle.TRAIN[0], *rows, *kaggle.TRAIN[3:]])
+    for row in (6, 7):
+        kaggle.edit(source, "train.csv", row, "discourse_id", f"b{row}")
+    assert validate(source, CLEANING)["train"]["out_of_order"] == 1
+    elements = pd.read_parquet("data/clean/train/elements.parquet")
+    assert elements["discourse_id"].tolist()[:5] == ["t5", "t3", "t1", "t2", "t4"]
+    assert elements["start"].tolist()[:5] == [0, 24, 24, -1, 29]
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "first"),
+    [
+        ("train", "2 of 4 elements (50.0%)", "t1 of raw/train/A.txt"),
+        ("test", "2 of 2 elements (100.0%)", "u1 of raw/test/C.txt"),
+    ],
+)
+def test_texts_of_other_essays_are_refused(source, name, share, first):
+    validate(source, CLEANING)
+    before = {p: sha256(p) for p in paths.CLEAN.rglob("*.*")}
+    for row in (1, 2):
+        kaggle.edit(source, f"{name}.csv", row, "discourse_text", f"Of another essay {row}.")
+    with pytest.raises(UserError) as caught:
+        validate(source.relative_to(source.parent), CLEANING)
+    assert str(caught.value) == (
+        f"raw/{name}.csv: {share} do not stand in their essay, expected at most 10%; "
+        f"the first is discourse_id {first}: do texts and essays belong together?"
+    )
+    assert {p: sha256(p) for p in paths.CLEAN.rglob("*.*")} == before
+
+
+@pytest.mark.parametrize(("lost", "refused"), [(2, False), (3, True)])
+def test_a_tenth_of_the_elements_may_be_lost(lost, refused):
+    found = pd.DataFrame({"discourse_id": [str(i) for i in range(20)], "essay_id": "A"})
+    if refused:
+        with pytest.raises(UserError, match=r"^train.csv: 3 of 20 elements \(15.0%\) do not stand"):
+            check_found(Path("train.csv"), found, found[:lost])
+    else:
+        check_found(Path("train.csv"), found, found[:lost])
+
+
+def test_stage_tells_what_is_out_of_order_apart(source, capsys, board):
+    head, a, b, c, d = kaggle.TRAIN
+    b = [*b[:2], "Of another essay.", *b[3:]]
+    kaggle.save(source / "train.csv", [head, b, a, d, c])
+    first, second = kaggle.TEST[1:]
+    kaggle.save(source / "test.csv", [kaggle.TEST[0], second, first])
+    board(source)
+    stage.main([])
+    assert capsys.readouterr().out.splitlines() == [
+        "data/clean/train: 4 elements of 2 essays, 1 not found in their essay, 0 out of order",
+        "data/clean/test: 2 elements of 1 essays, 0 not found in their essay, 1 out of order",
     ]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import time
 from pathlib import Path
 
@@ -96,6 +97,31 @@ def test_odd_rows_get_priors_and_the_others_their_predictions(
     assert "odd: test.csv: 1 rows with an id seen before\n" in said
     assert "odd: test.csv: 1 rows with no id\n" in said
     assert f"{n_lost + n_strange + 1} elements have no prediction: they get" in said
+
+
+def test_rows_in_another_order_change_nothing_and_are_told(
+    bundle: Path, competition: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = _test_rows(competition)
+    _write_rows(competition, sorted(rows, key=lambda row: len(row["discourse_text"].strip())))
+    _close(_infer(bundle, competition), _read(Path("submission.csv")))
+    said = capsys.readouterr().out
+    assert re.search(r"odd: test.csv: \d+ rows are out of the order of their essay's text\n", said)
+
+
+def test_texts_of_other_essays_do_not_end_the_run_and_are_told(
+    bundle: Path, competition: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = _test_rows(competition)
+    for row in rows[1:]:
+        row["discourse_text"] = f"Of another essay, {row['discourse_id']}."
+    _write_rows(competition, rows)
+    assert len(_infer(bundle, competition)) == len(rows)
+    assert (
+        f"odd: test.csv: {len(rows) - 1:,} of {len(rows):,} elements do not stand in their essay, "
+        f"the first is discourse_id {rows[1]['discourse_id']} of test/{rows[1]['essay_id']}.txt; "
+        "their texts are inserted\n"
+    ) in capsys.readouterr().out
 
 
 def test_a_text_that_is_not_utf8_is_still_read(bundle: Path, competition: Path) -> None:
