@@ -50,7 +50,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             path = unquote(self.path.split("?")[0]).strip("/")
             hub.asked.append(f"{self.command} {path}")
-            if path.startswith("api/models/"):
+            if path.startswith("api/models/") and path.endswith("/refs"):
+                self.references(path.removeprefix("api/models/").removesuffix("/refs"))
+            elif path.startswith("api/models/"):
                 name, _, revision = path.removeprefix("api/models/").partition("/revision/")
                 self.describe(name, revision or "main")
             elif path.startswith("lfs/"):
@@ -72,6 +74,17 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             files = [{"rfilename": file} for file in repository.commits[commit]]
             body = {"id": name, "modelId": name, "sha": commit, "siblings": files}
             return self.answer(200, json.dumps(body).encode(), Content_Type="application/json")
+
+        def references(self, name: str) -> None:
+            """Branches and tags alike; pull requests only where they are asked for."""
+            refs = [
+                {"name": ref, "ref": ref, "targetCommit": commit}
+                for ref, commit in hub.repositories[name].revisions.items()
+            ]
+            pulls = [one for one in refs if one["ref"].startswith("refs/pr/")]
+            body = {"branches": [one for one in refs if one not in pulls], "tags": []}
+            body |= {"pullRequests": pulls} if "include_prs" in self.path else {}
+            self.answer(200, json.dumps(body).encode(), Content_Type="application/json")
 
         def resolve(self, name: str, commit: str, file: str) -> None:
             """Small files as they are; large ones by a redirect, as the Hub does with LFS."""

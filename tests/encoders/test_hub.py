@@ -15,7 +15,7 @@ from pipeline.files import sha256
 from tests.encoders.hub_server import Hub, Repository, serve
 from tests.encoders.test_backbones import write_bert
 
-MAIN, PULL = "a" * 40, "b" * 40
+MAIN, PULL, OTHER = "a" * 40, "b" * 40, "c" * 40
 BRING = """
 import json, sys
 from pathlib import Path
@@ -62,9 +62,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         "some/real": one(real),
         "some/sharded": one(FILES | SHARDED),
         "some/pickled": Repository(
-            {MAIN: FILES | {"pytorch_model.bin": b"pickle"}, PULL: FILES | WEIGHTS},
-            {"main": MAIN, "refs/pr/3": PULL, "v1.0": PULL},
+            {
+                MAIN: FILES | {"pytorch_model.bin": b"pickle"},
+                PULL: FILES | WEIGHTS,
+                OTHER: FILES | {"README.md": b"a typo"},
+            },
+            {"main": MAIN, "refs/pr/3": PULL, "refs/pr/11": OTHER, "v1.0": PULL},
         ),
+        "some/lonely": one(FILES | {"pytorch_model.bin": b"pickle"}),
         "some/gated": one(FILES | WEIGHTS, (403, "GatedRepo")),
         "some/strange": one(FILES | WEIGHTS, (418, "Teapot")),
         "some/dataset": one(WEIGHTS),
@@ -99,7 +104,11 @@ def client(script: str, asked: list[tuple[str, str, str]], endpoint: str, home: 
 
 REFUSED = {
     ("some/pickled", "main"): "expected model.safetensors, found only a pickle (pytorch_model.bin)"
-    ", which is never opened; try another revision, such as refs/pr/N",
+    f", which is never opened; these pull requests hold it: revision: {PULL} (refs/pr/3)",
+    (
+        "some/lonely",
+        "main",
+    ): "only a pickle (pytorch_model.bin), which is never opened; no pull request of the repository holds it",
     ("some/pickled", "v2"): "no such revision; expected a branch, tag, refs/pr/N or commit",
     ("some/nothing", "main"): "no such repository or folder, or no access",
     ("some/gated", "main"): "gated; accept its terms on the Hub and log in",
@@ -130,7 +139,12 @@ def brought(
     return dict(zip(cases, zip(told, folders, strict=True), strict=True))
 
 
-@pytest.mark.parametrize("case", REFUSED)
+PULLS = pytest.mark.xfail(strict=True, reason="nobody asks for the pull requests")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=PULLS if "pickle" in REFUSED[c] else ()) for c in REFUSED]
+)
 def test_refusals_are_one_line(case: tuple[str, str], brought: dict):
     told, _ = brought[case]
     assert told.startswith(f"error: Hugging Face Hub: {case[0]} at {case[1]!r}: "), told
