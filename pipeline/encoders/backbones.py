@@ -1,5 +1,6 @@
 """A model's backbone from its source: config, tokenizer with the markers, weights, origin."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipeline.encoders import builtin, hub, marked_tokenizer, source_tokenizer
 from pipeline.encoders.config import Settings
 from pipeline.encoders.draws import grow
 from pipeline.encoders.head import build
-from pipeline.encoders.registry import architecture, check_served, source_file
+from pipeline.encoders.registry import architecture, check_served, serving, source_file
 from pipeline.encoders.tensors import FILE, read_tensors, weight_files, widen, write_tensors
 from pipeline.encoders.weights import canonical, load_backbone
 from pipeline.errors import UserError
@@ -58,10 +59,9 @@ def _fetch(
         builtin.create(name.removeprefix(builtin.PREFIX), encoder, essays, source.seed, scratch)
         return scratch, {"source": name, "seed": source.seed}
     if Path(name).expanduser().is_dir():
-        _unused(source, revision=None)
         folder = Path(name).expanduser()
         files = _files(folder)
-        _hold(folder, sha256_of(files, folder), source.sha256)
+        _hold(folder, sha256_of(files, folder), source)
         return folder, {"source": name, "sha256": source.sha256, "files": _hashes(files)}
     if name.startswith(("/", ".", "~")):
         raise UserError(f"backbone.source: {name}: no such folder")
@@ -91,9 +91,16 @@ def _hashes(files: list[Path]) -> dict[str, str]:
     return {path.name: sha256(path) for path in files}
 
 
-def _hold(folder: Path, found: str, expected: str | None) -> None:
-    if found != expected:
-        raise UserError(f"backbone.sha256: {folder}: expected {expected}, found {found}")
+def _hold(folder: Path, found: str, source: params.Backbone) -> None:
+    """Hold a folder to its hash; what is wrong is answered with all that has to be written."""
+    if (found, None) == (source.sha256, source.revision):
+        return
+    encoder = serving(read_json(folder / hub.CONFIG).get("model_type"))
+    block = {"source": source.source, "revision": None, "sha256": found, "seed": source.seed}
+    raise UserError(
+        f"backbone.sha256: {folder}: expected {source.sha256}, found {found}; to take the folder "
+        f"as it is now, write encoder: {encoder or 'none serves it'}, backbone: {json.dumps(block)}"
+    )
 
 
 def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:

@@ -19,6 +19,7 @@ from pipeline.encoders.tensors import FILE, INDEX, shards
 from pipeline.errors import UserError
 
 CONFIG = "config.json"
+_PULLS = 30  # the newest that are looked through, a request each
 TOKENIZER = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -67,7 +68,7 @@ def _download(name: str, revision: str, into: Path) -> str:
         cached = hf_hub_download(name, file, revision=commit)
         (into / file).symlink_to(Path(cached).resolve())
 
-    _check(there, f"Hugging Face Hub: {name} at {revision!r}")
+    _check(there, name, revision)
     for file in (CONFIG, *TOKENIZER):
         if file in there:
             take(file)
@@ -80,19 +81,34 @@ def _download(name: str, revision: str, into: Path) -> str:
     return commit
 
 
-def _check(there: set[str], where: str) -> None:
+def _check(there: set[str], name: str, revision: str) -> None:
     """A repository has to hold a config, a tokenizer and safetensors."""
+    where = f"Hugging Face Hub: {name} at {revision!r}"
     if CONFIG not in there:
         raise UserError(f"{where}: no {CONFIG}, so it is no backbone")
     if not there & {FILE, INDEX}:
         pickled = sorted(n for n in there if n.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
         found = f"only a pickle ({pickled[0]}), which is never opened" if pickled else "no weights"
-        raise UserError(
-            f"{where}: expected {FILE}, found {found}; try another revision, such as refs/pr/N of "
-            "a pull request that adds safetensors (the repository's Community tab lists them)"
-        )
+        raise UserError(f"{where}: expected {FILE}, found {found}; {_elsewhere(name)}")
     if not there & set(TOKENIZER):
         raise UserError(f"{where}: no tokenizer files; expected tokenizer.json or a vocabulary")
+
+
+def _elsewhere(name: str) -> str:
+    """Pull requests with safetensors, the newest first: many repositories have them there only."""
+    api = HfApi()
+    pulls = api.list_repo_refs(name, include_pull_requests=True).pull_requests or []
+    newest = sorted(pulls, key=lambda pull: -int(pull.ref.rsplit("/", 1)[-1]))[:_PULLS]
+    holding = [pull for pull in newest if _holds_weights(api, name, pull.target_commit)]
+    if not holding:
+        return f"no pull request of the repository holds {FILE} either"
+    told = ", ".join(f"revision: {pull.target_commit} ({pull.ref})" for pull in holding)
+    return f"these pull requests hold it: {told}"
+
+
+def _holds_weights(api: HfApi, name: str, commit: str) -> bool:
+    files = {sibling.rfilename for sibling in api.model_info(name, revision=commit).siblings or ()}
+    return bool(files & {FILE, INDEX})
 
 
 def _reason(error: Exception) -> str | None:

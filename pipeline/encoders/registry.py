@@ -79,6 +79,11 @@ def source_file(encoder: str) -> Path:
     return Path(__file__).parent / f"{encoder}.py"
 
 
+def serving(model_type: object) -> str | None:
+    """The encoder that serves a model type, if one does."""
+    return next((name for name, types in ENCODERS.items() if model_type in types), None)
+
+
 def check_served(encoder: str, model_type: object, where: Path) -> None:
     """Hold a checkpoint's model type against the encoder that a board asks for.
 
@@ -87,9 +92,9 @@ def check_served(encoder: str, model_type: object, where: Path) -> None:
     """
     if model_type in ENCODERS.get(encoder, ()):
         return
-    serving = [name for name, types in ENCODERS.items() if model_type in types]
+    right = serving(model_type)
     served = ", ".join(sorted(t for types in ENCODERS.values() for t in types))
-    advice = f"encoder {serving[0]!r} does" if serving else f"none does; there are: {served}"
+    advice = f"encoder {right!r} does" if right else f"none does; there are: {served}"
     raise UserError(
         f"{where}: encoder {encoder!r} does not serve model_type {model_type!r}; {advice}"
     )

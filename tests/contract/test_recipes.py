@@ -59,18 +59,7 @@ def test_its_rows_suit_its_windows(recipe: Path):
         assert model.predict.length >= model.inputs.window
 
 
-SLOW_OR_PICKLED = pytest.mark.xfail(strict=True, reason="XLA's attention on GPUs, a pickle on main")
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        pytest.param(
-            p, id=p.stem, marks=SLOW_OR_PICKLED if re.search("gpu|deberta", p.stem) else ()
-        )
-        for p in RECIPES
-    ],
-)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_it_trains_by_the_fast_kernel_and_from_safetensors(recipe: Path):
     """cuDNN's attention takes no dropout of weights; microsoft's main revisions hold pickles."""
     board = params.load(recipe)

@@ -82,7 +82,11 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 for ref, commit in hub.repositories[name].revisions.items()
             ]
             pulls = [one for one in refs if one["ref"].startswith("refs/pr/")]
-            body = {"branches": [one for one in refs if one not in pulls], "tags": []}
+            body = {
+                "branches": [one for one in refs if one not in pulls],
+                "tags": [],
+                "converts": [],
+            }
             body |= {"pullRequests": pulls} if "include_prs" in self.path else {}
             self.answer(200, json.dumps(body).encode(), Content_Type="application/json")
 

@@ -285,7 +285,6 @@ def test_another_architecture_is_refused(tmp_path: Path):
         make(source(str(folder), sha256=found), "bert", tmp_path, tmp_path / "out")
 
 
-@pytest.mark.xfail(strict=True, reason="one mistake is told at a time")
 @pytest.mark.parametrize(
     ("revision", "sha256", "encoder"),
     [(None, None, "bert"), ("main", None, "deberta"), (None, "0" * 64, "modernbert")],

@@ -108,7 +108,8 @@ REFUSED = {
     (
         "some/lonely",
         "main",
-    ): "only a pickle (pytorch_model.bin), which is never opened; no pull request of the repository holds it",
+    ): "only a pickle (pytorch_model.bin), which is never opened; no pull request of the "
+    "repository holds model.safetensors either",
     ("some/pickled", "v2"): "no such revision; expected a branch, tag, refs/pr/N or commit",
     ("some/nothing", "main"): "no such repository or folder, or no access",
     ("some/gated", "main"): "gated; accept its terms on the Hub and log in",
@@ -139,12 +140,7 @@ def brought(
     return dict(zip(cases, zip(told, folders, strict=True), strict=True))
 
 
-PULLS = pytest.mark.xfail(strict=True, reason="nobody asks for the pull requests")
-
-
-@pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=PULLS if "pickle" in REFUSED[c] else ()) for c in REFUSED]
-)
+@pytest.mark.parametrize("case", REFUSED)
 def test_refusals_are_one_line(case: tuple[str, str], brought: dict):
     told, _ = brought[case]
     assert told.startswith(f"error: Hugging Face Hub: {case[0]} at {case[1]!r}: "), told
