@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken, Tokenizer, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from pipeline.encoders import sentencepieces
@@ -76,6 +76,8 @@ def read(folder: Path) -> Source:
     if len(words) <= len(set(roles.values())):
         raise UserError(f"{folder}: no tokenizer: found special tokens and no others")
     _plain(backend, roles.values())
+    if not (folder / FILE).is_file():
+        _frame(backend, roles)
     return Source(folder, backend, roles, tuple(made.model_input_names), spm, lowercase)
 
 
@@ -114,6 +116,18 @@ def _plain(backend: Tokenizer, roles: Iterable[str]) -> None:
     known = {token.content for token in backend.get_added_tokens_decoder().values()}
     missing = [token for token in dict.fromkeys(roles) if token not in known]
     backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in missing])
+
+
+def _frame(backend: Tokenizer, roles: Mapping[str, str]) -> None:
+    """Put the first and the last special token around a text; transformers 5.0 forgets it."""
+    framed = any(backend.encode("a").special_tokens_mask)
+    if framed or not {"cls_token", "sep_token"} <= roles.keys():
+        return
+    first, last = roles["cls_token"], roles["sep_token"]
+    words = backend.get_vocab()
+    backend.post_processor = processors.TemplateProcessing(  # type: ignore[assignment]
+        single=[first, "$A", last], special_tokens=[(first, words[first]), (last, words[last])]
+    )
 
 
 def _parts(node: object) -> Iterator[Mapping[str, Any]]:
