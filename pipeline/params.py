@@ -232,6 +232,17 @@ class Board:
             raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
         return value
 
+    def named(self, section: Literal["models", "members"], name: str) -> str:
+        """Return `name`, which from here on may stand in a path.
+
+        Raises:
+          UserError: it is no key of the section.
+        """
+        there = getattr(self._parameters, section)
+        if name not in there:
+            raise UserError(f"{self.path}: {section}: no {name!r}{_nearest(name, there)}")
+        return name
+
     def without(self, sections: Collection[str]) -> dict[str, Any]:
         """All sections but some, for comparison with another board."""
         return {k: v for k, v in vars(self._parameters).items() if k not in sections}
