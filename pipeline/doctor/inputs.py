@@ -8,7 +8,7 @@ from pipeline.competition.layout import missing
 from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding, refusals
 from pipeline.encoders import sources
-from pipeline.encoders.catalogue import check_known, check_served
+from pipeline.encoders.catalogue import check_known, check_served, source_file
 from pipeline.files import read_json
 
 
@@ -39,13 +39,19 @@ def _refusals_of(model: params.Model, where: str) -> Iterator[str]:
     unknown = refusals(check_known, model.encoder)
     refused = refusals(sources.kind, model.backbone)
     yield from (f"{where}.{line}" for line in (*unknown, *refused))
+    if not unknown and not source_file(model.encoder).is_file():
+        yield f"{source_file(model.encoder)}: not found; git checkout brings it back"
     if refused or sources.kind(model.backbone) == "hub":
         return
     folder = sources.kind(model.backbone) == "folder"
     lacking = list(_lacking(model.backbone, where)) if folder else []
     yield from lacking
     if not unknown and not lacking:
-        yield from refusals(check_served, model.encoder, _model_type(model.backbone), where)
+        yield from refusals(_check_served, model, where)
+
+
+def _check_served(model: params.Model, where: str) -> None:
+    check_served(model.encoder, _model_type(model.backbone), where)
 
 
 def _lacking(source: params.Backbone, where: str) -> Iterator[str]:

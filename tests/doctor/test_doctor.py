@@ -136,6 +136,13 @@ def test_an_encoder_that_does_not_serve_the_backbone(project: Project):
     ]
 
 
+def test_the_file_of_an_encoder(project: Project, monkeypatch: pytest.MonkeyPatch):
+    from pipeline.doctor import inputs
+
+    monkeypatch.setattr(inputs, "source_file", lambda encoder: Path(f"gone/{encoder}.py"))
+    assert _errors() == ["gone/bert.py: not found; git checkout brings it back"]
+
+
 def test_a_folder_as_a_backbone(project: Project):
     source = {"source": "mine", "revision": None, "sha256": None, "seed": 1}
     project.set(models__tiny__backbone=source)
@@ -155,6 +162,9 @@ def test_a_folder_as_a_backbone(project: Project):
     assert found
     project.set(models__tiny__backbone=source | {"sha256": found[1]})
     assert _errors() == []
+    (project.root / "mine/config.json").write_text("{")
+    (line,) = _errors()
+    assert line.startswith("mine/config.json: not JSON: ")
 
 
 def test_a_download_is_a_note(project: Project):
