@@ -176,6 +176,8 @@ def test_a_download_is_a_note(project: Project):
     assert line in _findings()["notes"]
     origin = project.root / "data/backbones/tiny/origin.json"
     origin.parent.mkdir(parents=True)
+    origin.write_text('{"source": "microsoft/deberta-v3-large", "revision": "refs/pr/1"}')
+    assert line in _findings()["notes"], "it is there, but of another revision"
     origin.write_text('{"source": "microsoft/deberta-v3-large", "revision": "main"}')
     assert line not in _findings()["notes"]
 
