@@ -19,7 +19,7 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready submission data submit leaderboard test check parity compat \
+.PHONY: help venv ready doctor submission data submit leaderboard test check parity compat \
 	bundle kaggle peers tpu-check smoke prune accept plots experiments deps lock \
 	clean
 
@@ -37,7 +37,14 @@ venv: $(INSTALLED)  ## make .venv from the lock (ACCELERATOR=cpu|tpu|cuda, PYTHO
 ready: venv
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 
-submission: ready  ## bring the whole graph up to date: submission.csv
+# An accelerator that is asked for, and not only found installed, is the one to compute on.
+DOCTOR := python -m stages.doctor$(if \
+	$(filter command environment,$(firstword $(origin ACCELERATOR))), --accelerator '$(ACCELERATOR)')
+
+doctor: ready  ## tell all that stands in the way of params.yaml, and what mends it
+	@$(DOCTOR)
+
+submission: doctor  ## bring the whole graph up to date: submission.csv
 	@dvc --wait-for-lock repro
 	@python -m stages.summary
 
@@ -84,13 +91,14 @@ tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TP
 	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m bench.tpu_check $(CHECK)
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
+	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m stages.smoke --model $(MODEL) --fold $(FOLD)
 
 prune: ready  ## remove outputs and lock entries that no stage of the present board owns
 	@python -m stages.prune
 
-accept: ready  ## golden tests, then take an edit to STAGE's code that changes no result
+accept: doctor  ## golden tests, then take an edit to STAGE's code that changes no result
 	@python -m stages.accept $(STAGE)
 
 plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html

@@ -1,9 +1,7 @@
 """`params.yaml` as frozen dataclasses: the only place that knows the knobs and their types."""
 
-import dataclasses
-import difflib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast, dataclass_transform
 
@@ -13,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
+from pipeline.mistakes import explain, nearest
 
 _CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 T = TypeVar("T")
@@ -209,6 +208,14 @@ class Parameters:
     ensemble: Ensemble
 
 
+class BoardError(UserError):
+    """A board with mistakes; its text is the first of them, `lines` has all."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(lines[0])
+        self.lines = tuple(lines)
+
+
 class Board:
     """A validated board of parameters that is read section by section."""
 
@@ -226,11 +233,22 @@ class Board:
         for part in key.split("."):
             mapping = value if isinstance(value, dict) else vars(value)
             if part not in mapping:
-                raise UserError(f"{self.path}: no {key!r}{_nearest(part, mapping)}")
+                raise UserError(f"{self.path}: no {key!r}{nearest(part, mapping)}")
             value = mapping[part]
         if not isinstance(value, kind):
             raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
         return value
+
+    def named(self, section: Literal["models", "members"], name: str) -> str:
+        """Return `name`, which from here on may stand in a path.
+
+        Raises:
+          UserError: it is no key of the section.
+        """
+        there = getattr(self._parameters, section)
+        if name not in there:
+            raise UserError(f"{self.path}: {section}: no {name!r}{nearest(name, there)}")
+        return name
 
     def without(self, sections: Collection[str]) -> dict[str, Any]:
         """All sections but some, for comparison with another board."""
@@ -241,7 +259,7 @@ def load(path: Path = Path("params.yaml")) -> Board:
     """Read and check a whole board.
 
     Raises:
-      UserError: the file is missing or no YAML, or a key is unknown, missing or mistyped.
+      UserError: the file is missing or no YAML, or keys are at fault, as in `check`.
     """
     try:
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -258,54 +276,30 @@ def check(tree: object, path: Path) -> Parameters:
     """Turn a parsed YAML tree into `Parameters`; `path` is for messages.
 
     Raises:
-      UserError: one line on the first key that is unknown, missing, mistyped or out of range.
+      BoardError: one line for each key that is unknown, missing, mistyped or out of range, or else
+        for what does not hold between keys.
     """
     if isinstance(tree, dict):  # keys that start with x- hold YAML anchors
         tree = {key: value for key, value in tree.items() if not str(key).startswith("x-")}
     try:
         parameters = TypeAdapter(Parameters).validate_json(json.dumps(tree, default=str))
     except ValidationError as error:
-        raise UserError(f"{path}: {_explain(error)}") from None
+        raise BoardError([f"{path}: {line}" for line in explain(error, Parameters)]) from None
+    wrong = [f"{path}: {line}" for line in _contradictions(parameters)]
+    if wrong:
+        raise BoardError(wrong)
+    return parameters
+
+
+def _contradictions(parameters: Parameters) -> Iterator[str]:
+    """What is wrong with values that are right one by one."""
     outside = [fold for fold in parameters.folds if fold >= parameters.split.n_folds]
     if outside or len(set(parameters.folds)) < len(parameters.folds):
-        raise UserError(
-            f"{path}: folds: expected different numbers below split.n_folds "
+        yield (
+            "folds: expected different numbers below split.n_folds "
             f"({parameters.split.n_folds}), found {parameters.folds}"
         )
     taken = {"baseline", "ensemble"}.union(parameters.members) & set(parameters.models)
     taken |= {"baseline", "ensemble"} & set(parameters.members)
-    if taken:
-        raise UserError(f"{path}: {sorted(taken)[0]!r} names two members; rename one")
-    return parameters
-
-
-def _explain(error: ValidationError) -> str:
-    """One line for the first of pydantic's findings, unknown keys first: they cause the others."""
-    findings = error.errors(include_url=False)
-    finding = min(findings, key=lambda f: f["type"] != "unexpected_keyword_argument")
-    key = ".".join(str(part) for part in finding["loc"] if part != "[key]")
-    if finding["type"] == "unexpected_keyword_argument":
-        return (
-            f"unknown key {key!r}{_nearest(str(finding['loc'][-1]), _valid_keys(finding['loc']))}"
-        )
-    if finding["type"] in ("missing", "missing_argument"):
-        return f"missing key {key!r}"
-    message = finding["msg"][0].lower() + finding["msg"][1:]
-    return f"{key}: {message}, found {finding['input']!r}"
-
-
-def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that are valid beside the last part of `location`."""
-    kind: Any = Parameters
-    for part in location[:-1]:
-        if dataclasses.is_dataclass(kind):
-            kind = {field.name: field.type for field in dataclasses.fields(kind)}[str(part)]
-        else:
-            kind = kind.__args__[1]
-    return [field.name for field in dataclasses.fields(kind)]
-
-
-def _nearest(name: str, valid: object) -> str:
-    names = sorted(str(n) for n in valid)  # type: ignore[attr-defined]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-    return f"; the nearest valid one is {close[0]!r}" if close else ""
+    for name in sorted(taken):
+        yield f"{name!r} names two members; rename one"

@@ -1,9 +1,11 @@
 """Progress of long work: a bar on a terminal, plain lines in a log."""
 
+import contextlib
 import io
+import logging
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TextIO, TypeVar, cast
 
 from tqdm import tqdm
 
@@ -20,14 +22,53 @@ class _Lines(io.TextIOBase):
         return len(text)
 
 
-def bar(total: int, unit: str, description: str, initial: int = 0) -> "tqdm[Any]":
-    """A bar with rate and time left; off a terminal, a line every half minute or so."""
-    if sys.stderr.isatty():
-        return tqdm(
-            total=total, initial=initial, unit=unit, desc=description, dynamic_ncols=True,
-            leave=False,
-        )  # fmt: skip
-    return tqdm(
+class _AboveBars:
+    """A stream whose text goes above the bars of a terminal, in whole lines."""
+
+    def __init__(self, stream: TextIO, terminal: TextIO) -> None:
+        self.stream, self._terminal, self._begun = stream, terminal, ""
+
+    def write(self, text: str) -> int:
+        """Write the lines that are whole; keep the last one until it is."""
+        with tqdm.get_lock():
+            whole, end, self._begun = (self._begun + text).rpartition("\n")
+            if end:
+                with tqdm.external_write_mode(file=self._terminal):
+                    self.stream.write(whole + end)
+                    self.stream.flush()
+        return len(text)
+
+    def finish(self) -> None:
+        """Write what has no end of line; the bars are gone."""
+        self.stream.write(self._begun)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextlib.contextmanager
+def bar(total: int, unit: str, description: str, initial: int = 0) -> "Iterator[tqdm[Any]]":
+    """A bar with rate and time left; off a terminal, a line every half minute or so.
+
+    Where one of the two streams is no terminal the other may still show it, as with `| tee log`:
+    its lines then come at any moment and by another way, so there is no bar for them to hit.
+    """
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        with (
+            _lines_above() as terminal,
+            tqdm(
+                total=total,
+                initial=initial,
+                unit=unit,
+                desc=description,
+                file=terminal,
+                dynamic_ncols=True,
+                leave=False,
+            ) as progress,
+        ):
+            yield progress
+        return
+    with tqdm(
         total=total,
         initial=initial,
         unit=unit,
@@ -38,7 +79,53 @@ def bar(total: int, unit: str, description: str, initial: int = 0) -> "tqdm[Any]
         delay=15.0,  # what is quick says what it made, and nothing on the way
         bar_format="{desc}: {n_fmt} of {total_fmt} {unit}s, {rate_fmt}{postfix}, {remaining} left",
         leave=False,
-    )
+    ) as progress:
+        yield progress
+
+
+@contextlib.contextmanager
+def _lines_above() -> Iterator[TextIO]:
+    """While there are bars, send what is printed, warned or logged above them.
+
+    Yields:
+      Standard error itself, for the bar.
+    """
+    if isinstance(sys.stderr, _AboveBars):  # a bar within another's
+        yield sys.stderr.stream
+        return
+    terminal = sys.stderr
+    above = {stream: _AboveBars(stream, terminal) for stream in (sys.stdout, terminal)}
+    try:
+        with (
+            contextlib.redirect_stdout(cast(TextIO, above[sys.stdout])),
+            contextlib.redirect_stderr(cast(TextIO, above[terminal])),
+            _logged_to(above),
+        ):
+            yield terminal
+    finally:
+        for stream in above.values():
+            stream.finish()
+
+
+@contextlib.contextmanager
+def _logged_to(above: Mapping[TextIO, _AboveBars]) -> Iterator[None]:
+    """Turn handlers to other streams; most keep the stream that there was when they were made."""
+    kept = [(handler, handler.stream) for handler in _handlers() if handler.stream in above]
+    for handler, stream in kept:
+        handler.setStream(above[stream])
+    try:
+        yield
+    finally:
+        for handler, stream in kept:
+            handler.setStream(stream)
+
+
+def _handlers() -> "Iterator[logging.StreamHandler[Any]]":
+    """The handlers of every logger that write to a stream."""
+    for logger in [logging.root, *logging.root.manager.loggerDict.values()]:
+        for handler in getattr(logger, "handlers", ()):  # a placeholder has none
+            if isinstance(handler, logging.StreamHandler):
+                yield handler
 
 
 def track(items: Iterable[T], total: int, unit: str, description: str) -> Iterator[T]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipeline import params, paths
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
+from stages.naming import add_name
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
 
@@ -16,9 +17,9 @@ from pipeline.encoders.backbones import make
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/backbones/<model>."""
     parser = argparse.ArgumentParser(prog="stages.backbone", description=__doc__)
-    parser.add_argument("--model", required=True)
-    model = parser.parse_args(argv).model
+    add_name(parser, "--model", "models")
     board = params.load()
+    model = board.named("models", parser.parse_args(argv).model)
     source = board.read(f"models.{model}.backbone", params.Backbone)
     encoder = board.read(f"models.{model}.encoder", str)
     made = make(source, encoder, paths.SAMPLE_ESSAYS, paths.backbone(model))

@@ -14,8 +14,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the model's tables, figures and plot data; say its log loss beside the priors'."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    model = parser.parse_args(argv).model
-    folds = params.load().read("folds", list)
+    board = params.load()
+    model = board.named("models", parser.parse_args(argv).model)
+    folds = board.read("folds", list)
     figures = evaluate(model, folds, read_elements(folds))
     priors = figures["priors"]
     partial = " (partial: not all folds)" if figures["partial"] else ""

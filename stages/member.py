@@ -10,14 +10,16 @@ from pipeline.members.elements import read_elements, read_test_ids
 from pipeline.members.external import adopt
 from pipeline.members.predictions import read_predictions
 from pipeline.progress import say
+from stages.naming import add_name
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the member's checked tables; say its log loss and what was rescaled."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--member", required=True, help="a key of members in params.yaml")
-    name = parser.parse_args(argv).member
-    member = params.load().read(f"members.{name}", params.Member)
+    add_name(parser, "--member", "members")
+    board = params.load()
+    name = board.named("members", parser.parse_args(argv).member)
+    member = board.read(f"members.{name}", params.Member)
     elements = read_elements()
     rescaled = adopt(name, member, elements, read_test_ids())
     for path, count in zip((member.oof, member.test), rescaled, strict=True):

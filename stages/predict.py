@@ -13,8 +13,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the test predictions of every fold; say how many there are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    model = parser.parse_args(argv).model
     board = params.load()
+    model = board.named("models", parser.parse_args(argv).model)
     predictor = FoldPredictor(
         model=model,
         encoder=board.read(f"models.{model}.encoder", str),

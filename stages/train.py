@@ -23,7 +23,8 @@ def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     parser.add_argument("--fold", required=True, type=int)
     arguments = parser.parse_args(argv)
-    board, model = params.load(), arguments.model
+    board = params.load()
+    model = board.named("models", arguments.model)
     return Job(
         model=model,
         encoder=board.read(f"models.{model}.encoder", str),

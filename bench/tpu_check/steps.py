@@ -20,6 +20,7 @@ from pipeline.encoders.weights import parameter_shapes
 from pipeline.evaluation.predict import predict_step
 from pipeline.inputs.batches import Batch
 from pipeline.params import Rows, Train
+from pipeline.platforms import rows_per_device
 from pipeline.training.optimizer import directions
 from pipeline.training.state import TrainState
 from pipeline.training.step import train_step
@@ -136,7 +137,7 @@ def batch(rows: Rows, cores: int, accumulation: int) -> Batch:
     Raises:
       UserError: the rows don't divide evenly.
     """
-    own = machine.rows_per_device(rows.per_step, cores, accumulation)
+    own = rows_per_device(rows.per_step, cores, accumulation)
 
     def shape(dtype: Any, *rest: int) -> Any:
         return jax.ShapeDtypeStruct((cores, accumulation, own, *rest), dtype)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline import params, paths
 from pipeline.competition import checks, schema
+from pipeline.competition.layout import missing
 from pipeline.competition.oddities import count_oddities
 from pipeline.competition.reading import read_essays, read_table
 from pipeline.competition.tables import Clean, Split, clean_split
@@ -33,11 +34,8 @@ def read_source(folder: Path) -> Source:
     Raises:
       UserError: the first mistake: file, row or id, column, what was found and expected.
     """
-    if not folder.is_dir():
-        raise UserError(f"data.source: {folder} not found, expected a folder in Kaggle's layout")
-    for name in (*schema.TABLES.values(), schema.SAMPLE_SUBMISSION):
-        if not (folder / name).is_file():
-            raise UserError(f"{folder / name}: not found, expected a file in Kaggle's layout")
+    for line in missing(folder):
+        raise UserError(line)
     train, test = _read_split(folder, "train"), _read_split(folder, "test")
     train_path, test_path = (folder / schema.TABLES[split] for split in paths.SPLITS)
     checks.check_disjoint(train_path, train.rows, test_path, test.rows)

@@ -31,8 +31,6 @@ def read_essays(folder: Path) -> dict[str, str]:
     Raises:
       UserError: the folder is missing, or a text is empty or undecodable.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: not found, expected a folder of text files")
     essays: dict[str, str] = {}
     for path in sorted(folder.glob("*.txt")):
         essays[path.stem] = read_text(path)

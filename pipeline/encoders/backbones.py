@@ -1,6 +1,5 @@
 """A model's backbone from its source: config, tokenizer with the markers, weights, origin."""
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +10,17 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, PreTrainedConfig
 
 from pipeline import params
-from pipeline.encoders import builtin, hub, marked_tokenizer, source_tokenizer
+from pipeline.encoders import builtin, hub, marked_tokenizer, source_tokenizer, sources
+from pipeline.encoders.catalogue import check_served, source_file
 from pipeline.encoders.config import Settings
 from pipeline.encoders.draws import grow
 from pipeline.encoders.head import build
-from pipeline.encoders.registry import architecture, check_served, serving, source_file
-from pipeline.encoders.tensors import FILE, read_tensors, weight_files, widen, write_tensors
+from pipeline.encoders.registry import architecture
+from pipeline.encoders.sources import CONFIG, PREFIX
+from pipeline.encoders.tensors import FILE, read_tensors, widen, write_tensors
 from pipeline.encoders.weights import canonical, load_backbone
 from pipeline.errors import UserError
-from pipeline.files import atomic_folder, read_json, sha256, sha256_of, write_json
+from pipeline.files import atomic_folder, read_json, sha256, write_json
 
 WORDS = "embeddings/word/embedding"  # where every encoder keeps its embeddings of words
 _HEAD = ("id2label", "label2id", "problem_type")
@@ -54,60 +55,32 @@ def _fetch(
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of the source's own files, and their origin."""
     name = source.source
-    if name.startswith(builtin.PREFIX):
-        _unused(source, revision=None, sha256=None)
-        builtin.create(name.removeprefix(builtin.PREFIX), encoder, essays, source.seed, scratch)
-        return scratch, {"source": name, "seed": source.seed}
-    if Path(name).expanduser().is_dir():
-        folder = Path(name).expanduser()
-        files = _files(folder)
-        _hold(folder, sha256_of(files, folder), source)
-        return folder, {"source": name, "sha256": source.sha256, "files": _hashes(files)}
-    if name.startswith(("/", ".", "~")):
-        raise UserError(f"backbone.source: {name}: no such folder")
-    _unused(source, sha256=None)
-    if source.revision is None:
-        raise UserError(
-            f"backbone.revision: {name}: a repository of the Hub needs one: a commit, or main"
-        )
-    commit = hub.download(name, source.revision, scratch)
-    origin = {"source": name, "revision": source.revision, "commit": commit}
-    return scratch, origin | {"files": _hashes(_files(scratch))}
-
-
-def _unused(source: params.Backbone, **expected: None) -> None:
-    for key in expected:
-        if getattr(source, key) is not None:
-            raise UserError(f"backbone.{key}: {source.source}: expected null for such a source")
-
-
-def _files(folder: Path) -> list[Path]:
-    """What a backbone is read from: config, tokenizer and safetensors, whatever else is there."""
-    named = [folder / name for name in (hub.CONFIG, *hub.TOKENIZER)]
-    return [path for path in named if path.is_file()] + weight_files(folder)
+    match sources.kind(source):
+        case "builtin":
+            builtin.create(name.removeprefix(PREFIX), encoder, essays, source.seed, scratch)
+            return scratch, {"source": name, "seed": source.seed}
+        case "folder":
+            folder = Path(name).expanduser()
+            for line in sources.lacking(folder):
+                raise UserError(line)
+            sources.check_folder(source)
+            files = _hashes(sources.read_files(folder))
+            return folder, {"source": name, "sha256": source.sha256, "files": files}
+        case "hub":
+            commit = hub.download(name, str(source.revision), scratch)
+            origin = {"source": name, "revision": source.revision, "commit": commit}
+            return scratch, origin | {"files": _hashes(sources.read_files(scratch))}
 
 
 def _hashes(files: list[Path]) -> dict[str, str]:
     return {path.name: sha256(path) for path in files}
 
 
-def _hold(folder: Path, found: str, source: params.Backbone) -> None:
-    """Hold a folder to its hash; what is wrong is answered with all that has to be written."""
-    if (found, None) == (source.sha256, source.revision):
-        return
-    encoder = serving(read_json(folder / hub.CONFIG).get("model_type"))
-    block = {"source": source.source, "revision": None, "sha256": found, "seed": source.seed}
-    raise UserError(
-        f"backbone.sha256: {folder}: expected {source.sha256}, found {found}; to take the folder "
-        f"as it is now, write encoder: {encoder or 'none serves it'}, backbone: {json.dumps(block)}"
-    )
-
-
 def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     """Normalise a checkpoint into `folder`, and hold it against the model that reads it."""
     offered = architecture(encoder)
-    model_type = read_json(raw / hub.CONFIG).get("model_type")
-    check_served(encoder, model_type, raw / hub.CONFIG)
+    model_type = read_json(raw / CONFIG).get("model_type")
+    check_served(encoder, model_type, raw / CONFIG)
     config = _read_config(raw)
     try:
         configured = offered.configure(config.to_dict())
@@ -115,10 +88,10 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
         raise UserError(f"{raw}/{error}") from None
     tokenizer = source_tokenizer.read(raw)
     _hold_ids(tokenizer.backend, config.vocab_size, raw)
-    write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE))
+    write_json(folder / CONFIG, _stable(config.to_dict(), _VOLATILE))
     size = marked_tokenizer.write(tokenizer, configured.positions, folder)
     config.vocab_size = max(config.vocab_size, size)
-    write_json(folder / hub.CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})
+    write_json(folder / CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})
     family = offered.families[str(model_type)]
     tensors = widen(canonical(read_tensors(raw), family, offered, configured), raw)
     words = offered.tensors(configured)[WORDS].name
@@ -138,7 +111,7 @@ def _read_config(raw: Path) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(raw, local_files_only=True)
     except Exception as error:  # whatever a library makes of a file that a user brought
         reason = " ".join(str(error).split())
-        raise UserError(f"{raw / hub.CONFIG}: not a config: {reason}") from None
+        raise UserError(f"{raw / CONFIG}: not a config: {reason}") from None
 
 
 def _hold_ids(tokenizer: Tokenizer, rows: int, raw: Path) -> None:

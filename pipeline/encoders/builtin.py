@@ -1,9 +1,7 @@
 """Backbones that need no download: a vocabulary from essays, weights from a seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 from flax.traverse_util import unflatten_dict
 from tokenizers import (
@@ -19,57 +17,14 @@ from tokenizers import (
 from pipeline.encoders.config import Settings
 from pipeline.encoders.draws import draw_all
 from pipeline.encoders.head import build
+from pipeline.encoders.sources import BUILTIN, PREFIX
 from pipeline.encoders.tensors import FILE, write_tensors
 from pipeline.encoders.weights import export, parameter_shapes, table
 from pipeline.errors import UserError
 from pipeline.files import write_json, write_text
 
-PREFIX = "builtin:"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _VOCABULARY = 512  # more would merge the sample's telling endings into rare whole words
-
-BUILTIN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "tiny": {
-            "model_type": "bert",
-            "hidden_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "intermediate_size": 256,
-            "max_position_embeddings": 512,
-            "type_vocab_size": 2,
-            "hidden_act": "gelu",
-            "hidden_dropout_prob": 0.1,
-            "attention_probs_dropout_prob": 0.1,
-            "initializer_range": 0.02,
-            "layer_norm_eps": 1e-12,
-            "pad_token_id": 0,
-        },
-        "tiny-deberta": {
-            "model_type": "deberta-v2",
-            "hidden_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "intermediate_size": 256,
-            "max_position_embeddings": 512,
-            "type_vocab_size": 0,
-            "relative_attention": True,
-            "position_biased_input": False,
-            "pos_att_type": ["p2c", "c2p"],
-            "position_buckets": 32,
-            "max_relative_positions": 512,
-            "share_att_key": True,
-            "norm_rel_ebd": "layer_norm",
-            "hidden_act": "gelu",
-            "hidden_dropout_prob": 0.1,
-            "attention_probs_dropout_prob": 0.1,
-            "initializer_range": 0.02,
-            "layer_norm_eps": 1e-7,
-            "pad_token_id": 0,
-        },
-    }
-)
-"""config.json of each, but for the size of the vocabulary."""
 
 
 def create(name: str, encoder: str, essays: Path, seed: int, into: Path) -> None:
@@ -83,10 +38,8 @@ def create(name: str, encoder: str, essays: Path, seed: int, into: Path) -> None
       into: an empty folder.
 
     Raises:
-      UserError: there is no such backbone, no essay, or the encoder does not serve it.
+      UserError: there is no essay, or the encoder does not serve it.
     """
-    if name not in BUILTIN:
-        raise UserError(f"no {PREFIX}{name}; there are: {', '.join(PREFIX + n for n in BUILTIN)}")
     files = sorted(essays.glob("*.txt"))
     if not files:
         raise UserError(f"{essays}: no essays to learn the vocabulary of {PREFIX}{name} from")

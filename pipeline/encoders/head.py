@@ -8,9 +8,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
 from pipeline.competition.schema import LABELS
+from pipeline.encoders.catalogue import check_served
 from pipeline.encoders.config import Config, Settings
 from pipeline.encoders.layers import Site, dense, dropout, site_keys
-from pipeline.encoders.registry import architecture, check_served
+from pipeline.encoders.registry import architecture
 from pipeline.files import read_json
 
 

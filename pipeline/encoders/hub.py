@@ -15,25 +15,11 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from pipeline.encoders.sources import CONFIG, TOKENIZER
 from pipeline.encoders.tensors import FILE, INDEX, shards
 from pipeline.errors import UserError
 
-CONFIG = "config.json"
 _PULLS = 30  # the newest that are looked through, a request each
-TOKENIZER = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spm.model",
-    "spiece.model",
-    "tokenizer.model",
-    "sentencepiece.bpe.model",
-)
-"""Every tokenizer file that is taken, of those that are there."""
 
 
 def download(name: str, revision: str, into: Path) -> str:

@@ -11,7 +11,7 @@ from pipeline.encoders.attention import default_attention
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights import load_fold
-from pipeline.errors import UserError
+from pipeline.entries import check_entries
 from pipeline.evaluation.predict import predict, predict_step
 from pipeline.inputs.tokens import read_tokens
 from pipeline.members.predictions import write_predictions
@@ -33,7 +33,7 @@ class FoldPredictor:
         Raises:
           UserError: a fold's weights are missing or belong to no fold of the board.
         """
-        check_folds(self.model, folds)
+        check_entries(paths.weights(self.model), "fold*", [f"fold{fold}" for fold in folds])
         devices = machine.start(self.compute)
         tokens = read_tokens(paths.tokens(self.model, "test"))
         compute = self.compute
@@ -68,23 +68,3 @@ class FoldPredictor:
             np.concatenate(tables),
         )
         return count
-
-
-def check_folds(model: str, folds: Sequence[int]) -> None:
-    """Hold the folders of weights against the board.
-
-    Raises:
-      UserError: a fold is missing, or one lies there that the board doesn't have.
-    """
-    there = {path.name for path in paths.weights(model).glob("fold*")}
-    wanted = {f"fold{fold}" for fold in folds}
-    if wanted - there:
-        raise UserError(
-            f"{paths.weights(model)}: {sorted(wanted - there)[0]} is missing; "
-            f"expected {sorted(wanted)}, found {sorted(there)}"
-        )
-    if there - wanted:
-        raise UserError(
-            f"{paths.weights(model)}: {sorted(there - wanted)[0]} is no fold of params.yaml; "
-            f"`make prune` removes leftovers"
-        )

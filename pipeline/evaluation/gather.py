@@ -1,13 +1,13 @@
 """Predictions from where the stages left them, held against the board: none missing, none left."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline import paths
 from pipeline.competition.schema import LABELS
+from pipeline.entries import check_entries
 from pipeline.errors import UserError
 from pipeline.members.elements import Elements
 from pipeline.members.predictions import (
@@ -17,20 +17,6 @@ from pipeline.members.predictions import (
     mean_over_folds,
     read_predictions,
 )
-
-
-def check_entries(folder: Path, found: set[str], wanted: set[str]) -> None:
-    """Hold what lies in `folder` against the board.
-
-    Raises:
-      UserError: an entry is missing, or one is left from another board.
-    """
-    if wanted - found:
-        missing, there = ", ".join(sorted(wanted - found)), ", ".join(sorted(found)) or "nothing"
-        raise UserError(f"{folder}: expected {missing} too, found {there}")
-    if found - wanted:
-        left = ", ".join(sorted(found - wanted))
-        raise UserError(f"{folder}: {left} is not in params.yaml; `make prune` removes leftovers")
 
 
 def gather_folds(
@@ -46,9 +32,7 @@ def gather_folds(
     Raises:
       UserError: a fold is missing or left over, or has other elements than its own.
     """
-    root = paths.fold(model)
-    found = {path.name for path in root.glob("fold*")}
-    check_entries(root, found, {f"fold{fold}" for fold in folds})
+    check_entries(paths.fold(model), "fold*", [f"fold{fold}" for fold in folds])
     out = np.empty((len(elements), len(LABELS)))
     for fold in folds:
         path = paths.fold(model, fold) / "oof.parquet"
@@ -69,8 +53,7 @@ def check_members(members: Sequence[str]) -> None:
       UserError: a member's table is missing, or one is left of a member that is no more.
     """
     for folder in (paths.OOF, paths.TEST):
-        found = {path.name for path in folder.glob("*.parquet")}
-        check_entries(folder, found, {f"{member}.parquet" for member in members})
+        check_entries(folder, "*.parquet", [f"{member}.parquet" for member in members])
 
 
 def gather_members(

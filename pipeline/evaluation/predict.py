@@ -16,6 +16,7 @@ from pipeline.inputs.batches import Batch, batches
 from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Rows
+from pipeline.platforms import rows_per_device
 
 _IN_FLIGHT = 2  # batches dispatched before the host waits: it packs one while devices do another
 
@@ -66,7 +67,7 @@ def predict(
     Raises:
       UserError: the rows don't divide over the devices, or a logit is not finite.
     """
-    machine.rows_per_device(rows.per_step, len(devices), 1)
+    rows_per_device(rows.per_step, len(devices), 1)
     order = plan(tokens.lengths[windows], tokens.n_slots[windows], rows, seed=None)
     n_steps = -(-len(order) // rows.per_step)
     sums: np.ndarray | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 PACKAGES = ("pipeline", "stages")
 REGISTRY = Path("pipeline/encoders/registry.py")
+CATALOGUE = Path("pipeline/encoders/catalogue.py")
 
 
 def closure(entry: Path, root: Path) -> frozenset[Path]:
@@ -34,13 +35,13 @@ def imported(path: Path, root: Path) -> frozenset[Path]:
 
 
 def architectures(root: Path) -> frozenset[Path]:
-    """The encoders' own files, which the registry loads by name: the keys of its `ENCODERS`."""
-    for node in ast.parse((root / REGISTRY).read_text(encoding="utf-8")).body:
+    """The encoders' own files, which the registry loads by name: the keys of the catalogue."""
+    for node in ast.parse((root / CATALOGUE).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ENCODERS":
             tables = [child for child in ast.walk(node) if isinstance(child, ast.Dict)]
             names = [ast.literal_eval(key) for key in tables[0].keys if key is not None]
-            return frozenset(REGISTRY.with_name(f"{name}.py") for name in names)
-    raise ValueError(f"{REGISTRY}: no ENCODERS")
+            return frozenset(CATALOGUE.with_name(f"{name}.py") for name in names)
+    raise ValueError(f"{CATALOGUE}: no ENCODERS")
 
 
 def stage_code(stage: str, root: Path) -> tuple[frozenset[Path], frozenset[Path]]:

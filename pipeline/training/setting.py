@@ -22,6 +22,7 @@ from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.members.columns import Columns
 from pipeline.params import Compute, Session, Train
+from pipeline.platforms import rows_per_device
 from pipeline.training.loop import Schedule, Step
 from pipeline.training.optimizer import directions
 from pipeline.training.state import TrainState
@@ -116,7 +117,7 @@ class Setting:
           UserError: an input is missing or odd, or the rows don't divide over the devices.
         """
         rows = job.train.rows
-        machine.rows_per_device(rows.per_step, len(devices), job.train.accumulation)
+        rows_per_device(rows.per_step, len(devices), job.train.accumulation)
         self.job, self.devices = job, devices
         self.tokens = read_tokens(paths.tokens(job.model, "train"))
         held = held_out(self.tokens, job.fold)

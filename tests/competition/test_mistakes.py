@@ -228,5 +228,7 @@ def test_each_mistake_is_one_line(source, name):
 
 
 def test_no_source(source):
-    with pytest.raises(UserError, match=r"data\.source: nowhere not found, expected a folder"):
+    with pytest.raises(
+        UserError, match=r"params.yaml: data\.source: nowhere: not found, expected a folder"
+    ):
         read_source(source.parent.joinpath("nowhere").relative_to(source.parent))

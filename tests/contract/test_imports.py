@@ -19,6 +19,7 @@ FLOW = (
     "training",
     "delivery",
     "graph",
+    "doctor",
     "stages",
 )
 

@@ -135,6 +135,18 @@ def test_a_comment_in_an_encoder_is_accepted_without_training(project: Project, 
     assert commented.repro() <= AFTER_TRAINING
 
 
+def test_a_hostile_name_in_a_finished_graph_runs_nothing(project: Project, tmp_path: Path):
+    """What is up to date is not validated again: the new model's own stages are the first."""
+    hostile = project.copy(tmp_path / "hostile")
+    hostile.edit("params.yaml", "  small:", "  small: &small")
+    hostile.edit("params.yaml", "members: {}", '  "$(touch ran)": *small\nmembers: {}')
+    with pytest.raises(
+        AssertionError, match=r"error: params.yaml: models\.\$\(touch ran\): string"
+    ):
+        hostile.repro()
+    assert not list(hostile.folder.rglob("ran"))
+
+
 def test_what_another_board_left_is_pruned(project: Project, tmp_path: Path):
     fewer = project.copy(tmp_path / "fewer")
     fewer.edit("params.yaml", "folds: [0, 1]", "folds: [0]")

@@ -16,9 +16,9 @@ from transformers import AutoConfig, AutoTokenizer
 from pipeline import params
 from pipeline.encoders import builtin
 from pipeline.encoders.backbones import make
+from pipeline.encoders.catalogue import source_file
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
-from pipeline.encoders.registry import source_file
 from pipeline.encoders.weights import load_backbone
 from pipeline.errors import UserError
 from pipeline.files import sha256
@@ -60,7 +60,7 @@ def hash_of(folder: Path, tmp_path: Path) -> str:
     """The sha256 that the error message tells the user."""
     with pytest.raises(UserError) as told:
         make(source(str(folder)), "bert", tmp_path, tmp_path / "never")
-    assert f"backbone.sha256: {folder}: expected None, found " in str(told.value)
+    assert f"backbone.sha256: {folder}: expected null, found " in str(told.value)
     assert not (tmp_path / "never").exists()
     return found_in(told.value)
 

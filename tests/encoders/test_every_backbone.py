@@ -58,7 +58,7 @@ def backbone(folder: Path, encoder: str, out: Path) -> TokenClassifier:
     def source(sha256: str | None) -> params.Backbone:
         return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1)
 
-    with pytest.raises(UserError, match="expected None, found ") as told:
+    with pytest.raises(UserError, match="expected null, found ") as told:
         make(source(None), encoder, folder, out)
     make(source(str(told.value).split("found ", 1)[1][:64]), encoder, folder, out)
     return open_model(out)

@@ -47,7 +47,7 @@ def source(folder: Path, sha256: str | None = None) -> params.Backbone:
 def prepare(folder: Path, encoder: str = "bert") -> Path:
     """Make the backbone of a folder beside it."""
     out = folder.parent / "out"
-    with pytest.raises(UserError, match="expected None, found ") as told:
+    with pytest.raises(UserError, match="expected null, found ") as told:
         make(source(folder), encoder, folder, out)
     sha256 = str(told.value).rsplit("found ", 1)[1][:64]
     make(source(folder, sha256), encoder, folder, out)

@@ -8,9 +8,10 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
 
+from pipeline.encoders.catalogue import ENCODERS
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
-from pipeline.encoders.registry import CLASSIFIER, ENCODERS
+from pipeline.encoders.registry import CLASSIFIER
 from pipeline.encoders.weights import export, parameter_shapes, table
 
 FIELDS: dict[str, Any] = {

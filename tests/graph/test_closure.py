@@ -20,7 +20,8 @@ def project(tmp_path: Path) -> Path:
         "pipeline/lazy.py": "import pipeline.deep\n",
         "pipeline/deep.py": "from pipeline import lazy\n",
         "pipeline/typed.py": "",
-        "pipeline/encoders/registry.py": 'ENCODERS: dict[str, str] = {"bert": "b", "other": "o"}\n',
+        "pipeline/encoders/registry.py": "from pipeline.encoders import catalogue\n",
+        "pipeline/encoders/catalogue.py": 'ENCODERS: dict = {"bert": "b", "other": "o"}\n',
         "pipeline/encoders/bert.py": "from pipeline.encoders.layers import norm\n",
         "pipeline/encoders/other.py": "",
         "pipeline/encoders/layers.py": "",
@@ -56,6 +57,7 @@ def test_encoders_are_reached_through_the_registry(project: Path):
     assert code == {
         Path("stages/look.py"),
         Path("pipeline/encoders/registry.py"),
+        Path("pipeline/encoders/catalogue.py"),
         Path("pipeline/encoders/layers.py"),
     }
 

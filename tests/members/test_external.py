@@ -135,7 +135,7 @@ def test_the_stage_says_the_log_loss_and_what_was_rescaled(
         "member@theirs: oof.csv: 1 rows did not sum to 1 and were rescaled",
         f"member@theirs: log loss {loss:.4f} over 3 elements, artifacts/oof/theirs.parquet",
     ]
-    with pytest.raises(UserError, match=r"no 'members\.their'; the nearest valid one is 'theirs'"):
+    with pytest.raises(UserError, match=r"members: no 'their'; the nearest valid one is 'theirs'"):
         member_stage.main(["--member", "their"])
 
 

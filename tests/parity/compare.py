@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pipeline.encoders.catalogue import ENCODERS
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
-from pipeline.encoders.registry import ENCODERS
 from pipeline.encoders.weights import export, load_fold, table
 
 

@@ -1,0 +1,69 @@
+"""Examine the room on disks: what is still to be written, against what is free."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipeline import paths
+from pipeline.competition import schema
+from pipeline.doctor import sizes
+from pipeline.doctor.findings import Finding
+from pipeline.params import Model
+
+_STATE = 3  # parameters and the two moments of AdamW
+_KEPT = 2  # checkpoints: the former one goes once the new one is whole
+_TOKENS = 1.5  # bytes of token arrays for a byte of train.csv and test.csv, as on the sample
+_TOLD = 1e9  # bytes below which nobody needs to know
+
+
+def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> Iterator[Finding]:
+    """Room for weights and tokens of the folds that are not there, and for one fold's checkpoints.
+
+    Folds train one after another, so the largest model's checkpoints count. A size that is only
+    guessed from a name can't be a mistake.
+
+    Args:
+      models: the board's.
+      folds: the board's.
+      source: the folder of the competition's files.
+    """
+    tables = [source / name for name in schema.TABLES.values()]
+    tokens = _TOKENS * sum(path.stat().st_size for path in tables if path.is_file())
+    outputs = checkpoints = 0.0
+    sure = True
+    for name, model in models.items():
+        to_train = sum(not paths.weights(name, fold).exists() for fold in folds)
+        measured = sizes.measured(name, model.backbone)
+        sure &= measured is not None
+        size = measured or sizes.by_name(model.backbone.source) or 0.0
+        outputs += 0.0 if paths.tokens(name, "train").exists() else tokens
+        if to_train:
+            outputs += (to_train + (not paths.backbone(name).exists())) * size
+            held = _STATE + (model.train.select == "best")
+            checkpoints = max(checkpoints, _KEPT * held * size)
+    root, elsewhere = _there(Path.cwd()), _there(paths.checkpoints().absolute())
+    if device(root) == device(elsewhere):
+        yield from _hold(root, outputs + checkpoints, sure)
+    else:
+        yield from _hold(root, outputs, sure)
+        yield from _hold(elsewhere, checkpoints, sure)
+
+
+def device(path: Path) -> object:
+    """The file system that a path is on."""
+    return path.stat().st_dev
+
+
+def _there(path: Path) -> Path:
+    """The path, or what is there of those above it."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _hold(place: Path, needed: float, sure: bool) -> Iterator[Finding]:
+    free = shutil.disk_usage(place).free
+    line = f"{place}: the run needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
+    if needed > free:
+        advice = "; free some, or move checkpoints elsewhere with CHECKPOINT_ROOT"
+        yield Finding(line + advice, error=sure)
+    elif needed > _TOLD:
+        yield Finding(line, error=False)

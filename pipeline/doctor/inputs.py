@@ -1,0 +1,81 @@
+"""Examine what a board names: data, encoders, backbones, other people's members."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipeline import params
+from pipeline.competition.layout import missing
+from pipeline.doctor import sizes
+from pipeline.doctor.findings import Finding, refusals
+from pipeline.encoders import sources
+from pipeline.encoders.catalogue import check_known, check_served, source_file
+from pipeline.files import read_json
+
+
+def examine_data(data: params.Data) -> Iterator[Finding]:
+    """Kaggle's files, by their names."""
+    for line in missing(Path(data.source)):
+        yield Finding(line)
+
+
+def examine_models(models: Mapping[str, params.Model]) -> Iterator[Finding]:
+    """Each model's encoder, and where its backbone comes from; what is downloaded is a note."""
+    for name, model in models.items():
+        yield from map(Finding, _refusals_of(model, f"params.yaml: models.{name}"))
+    downloads = {
+        (model.backbone.source, model.backbone.revision): None  # in order, each once
+        for name, model in models.items()
+        if not refusals(sources.kind, model.backbone)
+        and sources.kind(model.backbone) == "hub"
+        and not sizes.is_made(name, model.backbone)
+    }
+    for repository, revision in downloads:
+        size = sizes.by_name(repository)
+        told = f"by its name about {size / 1e9:.1f} GB" if size else "of a size that no name tells"
+        yield Finding(f"{repository} at {revision} comes from the Hugging Face Hub, {told}", False)
+
+
+def _refusals_of(model: params.Model, where: str) -> Iterator[str]:
+    unknown = refusals(check_known, model.encoder)
+    refused = refusals(sources.kind, model.backbone)
+    yield from (f"{where}.{line}" for line in (*unknown, *refused))
+    if not unknown and not source_file(model.encoder).is_file():
+        yield f"{source_file(model.encoder)}: not found; git checkout brings it back"
+    if refused or sources.kind(model.backbone) == "hub":
+        return
+    folder = sources.kind(model.backbone) == "folder"
+    lacking = list(_lacking(model.backbone, where)) if folder else []
+    yield from lacking
+    if not unknown and not lacking:
+        yield from refusals(_check_served, model, where)
+
+
+def _check_served(model: params.Model, where: str) -> None:
+    check_served(model.encoder, _model_type(model.backbone), where)
+
+
+def _lacking(source: params.Backbone, where: str) -> Iterator[str]:
+    folder = Path(source.source).expanduser()
+    lines = list(sources.lacking(folder))
+    yield from lines
+    # The stage holds files to a hash; that takes a while.
+    if not lines and (source.sha256 is None or source.revision is not None):
+        for line in refusals(sources.check_folder, source):
+            yield f"{where}.{line}"
+
+
+def _model_type(source: params.Backbone) -> object:
+    if source.source.startswith(sources.PREFIX):
+        return sources.BUILTIN[source.source.removeprefix(sources.PREFIX)]["model_type"]
+    return read_json(Path(source.source).expanduser() / sources.CONFIG).get("model_type")
+
+
+def examine_members(members: Mapping[str, params.Member]) -> Iterator[Finding]:
+    """The CSV files of members, by their names."""
+    for name, member in members.items():
+        for key, path in vars(member).items():
+            if not Path(path).is_file():
+                yield Finding(
+                    f"params.yaml: members.{name}.{key}: {path}: not found; put the file there, "
+                    "or mend the path"
+                )

@@ -1,0 +1,33 @@
+"""What lies in the folders of the graph, held against what the board says should."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+
+def check_entries(folder: Path, pattern: str, wanted: Collection[str]) -> None:
+    """Hold the entries of `folder` that match `pattern` against the board.
+
+    Raises:
+      UserError: an entry is missing, or one is left from another board.
+    """
+    found = {path.name for path in folder.glob(pattern)}
+    missing = sorted(set(wanted) - found)
+    if missing:
+        there = ", ".join(sorted(found)) or "nothing"
+        raise UserError(f"{folder}: expected {', '.join(missing)} too, found {there}")
+    check_leftovers(folder, pattern, wanted)
+
+
+def check_leftovers(folder: Path, pattern: str, wanted: Collection[str]) -> None:
+    """Look for entries of `folder` that match `pattern` and that the board does not have.
+
+    Raises:
+      UserError: there are some.
+    """
+    left = sorted({path.name for path in folder.glob(pattern)} - set(wanted))
+    if left:
+        raise UserError(
+            f"{folder}: {', '.join(left)} is not in params.yaml; `make prune` removes leftovers"
+        )

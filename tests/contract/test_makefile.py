@@ -1,0 +1,41 @@
+"""Every target that starts DVC examines the board first, for the accelerator that is asked for."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.contract.project import ROOT
+
+
+def _commands(*arguments: str, **environment: str) -> list[str]:
+    """The commands that make would run, none of them run."""
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "ACCEL", "MFLAGS"))
+    }
+    done = subprocess.run(
+        ["make", "-n", *arguments],
+        cwd=ROOT,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("target", ["submission", "smoke", "accept"])
+def test_the_doctor_comes_before_dvc(target: str):
+    commands = _commands(target, "MODEL=minilm", "STAGE=train")
+    starts = [n for n, line in enumerate(commands) if " repro" in line or "stages.accept" in line]
+    model = " --model 'minilm'" if target == "smoke" else ""
+    assert commands.index(f"python -m stages.doctor{model}") < starts[0]
+
+
+def test_an_accelerator_that_is_asked_for_is_handed_on():
+    for commands in (
+        _commands("doctor", "ACCELERATOR=tpu"),
+        _commands("doctor", ACCELERATOR="tpu"),
+    ):
+        assert "python -m stages.doctor --accelerator 'tpu'" in commands
+    assert "python -m stages.doctor" in _commands("doctor")
