@@ -72,7 +72,6 @@ def _odd_settings() -> Iterator[None]:
         jax.config.update(name, value)
 
 
-@pytest.mark.xfail(strict=True, reason="the environment decides numbers")
 @pytest.mark.parametrize("start", [machine.start, machine.start_best])
 @pytest.mark.usefixtures("_odd_settings")
 def test_the_environment_decides_no_number(start: Callable[[Compute], object]) -> None:

@@ -10,7 +10,6 @@ from pipeline.errors import UserError
 PLACES = {"CHECKPOINT_ROOT": paths.checkpoints, "JAX_COMPILATION_CACHE_DIR": paths.compile_cache}
 
 
-@pytest.mark.xfail(strict=True, reason="an address becomes a folder `gs:`")
 @pytest.mark.parametrize("variable", PLACES)
 @pytest.mark.parametrize(
     ("address", "mount"),
@@ -43,7 +42,6 @@ def test_a_folder_is_taken(variable: str, folder: str, monkeypatch: pytest.Monke
     assert PLACES[variable]() == Path(folder)
 
 
-@pytest.mark.xfail(strict=True, reason="an empty name is the project's own folder, ~ one named ~")
 @pytest.mark.parametrize("variable", PLACES)
 def test_nothing_and_home_mean_what_they_mean_in_a_shell(
     variable: str, monkeypatch: pytest.MonkeyPatch
