@@ -1,9 +1,10 @@
 """Progress of long work: a bar on a terminal, plain lines in a log."""
 
+import errno
 import io
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -16,7 +17,7 @@ class _Lines(io.TextIOBase):
     def write(self, text: str) -> int:
         line = text.strip("\r\n ")
         if line:
-            print(line, file=sys.stderr, flush=True)
+            _print(line, sys.stderr)
         return len(text)
 
 
@@ -51,4 +52,13 @@ def track(items: Iterable[T], total: int, unit: str, description: str) -> Iterat
 
 def say(line: str) -> None:
     """Print one line of a stage's own account at once."""
-    print(line, flush=True)
+    _print(line, sys.stdout)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    """Print a line at once; it is lost where a closed terminal or an ended pipe reads no more."""
+    try:
+        print(line, file=stream, flush=True)
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EPIPE):
+            raise

@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.xfail(strict=True, reason="a trainer that still imports lives on")
-
 LONG = ("train", "predict", "tokenize", "smoke")
 
 # Starts a stage-like child, which says what it is up to, and dies the hard way.

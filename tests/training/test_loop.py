@@ -12,7 +12,7 @@ import pytest
 import tests.training.tiny as tiny
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
 from pipeline.params import Session
-from pipeline.training.interruptions import Interruptions
+from pipeline.training.interruptions import SIGNALS, Interruptions
 from pipeline.training.loop import Schedule
 from pipeline.training.streams import stream
 
@@ -80,9 +80,6 @@ def test_streams_differ_by_every_part_of_their_name() -> None:
     assert stream(1, 0, "head") == stream(1, 0, "head") < 2**32
 
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
 @pytest.fixture
 def _handlers() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -96,11 +93,7 @@ def watching(stop_after: float | None = None) -> Interruptions:
 
 
 @pytest.mark.usefixtures("_handlers")
-@pytest.mark.parametrize("number", [
-    signal.SIGTERM,
-    signal.SIGINT,
-    pytest.param(signal.SIGHUP, marks=pytest.mark.xfail(strict=True, run=False, reason="it kills")),
-])  # fmt: skip
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_a_reason_to_stop(number: signal.Signals) -> None:
     signal.signal(number, signal.SIG_DFL)
     watched = watching()
@@ -110,11 +103,7 @@ def test_a_signal_is_a_reason_to_stop(number: signal.Signals) -> None:
 
 
 @pytest.mark.usefixtures("_handlers")
-@pytest.mark.parametrize("number", [
-    pytest.param(signal.SIGTERM, marks=pytest.mark.xfail(strict=True, reason="taken over")),
-    pytest.param(signal.SIGINT, marks=pytest.mark.xfail(strict=True, reason="taken over")),
-    signal.SIGHUP,
-])  # fmt: skip
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_the_shell_ignores_stays_ignored(number: signal.Signals) -> None:
     """`nohup` and `&` in a script mean that the run goes on."""
     signal.signal(number, signal.SIG_IGN)
@@ -128,7 +117,6 @@ def test_the_end_of_a_session_is_a_reason_to_stop() -> None:
     assert watching(1e-9).reason() == "session.stop_after_minutes (1e-09)"
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel tells on Linux alone")
 @pytest.mark.usefixtures("_handlers")
 def test_the_death_of_the_parent_is_a_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     watched = watching()
