@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xfail(strict=True, reason="the fingerprint knows nothing of it")
+from pipeline.training.origin import Origin
 
 
 def fingerprint() -> str:
-    from pipeline.training.origin import Origin
-
     return Origin.of("train@tiny-0", {"rate": 1e-3}, []).fingerprint
 
 
@@ -69,8 +67,6 @@ def test_no_variable_stands_readable_in_what_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are in the fingerprint; a shell's settings are nobody else's business."""
-    from pipeline.training.origin import Origin
-
     monkeypatch.setenv("LIBTPU_INIT_ARGS", "--xla_tpu_secret=hunter2")
     Origin.of("train@tiny-0", {}, []).write(tmp_path)
     assert "hunter2" not in (tmp_path / "origin.json").read_text()
