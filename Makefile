@@ -4,7 +4,7 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-# Of stages.data and stages.submit.
+# Of stages.data, stages.submit and stages.checkpoints.
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/delivery/kaggle
@@ -20,8 +20,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready submission data submit leaderboard test check parity compat \
-	bundle kaggle peers tpu-check smoke prune accept plots experiments deps lock \
-	clean
+	bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments deps \
+	lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -38,7 +38,9 @@ ready: venv
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 
 submission: ready  ## bring the whole graph up to date: submission.csv
+	@python -m stages.lock
 	@dvc --wait-for-lock repro
+	@python -m stages.lock --keep
 	@python -m stages.summary
 
 data: ready  ## download the competition's files from Kaggle into data/raw, under DVC
@@ -89,6 +91,9 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 
 prune: ready  ## remove outputs and lock entries that no stage of the present board owns
 	@python -m stages.prune
+
+checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: what none goes on from)
+	@python -m stages.checkpoints $(OPTIONS)
 
 accept: ready  ## golden tests, then take an edit to STAGE's code that changes no result
 	@python -m stages.accept $(STAGE)
