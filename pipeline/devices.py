@@ -43,7 +43,10 @@ SETTINGS = MappingProxyType(
         "jax_check_tracer_leaks": False,
         "jax_debug_nans": False,
         "jax_debug_infs": False,
+        "jax_enable_checks": False,
         "jax_transfer_guard": "allow",
+        "jax_default_device": None,
+        "jax_platform_name": "",  # the older name of jax_platforms
     }
 )
 DETERMINISTIC = "--xla_gpu_deterministic_ops"

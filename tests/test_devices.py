@@ -57,6 +57,9 @@ ODD = {
     "jax_softmax_custom_jvp": True,
     "jax_high_dynamic_range_gumbel": True,
     "jax_no_execution": True,
+    "jax_enable_checks": True,
+    "jax_platform_name": "tpu",
+    "jax_default_device": "tpu",
     "jax_transfer_guard": "disallow",
 }
 
