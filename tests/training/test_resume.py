@@ -1,4 +1,4 @@
-"""A fold that is killed, stopped and gone on with ends with the bits of one that ran through."""
+"""A fold that is killed, stopped, damaged and gone on with ends with the bits of a whole run."""
 
 import os
 import re
@@ -17,6 +17,7 @@ from tests.contract.project import ROOT, few_essays, without_git
 pytestmark = pytest.mark.slow
 
 FOLD = Path("artifacts/folds/small/fold0")
+WEIGHTS = Path("artifacts/weights/small/fold0")
 OUTPUTS = ("artifacts/weights/small/fold0/model.safetensors",
            f"{FOLD}/oof.parquet", f"{FOLD}/history.csv", f"{FOLD}/metrics.json")  # fmt: skip
 
@@ -29,9 +30,10 @@ class Folder:
         self.path, self.cache = path, str(cache)
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a module."""
+        """Start a module, or a program."""
+        how = () if command[0] == "-c" else ("-m",)
         return subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [sys.executable, *how, *command],
             cwd=self.path,
             env=os.environ
             | {"XLA_FLAGS": "", "JAX_PLATFORMS": "", "JAX_COMPILATION_CACHE_DIR": self.cache}
@@ -95,6 +97,22 @@ class Folder:
 
 
 TRAIN = ("stages.train", "--model", "small", "--fold", "0")
+# Dies with the weights in place, before what belongs beside them.
+PUBLISHING = (
+    "-c",
+    f"""
+import os, runpy, signal, sys
+from pathlib import Path
+rename = os.rename
+def dying(*names):
+    if Path("{WEIGHTS}").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*names)
+os.rename = dying
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
+""",
+    *TRAIN,
+)
 
 
 @pytest.fixture(scope="module")
@@ -149,11 +167,14 @@ def test_killed_and_stopped_equals_uninterrupted(
     assert killed.train_until_saved(after_kill + 2, signal.SIGTERM) == 75
     assert killed.saved() > after_kill
     last = killed.flip_a_bit()
-    said = killed.train(**ODD)
+    said = killed.run(*PUBLISHING, status=-signal.SIGKILL, **ODD)
+    assert (killed.path / WEIGHTS).exists()
+    assert not (killed.path / FOLD).exists()
     assert said.count(f"state/{last}: damaged (") == 1
     found = re.search(r"resumed at step (\d+) of (\d+)", said)
     assert found
     assert 0 < int(found[1]) < last < int(found[2])
+    killed.train()
     assert killed.bits() == whole.bits()
     assert not list(killed.path.glob(".checkpoints/small-*")), "removed once it is published"
 
