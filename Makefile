@@ -4,7 +4,7 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-# Of stages.data and stages.submit.
+# Of stages.data, stages.submit and stages.checkpoints.
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/delivery/kaggle
@@ -20,8 +20,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready doctor submission data submit leaderboard test check parity compat \
-	bundle kaggle peers tpu-check smoke prune accept plots experiments deps lock \
-	clean
+	bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments deps \
+	lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -45,7 +45,9 @@ doctor: ready  ## tell all that stands in the way of params.yaml, and what mends
 	@$(DOCTOR)
 
 submission: doctor  ## bring the whole graph up to date: submission.csv
+	@python -m stages.lock
 	@dvc --wait-for-lock repro
+	@python -m stages.lock --keep
 	@python -m stages.summary
 
 data: ready  ## download the competition's files from Kaggle into data/raw, under DVC
@@ -97,6 +99,9 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 
 prune: ready  ## remove outputs and lock entries that no stage of the present board owns
 	@python -m stages.prune
+
+checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: what none goes on from)
+	@python -m stages.checkpoints $(OPTIONS)
 
 accept: doctor  ## golden tests, then take an edit to STAGE's code that changes no result
 	@python -m stages.accept $(STAGE)

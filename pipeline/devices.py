@@ -6,6 +6,7 @@ name under which such a function sums over all devices.
 
 import os
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
@@ -23,6 +24,32 @@ else:
     Device = jax.Device
 
 AXIS = "batch"
+# JAX reads these off the environment, and they decide numbers or end a run. Its own defaults.
+SETTINGS = MappingProxyType(
+    {
+        "jax_enable_x64": False,
+        "jax_numpy_dtype_promotion": "standard",
+        "jax_numpy_rank_promotion": "allow",
+        "jax_default_matmul_precision": None,
+        "jax_default_prng_impl": "threefry2x32",
+        "jax_threefry_partitionable": True,
+        "jax_random_seed_offset": 0,
+        "jax_legacy_prng_key": "allow",
+        "jax_high_dynamic_range_gumbel": False,
+        "jax_softmax_custom_jvp": False,
+        "jax_disable_jit": False,
+        "jax_disable_most_optimizations": False,
+        "jax_no_execution": False,
+        "jax_check_tracer_leaks": False,
+        "jax_debug_nans": False,
+        "jax_debug_infs": False,
+        "jax_enable_checks": False,
+        "jax_transfer_guard": "allow",
+        "jax_default_device": None,
+        "jax_platform_name": "",  # the older name of jax_platforms
+    }
+)
+DETERMINISTIC = "--xla_gpu_deterministic_ops"
 
 Tree = TypeVar("Tree")
 
@@ -31,17 +58,18 @@ def start(compute: Compute) -> list[Device]:
     """Start JAX on the platform that is asked for, with the persistent compile cache.
 
     Raises:
-      UserError: the platform is not there, or has fewer devices than asked for.
+      UserError: the platform is not there, or has fewer devices than asked for; or the compile
+        cache is no folder.
     """
     check_installed(compute.platform)
     platform = BUILDS[compute.platform]
     if platform == "cuda":  # bit-identical reruns need deterministic reductions
         flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}=true".strip()
     jax.config.update("jax_platforms", platform)
     if platform == "cpu" and compute.devices != "auto":
         jax.config.update("jax_num_cpu_devices", compute.devices)
-    _keep_compilations()
+    _set_up()
     try:
         found = jax.local_devices()
     except RuntimeError as error:
@@ -71,7 +99,7 @@ def start_best(compute: Compute) -> tuple[list[Device], Compute]:
     if compute.platform == "cpu" and compute.devices != "auto":
         cores = len(os.sched_getaffinity(0))
         jax.config.update("jax_num_cpu_devices", min(compute.devices, cores))
-    _keep_compilations()
+    _set_up()
     found = jax.local_devices()
     platform = found[0].platform
     capability = float(getattr(found[0], "compute_capability", 0.0))  # NVIDIA's; 8.0 is Ampere
@@ -80,8 +108,11 @@ def start_best(compute: Compute) -> tuple[list[Device], Compute]:
     return found, Compute(platform=platform, devices="auto", dtype=dtype)
 
 
-def _keep_compilations() -> None:
-    """Use the persistent compile cache for whatever gets compiled."""
+def _set_up() -> None:
+    """Compute as JAX does where nothing is set, and keep whatever gets compiled."""
+    for name, value in SETTINGS.items():
+        if name in jax.config.values:  # versions of JAX drop some
+            jax.config.update(name, value)
     jax.config.update("jax_compilation_cache_dir", str(paths.compile_cache().absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# What is being written has such a name beside its target; .dvcignore and .gitignore know the end.
+_UNFINISHED = ".unfinished"
+_FORMER, _NEW = "former", "new"  # in the order in which what a kill left is seen to
+
+
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, moved onto it when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
+    _prepare(path)
+    temporary = _beside(path, _NEW)
+    temporary.touch()
     try:
         yield temporary
         temporary.chmod(0o644)
@@ -34,23 +39,66 @@ def atomic_file(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`, moved onto it when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    temporary = path.parent / made.name  # from Python 3.12 on `made` is absolute, unlike messages
+    if path.is_symlink():
+        path = path.resolve()
+    _prepare(path)
+    temporary, former = _beside(path, _NEW), _beside(path, _FORMER)
+    temporary.mkdir()
     try:
         yield temporary
         temporary.chmod(0o755)
         if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+            path.rename(former)
+        temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """A new name in the folder of `path`; it says which process writes there."""
+    unique = f"{os.getpid()}.{secrets.token_hex(4)}"
+    return path.with_name(f".{path.name}.{kind}.{unique}{_UNFINISHED}")
+
+
+def _prepare(path: Path) -> None:
+    """Make the folder of `path`, and clear it of what killed writers of `path` left.
+
+    Where the kill came between moving the old folder away and the new one in, the old one is back.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = rf"\.{re.escape(path.name)}\.({_FORMER}|{_NEW})\.(\d{{1,9}})\.[^.]+{_UNFINISHED}"
+    for left in sorted(path.parent.iterdir()):
+        found = re.fullmatch(name, left.name)
+        if not found or _is_another(int(found[2])):
+            continue
+        if found[1] == _FORMER and not path.exists():
+            left.rename(path)
+        elif left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _is_another(process: int) -> bool:
+    """Whether a process other than this one has the number; numbers begin anew in a container."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text whole."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write UTF-8 text whole and as far as the disk: a power cut loses no note of what is done."""
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -1,7 +1,12 @@
 """Every path of the graph, relative to the root of the project, where every command runs."""
 
 import os
+import re
 from pathlib import Path
+
+from pipeline.errors import UserError
+
+_MOUNT = {"gs": "gcsfuse --implicit-dirs", "s3": "mount-s3"}  # by the scheme of an address
 
 SPLITS = ("train", "test")
 
@@ -85,10 +90,33 @@ def bundle() -> Path:
 
 
 def checkpoints() -> Path:
-    """The root of checkpoints, outside DVC's outputs: a mounted drive or bucket may hold it."""
-    return Path(os.environ.get("CHECKPOINT_ROOT", ".checkpoints"))
+    """The root of checkpoints, outside DVC's outputs: a mounted drive or bucket may hold it.
+
+    Raises:
+      UserError: CHECKPOINT_ROOT is an address.
+    """
+    return _named_by("CHECKPOINT_ROOT", ".checkpoints")
 
 
 def compile_cache() -> Path:
-    """JAX's persistent compile cache."""
-    return Path(os.environ.get("JAX_COMPILATION_CACHE_DIR", ".cache/jax"))
+    """JAX's persistent compile cache.
+
+    Raises:
+      UserError: JAX_COMPILATION_CACHE_DIR is an address.
+    """
+    return _named_by("JAX_COMPILATION_CACHE_DIR", ".cache/jax")
+
+
+def _named_by(variable: str, default: str) -> Path:
+    """The folder that a variable of the environment names; an empty one names none."""
+    folder = os.environ.get(variable) or default
+    address = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):/+([^/]*)", folder)
+    if address is None:
+        return Path(folder).expanduser()
+    scheme, bucket = address[1].lower(), address[2]
+    command = _MOUNT.get(scheme)
+    example = f", such as by `{command} {bucket} /mnt/{bucket}`," if command else ""
+    raise UserError(
+        f"{variable}: expected a folder, found the address {folder!r}; "
+        f"mount it{example} and give the folder where it is mounted"
+    )

@@ -1,6 +1,7 @@
 """Progress of long work: a bar on a terminal, plain lines in a log."""
 
 import contextlib
+import errno
 import io
 import logging
 import sys
@@ -18,7 +19,7 @@ class _Lines(io.TextIOBase):
     def write(self, text: str) -> int:
         line = text.strip("\r\n ")
         if line:
-            print(line, file=sys.stderr, flush=True)
+            _send(f"{line}\n", sys.stderr)
         return len(text)
 
 
@@ -34,13 +35,12 @@ class _AboveBars:
             whole, end, self._begun = (self._begun + text).rpartition("\n")
             if end:
                 with tqdm.external_write_mode(file=self._terminal):
-                    self.stream.write(whole + end)
-                    self.stream.flush()
+                    _send(whole + end, self.stream)
         return len(text)
 
     def finish(self) -> None:
         """Write what has no end of line; the bars are gone."""
-        self.stream.write(self._begun)
+        _send(self._begun, self.stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -138,4 +138,14 @@ def track(items: Iterable[T], total: int, unit: str, description: str) -> Iterat
 
 def say(line: str) -> None:
     """Print one line of a stage's own account at once."""
-    print(line, flush=True)
+    _send(f"{line}\n", sys.stdout)
+
+
+def _send(text: str, stream: TextIO) -> None:
+    """Write at once; what a closed terminal or an ended pipe doesn't read any more is lost."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EPIPE):
+            raise

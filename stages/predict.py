@@ -1,5 +1,10 @@
 """Predict the test essays with every fold of one model: python -m stages.predict --model tiny."""
 
+if __name__ == "__main__":
+    from pipeline import orphans
+
+    orphans.end_with_parent()  # before the imports, which take seconds
+
 import argparse
 from collections.abc import Sequence
 

@@ -1,5 +1,10 @@
 """Try a fold's first steps, write nothing: python -m stages.smoke --model tiny --fold 0."""
 
+if __name__ == "__main__":
+    from pipeline import orphans
+
+    orphans.end_with_parent()  # before the imports, which take seconds
+
 from collections.abc import Sequence
 
 from pipeline import params

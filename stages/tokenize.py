@@ -1,5 +1,10 @@
 """The tokenize stage: clean essays as token windows for one model's encoder."""
 
+if __name__ == "__main__":
+    from pipeline import orphans
+
+    orphans.end_with_parent()  # before the imports, which take seconds
+
 import argparse
 import os
 from collections.abc import Sequence

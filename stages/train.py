@@ -1,5 +1,10 @@
 """Train one fold of one model: python -m stages.train --model tiny --fold 0."""
 
+if __name__ == "__main__":
+    from pipeline import orphans
+
+    orphans.end_with_parent()  # before the imports, which take seconds
+
 import argparse
 from collections.abc import Sequence
 
@@ -24,11 +29,15 @@ def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
     parser.add_argument("--fold", required=True, type=int)
     arguments = parser.parse_args(argv)
     board = params.load()
-    model = board.named("models", arguments.model)
+    return job_of(board, board.named("models", arguments.model), arguments.fold)
+
+
+def job_of(board: params.Board, model: str, fold: int) -> Job:
+    """A fold of a model of the board."""
     return Job(
         model=model,
         encoder=board.read(f"models.{model}.encoder", str),
-        fold=arguments.fold,
+        fold=fold,
         train=board.read(f"models.{model}.train", params.Train),
         compute=board.read("compute", params.Compute),
         session=board.read("session", params.Session),

@@ -1,8 +1,11 @@
-"""The kernel takes the best platform that there is; a dtype that it has not got becomes float32."""
+"""The kernel takes the best platform that there is; the environment decides no number."""
 
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from pipeline import devices as machine
@@ -33,3 +36,55 @@ def test_what_is_there_is_taken(
     found, compute = machine.start_best(board)
     assert found == there
     assert compute == Compute(platform=platform, devices="auto", dtype=dtype)  # type: ignore[arg-type]
+
+
+DRAWN = [1883912375, 2292451390, 1915204986, 1882898417]  # JAX 0.10.2, nothing set
+CPU = Compute(platform="cpu", devices="auto", dtype="float32")
+ODD = {
+    "jax_enable_x64": True,
+    "jax_default_prng_impl": "rbg",
+    "jax_threefry_partitionable": False,
+    "jax_random_seed_offset": 5,
+    "jax_default_matmul_precision": "bfloat16",
+    "jax_numpy_dtype_promotion": "strict",
+    "jax_numpy_rank_promotion": "raise",
+    "jax_debug_nans": True,
+    "jax_debug_infs": True,
+    "jax_disable_jit": True,
+    "jax_disable_most_optimizations": True,
+    "jax_check_tracer_leaks": True,
+    "jax_legacy_prng_key": "error",
+    "jax_softmax_custom_jvp": True,
+    "jax_high_dynamic_range_gumbel": True,
+    "jax_no_execution": True,
+    "jax_enable_checks": True,
+    "jax_platform_name": "tpu",
+    "jax_default_device": "tpu",
+    "jax_transfer_guard": "disallow",
+}
+
+
+@pytest.fixture
+def _odd_settings() -> Iterator[None]:
+    """Every setting that decides numbers, or ends a run, as an environment might have it."""
+    before = {name: jax.config.values[name] for name in ODD}
+    for name, value in ODD.items():
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.mark.parametrize("start", [machine.start, machine.start_best])
+@pytest.mark.usefixtures("_odd_settings")
+def test_the_environment_decides_no_number(start: Callable[[Compute], object]) -> None:
+    start(CPU)
+    assert (jnp.arange(3) + np.ones((2, 3), np.float32)).dtype == jnp.float32
+    key = jax.random.key(1)
+    assert jax.random.key_data(key).tolist() == [0, 1], "as threefry has it, and no seed's offset"
+    assert jax.random.bits(key, (4,)).tolist() == DRAWN
+    assert float(jax.jit(lambda x: x / 0.0)(1.0)) == float("inf")
+    product = jax.make_jaxpr(jax.jit(jnp.dot))(np.eye(2), np.eye(2)).jaxpr.eqns[0]
+    assert product.params["jaxpr"].eqns[-1].params["precision"] is None
+    assert product.invars[0].aval.dtype == jnp.float32
+    assert [name for name, value in ODD.items() if jax.config.values[name] == value] == []

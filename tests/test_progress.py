@@ -1,13 +1,18 @@
 """Bars and lines share a terminal: each line stands whole, and no bar is left behind."""
 
+import contextlib
+import errno
+import io
 import logging
+import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from pipeline import progress
 from pipeline.progress import bar, say, track
 from tests.terminal import Terminal, screen
 
@@ -179,3 +184,51 @@ def test_beside_a_pipe_there_is_no_bar(
         pass
     assert "%|" not in terminal.close()
     assert capsys.readouterr().out == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("make", [os.openpty, os.pipe], ids=["terminal", "pipe"])
+def test_a_run_goes_on_where_nobody_reads_any_more(
+    make: Callable[[], tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be about to save: who closes a terminal stops everything that runs in it."""
+    ours, theirs = make()
+    stream = open(theirs, "w", closefd=False)  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, stream)
+    progress.say("there")
+    assert os.read(ours, 7).rstrip() == b"there"
+    os.close(ours)
+    progress.say("gone")
+    progress._Lines().write("\rgone\n")
+    monkeypatch.undo()
+    with contextlib.suppress(OSError):
+        stream.close()
+    os.close(theirs)
+
+
+class Full(io.StringIO):
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_no_closed_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(OSError, match="No space left"):
+        progress.say("lost")
+
+
+def test_a_terminal_that_is_closed_under_a_bar_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    stream = open(theirs, "w", closefd=False)  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, stream)
+    with bar(3, "step", "train") as shown:
+        shown.update(1)
+        os.close(ours)
+        progress.say("gone")
+        shown.update(1)
+        shown.refresh()
+    monkeypatch.undo()
+    with contextlib.suppress(OSError):
+        stream.close()
+    os.close(theirs)

@@ -1,44 +1,19 @@
-"""Checkpoints that survive any kill, in a folder named by everything that decides the result."""
+"""Checkpoints that survive any kill and notice any damage."""
 
-import fcntl
-import hashlib
-import importlib.metadata
-import json
 import shutil
-import sys
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
 
+from pipeline import progress
 from pipeline.errors import UserError
-from pipeline.files import sha256
+from pipeline.training import digests, lock
 
-_LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
-_LOCK_SECONDS = 60.0  # a killed trainer may still be saving
-
-
-def fingerprint(settings: Mapping[str, Any], inputs: Iterable[Path]) -> str:
-    """Hex digest of parameters, input files, this project's loaded code and library versions.
-
-    Checkpoints stand outside DVC's outputs: as an output that persists they would survive a
-    change of parameters, and the fold would go on from weights that don't belong to it.
-    """
-    code = {
-        name: sha256(Path(module.__file__))
-        for name, module in sys.modules.items()
-        if name.split(".")[0] == "pipeline" and module.__file__
-    }
-    parts = {
-        "settings": settings,
-        "inputs": {path.as_posix(): sha256(path) for path in sorted(inputs)},
-        "code": code,
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+_KEPT = 2  # where the last one turns out to be damaged, the run goes on from the one before
+_PATIENCE = 60.0  # seconds: a killed trainer may still be saving
 
 
 class Restored(NamedTuple):
@@ -53,38 +28,68 @@ class Checkpoints:
     """The checkpoints of one run; only one process at a time may hold them."""
 
     def __init__(self, folder: Path) -> None:
-        """Open or make `folder` and lock it.
+        """Open or make `folder`, lock it, and set damaged checkpoints aside.
 
         Raises:
           UserError: another process holds it, or it cannot be made.
         """
+        self.folder, self._state = folder, folder / "state"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            held = lock.take(folder, _PATIENCE)
+            self._state.mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(f"{folder}: no place for checkpoints: {error.strerror}") from None
-        self.folder = folder
-        self._lock = (folder / "lock").open("a")
-        self._take_lock()
+        if held is None:
+            raise UserError(f"{folder}: another process is training this fold; wait or end it")
+        self._lock = held
+        self._set_damaged_aside()
         self._manager = ocp.CheckpointManager(
-            (folder / "state").absolute(),
-            options=ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=True),
+            self._state.absolute(),
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=_KEPT,
+                enable_async_checkpointing=True,
+                async_options=ocp.AsyncOptions(post_finalization_callback=self._note_digests),
+            ),
         )
 
-    def _take_lock(self) -> None:
-        until = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise UserError(
-                        f"{self.folder}: another process is training this fold; wait or end it"
-                    ) from None
-                time.sleep(0.5)
+    def _steps(self) -> list[Path]:
+        """The folders of checkpoints, the last first."""
+        found = [path for path in self._state.iterdir() if path.name.isdecimal()]
+        return sorted(found, key=lambda path: int(path.name), reverse=True)
+
+    def _set_damaged_aside(self) -> None:
+        """Leave the last whole checkpoint as the last one, and nothing of a save that was cut off.
+
+        The next to be damaged takes the place of those that were set aside before.
+        """
+        aside = self.folder / "damaged"
+        for path in set(self._state.iterdir()) - set(self._steps()):
+            _remove(path)
+        damaged = []
+        for path in self._steps():
+            fault = digests.damage(path)
+            if fault is None:
+                break
+            damaged.append((path, fault))
+        if damaged:
+            _remove(aside)
+            aside.mkdir()
+        for path, fault in damaged:
+            path.rename(aside / path.name)
+            progress.say(
+                f"{path}: damaged ({fault}); set aside as {aside / path.name}, going on without it"
+            )
+
+    def _note_digests(self) -> None:
+        """Put digests beside what was just written; Orbax gives it its final name afterwards.
+
+        Runs in the background.
+        """
+        unfinished = next(path for path in self._state.iterdir() if not path.name.isdecimal())
+        digests.write_digests(unfinished, unfinished.name.split(".")[0])
 
     def save(self, step: int, arrays: Any, notes: Mapping[str, Any]) -> None:
-        """Save in the background; the former checkpoint goes once the new one is whole."""
+        """Save in the background; what goes for it goes once the new one is whole."""
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -118,3 +123,10 @@ class Checkpoints:
         """Delete what is saved: the fold is published."""
         self._manager.wait_until_finished()
         shutil.rmtree(self.folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

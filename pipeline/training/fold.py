@@ -16,10 +16,11 @@ from pipeline import files, paths, progress
 from pipeline.encoders.weights import save_fold
 from pipeline.evaluation.metrics import accuracy
 from pipeline.members.predictions import write_predictions
-from pipeline.training.checkpoint import Checkpoints, fingerprint
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.history import write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.loop import Loop
+from pipeline.training.origin import Origin
 from pipeline.training.setting import Job, Setting
 
 
@@ -39,7 +40,9 @@ def train_fold(job: Job) -> float:
         f"device(s), attention {setting.attention}, {job.compute.dtype}"
     )
     loop = Loop(job.name, setting.schedule, setting.step(), setting.validate, devices)
-    with Checkpoints(_folder(job)) as checkpoints:
+    origin = Origin.of(job.name, job.settings, job.inputs)
+    with Checkpoints(_folder(job, origin)) as checkpoints:
+        origin.write(checkpoints.folder)
         state, history = loop.run(
             setting.initial_state(),
             checkpoints,
@@ -61,9 +64,8 @@ def train_fold(job: Job) -> float:
     return setting.loss(probabilities)
 
 
-def _folder(job: Job) -> Path:
-    name = f"{job.model}-fold{job.fold}-{fingerprint(job.settings, job.inputs)[:16]}"
-    return paths.checkpoints() / name
+def _folder(job: Job, origin: Origin) -> Path:
+    return paths.checkpoints() / f"{job.model}-fold{job.fold}-{origin.fingerprint[:16]}"
 
 
 def _publish(

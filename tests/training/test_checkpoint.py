@@ -1,7 +1,9 @@
 """Checkpoints restore the same bits, belong to one process and to one set of inputs."""
 
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -11,8 +13,9 @@ import pytest
 
 from pipeline import devices as machine
 from pipeline.errors import UserError
-from pipeline.training import checkpoint
-from pipeline.training.checkpoint import Checkpoints, fingerprint
+from pipeline.training import checkpoint, lock
+from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.origin import Origin
 
 
 def arrays(shift: float) -> dict:
@@ -52,7 +55,7 @@ time.sleep(60)
 
 
 def test_a_second_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "_LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "_PATIENCE", 0.0)
     command = [sys.executable, "-c", HOLD, str(tmp_path / "run")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -63,10 +66,31 @@ def test_a_second_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_fingerprint_follows_settings_and_inputs(tmp_path: Path) -> None:
+    def fingerprint(rate: float) -> str:
+        return Origin.of("train@tiny-0", {"rate": rate}, [file]).fingerprint
+
     file = tmp_path / "input"
     file.write_text("one")
-    first = fingerprint({"rate": 1e-3}, [file])
-    assert fingerprint({"rate": 1e-3}, [file]) == first
-    assert fingerprint({"rate": 1e-4}, [file]) != first
+    first = fingerprint(1e-3)
+    assert fingerprint(1e-3) == first
+    assert fingerprint(1e-4) != first
     file.write_text("two")
-    assert fingerprint({"rate": 1e-3}, [file]) != first
+    assert fingerprint(1e-3) != first
+
+
+def test_a_folder_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
+    """Who waited for the lock must not go on with that of a folder which is gone."""
+    folder = tmp_path / "run"
+    first = lock.take(folder, 0.0)
+    assert first is not None
+    assert lock.take(folder, 0.0) is None
+    with ThreadPoolExecutor() as other:
+        waiting = other.submit(lock.take, folder, 20.0)
+        while not waiting.running():
+            pass
+        shutil.rmtree(folder)
+        first.close()
+        second = waiting.result()
+    assert second is not None
+    with second:
+        assert lock.take(folder, 0.0) is None

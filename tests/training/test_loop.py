@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import tests.training.tiny as tiny
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
 from pipeline.params import Session
-from pipeline.training.interruptions import Interruptions
+from pipeline.training.interruptions import SIGNALS, Interruptions
 from pipeline.training.loop import Schedule
 from pipeline.training.streams import stream
 
@@ -79,15 +80,46 @@ def test_streams_differ_by_every_part_of_their_name() -> None:
     assert stream(1, 0, "head") == stream(1, 0, "head") < 2**32
 
 
-def test_a_signal_is_a_reason_to_stop() -> None:
-    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
-    try:
-        watching = Interruptions(Session(checkpoint_minutes=1.0, stop_after_minutes=None))
-        assert watching.reason() is None
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert watching.reason() == "SIGTERM"
-        late = Interruptions(Session(checkpoint_minutes=1.0, stop_after_minutes=1e-9))
-        assert late.reason() == "session.stop_after_minutes (1e-09)"
-    finally:
-        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
-            signal.signal(number, handler)
+@pytest.fixture
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def watching(stop_after: float | None = None) -> Interruptions:
+    return Interruptions(Session(checkpoint_minutes=1.0, stop_after_minutes=stop_after))
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_a_reason_to_stop(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    watched = watching()
+    assert watched.reason() is None
+    os.kill(os.getpid(), number)
+    assert watched.reason() == number.name
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_the_shell_ignores_stays_ignored(number: signal.Signals) -> None:
+    """`nohup` and `&` in a script mean that the run goes on."""
+    signal.signal(number, signal.SIG_IGN)
+    watched = watching()
+    os.kill(os.getpid(), number)
+    assert watched.reason() is None
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_the_end_of_a_session_is_a_reason_to_stop() -> None:
+    assert watching(1e-9).reason() == "session.stop_after_minutes (1e-09)"
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_the_death_of_the_parent_is_a_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = watching()
+    assert watched.reason() is None
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert watched.reason() == "the death of its parent"

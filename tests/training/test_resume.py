@@ -1,4 +1,4 @@
-"""A fold that is killed, stopped and gone on with ends with the bits of one that ran through."""
+"""A fold that is killed, stopped, damaged and gone on with ends with the bits of a whole run."""
 
 import os
 import re
@@ -17,6 +17,7 @@ from tests.contract.project import ROOT, few_essays, without_git
 pytestmark = pytest.mark.slow
 
 FOLD = Path("artifacts/folds/small/fold0")
+WEIGHTS = Path("artifacts/weights/small/fold0")
 OUTPUTS = ("artifacts/weights/small/fold0/model.safetensors",
            f"{FOLD}/oof.parquet", f"{FOLD}/history.csv", f"{FOLD}/metrics.json")  # fmt: skip
 
@@ -29,9 +30,10 @@ class Folder:
         self.path, self.cache = path, str(cache)
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a module."""
+        """Start a module, or a program."""
+        how = () if command[0] == "-c" else ("-m",)
         return subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [sys.executable, *how, *command],
             cwd=self.path,
             env=os.environ
             | {"XLA_FLAGS": "", "JAX_PLATFORMS": "", "JAX_COMPILATION_CACHE_DIR": self.cache}
@@ -73,6 +75,16 @@ class Folder:
         steps = self.path.glob(".checkpoints/small-fold0-*/state/*")
         return max((int(step.name) for step in steps if step.name.isdigit()), default=0)
 
+    def flip_a_bit(self) -> int:
+        """Damage the arrays of the last checkpoint; return its step."""
+        last = self.saved()
+        arrays = self.path.glob(f".checkpoints/small-fold0-*/state/{last}/arrays/**/d/*")
+        largest = max(arrays, key=lambda path: path.stat().st_size)
+        content = bytearray(largest.read_bytes())
+        content[len(content) // 2] ^= 1
+        largest.write_bytes(content)
+        return last
+
     def train_until_saved(self, step: int, number: signal.Signals) -> int:
         """Start training, send a signal once a checkpoint of `step` is whole; the exit status."""
         process = self.start(*TRAIN)
@@ -85,6 +97,22 @@ class Folder:
 
 
 TRAIN = ("stages.train", "--model", "small", "--fold", "0")
+# Dies with the weights in place, before what belongs beside them.
+PUBLISHING = (
+    "-c",
+    f"""
+import os, runpy, signal, sys
+from pathlib import Path
+rename = os.rename
+def dying(*names):
+    if Path("{WEIGHTS}").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*names)
+os.rename = dying
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
+""",
+    *TRAIN,
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +131,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return made
 
 
+ODD = {  # what a shell may have set for something else
+    "JAX_ENABLE_X64": "1",
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "JAX_THREEFRY_PARTITIONABLE": "0",
+    "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "JAX_DEBUG_NANS": "1",
+    "JAX_DISABLE_JIT": "1",
+    "JAX_TRANSFER_GUARD": "disallow",
+    "JAX_CHECK_TRACER_LEAKS": "1",
+}
 STEPS = (r"jit\(_fun\)", r"pmap\(step\)", "step")  # as versions of JAX call a pmap in their log
 MODEL_STAGES = ("backbone", "tokenize")
 
@@ -126,10 +166,15 @@ def test_killed_and_stopped_equals_uninterrupted(
     assert after_kill >= 3
     assert killed.train_until_saved(after_kill + 2, signal.SIGTERM) == 75
     assert killed.saved() > after_kill
-    said = killed.train()
+    last = killed.flip_a_bit()
+    said = killed.run(*PUBLISHING, status=-signal.SIGKILL, **ODD)
+    assert (killed.path / WEIGHTS).exists()
+    assert not (killed.path / FOLD).exists()
+    assert said.count(f"state/{last}: damaged (") == 1
     found = re.search(r"resumed at step (\d+) of (\d+)", said)
     assert found
-    assert 0 < int(found[1]) < int(found[2])
+    assert 0 < int(found[1]) < last < int(found[2])
+    killed.train()
     assert killed.bits() == whole.bits()
     assert not list(killed.path.glob(".checkpoints/small-*")), "removed once it is published"
 

@@ -1,0 +1,37 @@
+"""A stage ends with the process that started it: a killed `dvc` leaves nobody behind.
+
+Standard library alone, since a stage asks for this before its imports, which take seconds.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_STARTED_BY_DVC = "DVC_STAGE"  # DVC sets it for every command
+
+
+def end_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the parent dies; take it at once if it is dead already.
+
+    Only Linux can be asked; elsewhere training looks after its parent itself.
+    """
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent or _was_adopted():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _was_adopted() -> bool:
+    """Whether DVC died before this process could ask.
+
+    DVC starts a stage in its own session; who adopts an orphan (init, or a supervisor) has another.
+    """
+    if _STARTED_BY_DVC not in os.environ:
+        return False
+    try:
+        return os.getsid(os.getppid()) != os.getsid(0)
+    except ProcessLookupError:
+        return True

@@ -1,0 +1,40 @@
+"""A lock that a process holds on a folder until it ends, whatever ends it."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import TextIO
+
+NAME = "lock"
+
+
+def take(folder: Path, patience: float) -> TextIO | None:
+    """Make `folder` and hold it; close what is returned to let go.
+
+    Args:
+      folder: whoever held it may have removed it meanwhile, and the lock with it.
+      patience: seconds to wait for another process.
+
+    Returns:
+      None where another process holds on to it.
+
+    Raises:
+      OSError: the folder cannot be made or written to.
+    """
+    until = time.monotonic() + patience
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / NAME).open("a")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(stream.fileno()), (folder / NAME).stat()):
+                return stream
+        except BlockingIOError:
+            if time.monotonic() > until:
+                stream.close()
+                return None
+            time.sleep(0.5)
+        except FileNotFoundError:
+            pass
+        stream.close()

@@ -1,0 +1,138 @@
+"""Files and folders are whole or not there, and nobody takes what a kill leaves for data."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.files import atomic_file, atomic_folder, write_text
+from tests.contract.project import ROOT
+
+# Writes with the calls that change folders counted, and dies before the one that it is told.
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.files import atomic_folder, write_text
+left = int(sys.argv[1])
+def counted(call):
+    def counting(*arguments, **options):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return call(*arguments, **options)
+    return counting
+for name in ("rename", "replace", "unlink", "rmdir", "chmod"):
+    setattr(os, name, counted(getattr(os, name)))
+if sys.argv[2] == "file":
+    write_text(Path("out/one"), "new")
+else:
+    with atomic_folder(Path("out/one")) as folder:
+        (folder / "a").write_text("new")
+        (folder / "b").write_text("new")
+"""
+
+
+def kill_at(call: int, kind: str, project: Path) -> bool:
+    """Write `out/one` in a process of its own; False once it is not killed any more."""
+    done = subprocess.run(
+        [sys.executable, "-c", WRITER, str(call), kind],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    return done.returncode != 0
+
+
+def content(path: Path) -> dict[str, str]:
+    if path.is_file():
+        return {"": path.read_text()}
+    return {inner.name: inner.read_text() for inner in path.glob("*")}
+
+
+def test_a_file_is_the_old_or_the_new(tmp_path: Path) -> None:
+    target, call = tmp_path / "out/one", 0
+    target.parent.mkdir()
+    target.write_text("old")
+    while kill_at(call, "file", tmp_path):
+        assert content(target) in ({"": "old"}, {"": "new"})
+        call += 1
+    assert call > 1
+    assert [path.name for path in target.parent.iterdir()] == ["one"], "what was left is removed"
+
+
+def test_a_folder_is_the_old_or_the_new_or_for_a_moment_none(tmp_path: Path) -> None:
+    found, call, killed = [], 0, True
+    while killed:
+        project = tmp_path / str(call)
+        for name in ("a", "b", "c"):
+            write_text(project / "out/one" / name, "old")
+        killed = kill_at(call, "folder", project)
+        found.append(content(project / "out/one"))
+        assert not kill_at(1000, "folder", project)
+        assert content(project / "out/one") == NEW
+        assert [path.name for path in (project / "out").iterdir()] == ["one"]
+        call += 1
+    assert found.count({}) == 1, "between two renames"
+    assert all(one in (OLD, NEW, {}) for one in found)
+
+
+OLD, NEW = dict.fromkeys("abc", "old"), dict.fromkeys("ab", "new")
+
+
+def test_an_old_folder_that_a_kill_left_aside_is_back(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    write_text(tmp_path / f".one.former.{dead.pid}.abc.unfinished/a", "old")
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "one"):
+        print(1 / 0)
+    assert content(tmp_path / "one") == {"a": "old"}
+
+
+def test_nobody_takes_an_unfinished_one_for_data(tmp_path: Path) -> None:
+    """DVC hashes the folders above outputs, git lists what is new: both are told the pattern."""
+    with atomic_file(tmp_path / "file") as file, atomic_folder(tmp_path / "folder") as folder:
+        assert {file.parent, folder.parent} == {tmp_path}, "the same filesystem, whatever it is"
+        for path in (file, folder):
+            assert path.match(".*.unfinished")
+    for name in (".dvcignore", ".gitignore"):
+        assert ".*.unfinished" in (ROOT / name).read_text().splitlines()
+
+
+def test_another_process_s_unfinished_one_stays(tmp_path: Path) -> None:
+    (tmp_path / f".one.new.{os.getppid()}.abc.unfinished").mkdir()
+    (tmp_path / ".other.new.1.abc.unfinished").mkdir()
+    write_text(tmp_path / "one", "new")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_dead_process_s_unfinished_ones_go(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    (tmp_path / f".one.new.{dead.pid}.abc.unfinished").mkdir()
+    (tmp_path / f".one.new.{dead.pid}.abc.unfinished/part").write_text("half")
+    (tmp_path / f".one.new.{dead.pid}.xyz.unfinished").write_text("half")
+    (tmp_path / f".one.new.{os.getpid()}.before-a-restart.unfinished").write_text("half")
+    (tmp_path / ".one.new.odd.unfinished").write_text("someone's own")
+    write_text(tmp_path / "one", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".one.new.odd.unfinished", "one"]
+
+
+def test_a_folder_behind_a_link_is_replaced_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/old").touch()
+    (tmp_path / "link").symlink_to("elsewhere")
+    with atomic_folder(tmp_path / "link") as folder:
+        (folder / "new").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["new"]
+
+
+def test_an_error_leaves_the_old_one(tmp_path: Path) -> None:
+    write_text(tmp_path / "one/file", "old")
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "one") as folder:
+        (folder / "file").write_text(str(1 / 0))
+    assert (tmp_path / "one/file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
