@@ -13,6 +13,7 @@ from tests.delivery.kaggle.failures import (
     another,
     dataset_vanishes,
     fails,
+    logs,
     rules,
     sets,
     tampered,
@@ -108,9 +109,9 @@ SUBMIT = [
     ),
     Case(
         "kernel that is cancelled",
-        sets(kernel_status="CANCEL_ACKNOWLEDGED"),
+        lambda p: (logs("predicting\n")(p), sets(kernel_status="CANCEL_ACKNOWLEDGED")(p)),
         f"kernel {KERNEL} version 1: ended with 'cancel acknowledged': no reason given; log in "
-        "artifacts/submit/output, its end: wrote submission.csv",
+        "artifacts/submit/output, its end: predicting",
     ),
     Case(
         "kernel that never ends",

@@ -11,7 +11,7 @@ from pipeline import paths
 from pipeline.delivery.kaggle import unpack
 from tests.delivery.kaggle.archives import archive
 from tests.delivery.kaggle.project import COMPETITION, Project
-from tests.delivery.kaggle.stand_in.world import Output
+from tests.delivery.kaggle.stand_in.world import Body, Output, World, uniform
 
 DATASET = "alice/effective-arguments-bundle"
 KERNEL = "alice/effective-arguments-inference"
@@ -107,6 +107,32 @@ def writes(text: str | None) -> Callable[[Project], None]:
     files = {} if text is None else {"submission.csv": text.encode()}
     log = "one\ntwo\nthree\nerror: no essays\n"
     return sets(run_kernel=lambda *_: Output(files, log))
+
+
+def logs(text: str) -> Callable[[Project], None]:
+    """A kernel that writes a good submission and this log."""
+
+    def run(world: World, request: Body) -> Output:
+        return Output(uniform(world, request).files, text)
+
+    return sets(run_kernel=run)
+
+
+def interrupts(p: Project, method: str, answered: bool) -> None:
+    """Raise KeyboardInterrupt in the client at the first call of a method."""
+    from kagglesdk.kaggle_http_client import KaggleHttpClient
+
+    real, left = KaggleHttpClient.call, [1]
+
+    def call(self: KaggleHttpClient, service: str, name: str, *rest: Any) -> Any:
+        if name != method or not left:
+            return real(self, service, name, *rest)
+        if answered:
+            real(self, service, name, *rest)
+        left.pop()
+        raise KeyboardInterrupt
+
+    p.monkeypatch.setattr(KaggleHttpClient, "call", call)
 
 
 def dataset_vanishes(p: Project) -> None:

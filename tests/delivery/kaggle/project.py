@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ FILES = {
     "models/tiny/fold0/model.safetensors": bytes(range(256)) * 40,
     "wheels/effective_arguments.whl": b"a wheel",
 }
+OTHER = {"models/tiny/config.json": b'{"layers": 2}'}
+"""Files of another model: what it predicts is something else."""
+QUICK = ("--bundle", "bundle", "--poll", "0.005")
+CSV = ("--csv", "--competition", "takes-files", "--poll", "0.005")
 
 
 @dataclass
@@ -51,15 +56,16 @@ def make_world(folder: Path) -> World:
     return world
 
 
-def write_bundle(folder: Path, **changes: Any) -> Path:
-    """A bundle with a manifest that holds for it, but for `changes`."""
-    for name, data in FILES.items():
+def write_bundle(folder: Path, changed: Mapping[str, bytes] = FILES, **changes: Any) -> Path:
+    """A bundle with some files `changed`, and a manifest that holds for it, but for `changes`."""
+    contents = {**FILES, **changed}
+    for name, data in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     files = {
         name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        for name, data in FILES.items()
+        for name, data in contents.items()
     }
     manifest = {
         "format": 1,
@@ -69,7 +75,7 @@ def write_bundle(folder: Path, **changes: Any) -> Path:
         "recipe": "minilm-cpu",
         "log_loss": 0.6712,
         "files": files,
-        "total_bytes": sum(map(len, FILES.values())),
+        "total_bytes": sum(map(len, contents.values())),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest | changes))
     return folder

@@ -1,0 +1,355 @@
+"""Nothing is submitted twice: not after an interruption, a lost answer or a lost journal."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import paths
+from pipeline.delivery.kaggle import ledger
+from stages import submit
+from tests.delivery.kaggle.conftest import Command
+from tests.delivery.kaggle.failures import DATASET, KERNEL, interrupts
+from tests.delivery.kaggle.project import (
+    COMPETITION,
+    CSV,
+    OTHER,
+    QUICK,
+    Project,
+    write_bundle,
+)
+from tests.delivery.kaggle.stand_in.world import distinct
+
+ROUTES = pytest.mark.parametrize("route", [QUICK, CSV], ids=["bundle", "csv"])
+JOURNAL = Path("artifacts/submit/journal.json")
+FAULT = pytest.mark.xfail(strict=True, reason="Two submissions where one was asked for")
+MOMENTS = [
+    (QUICK, "CreateDatasetVersion", False),
+    (QUICK, "SaveKernel", True),
+    (QUICK, "GetKernelSessionStatus", False),
+    (QUICK, "CreateCodeSubmission", False),
+    pytest.param(*(QUICK, "CreateCodeSubmission", True), marks=FAULT),
+    pytest.param(*(QUICK, "GetSubmission", True), marks=FAULT),
+    (CSV, "StartSubmissionUpload", False),
+    pytest.param(*(CSV, "CreateSubmission", True), marks=FAULT),
+    pytest.param(*(CSV, "GetSubmission", False), marks=FAULT),
+]
+
+
+def lose_the_journal() -> None:
+    shutil.rmtree(paths.SUBMIT)
+
+
+def lines() -> list[ledger.Line]:
+    return ledger.read(Path("submissions.jsonl"))
+
+
+def edited(project: Project) -> None:
+    """A commit that changes no file of the bundle."""
+    write_bundle(project.folder / "bundle", commit="f" * 40, lock="c" * 64, recipe=None)
+
+
+@pytest.mark.parametrize(("route", "method", "answered"), MOMENTS)
+def test_once_more_interrupted_and_repeated_is_one_more(
+    route: tuple[str, ...], method: str, answered: bool, project: Project, command: Command
+):
+    assert command(submit.main, *route).status == 0
+    interrupts(project, method, answered)
+    assert command(submit.main, *route, "--again").status == 75
+    assert command(submit.main, *route, "--again").status == 0
+    assert len(project.world.submissions) == 2
+    assert len(lines()) == 2
+
+
+@ROUTES
+def test_once_more_goes_on_without_the_option_too(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    command(submit.main, *route)
+    interrupts(project, "GetSubmission", False)
+    command(submit.main, *route, "--again")
+    assert command(submit.main, *route).status == 0
+    assert len(lines()) == 2
+    assert len(project.world.submissions) == 2
+
+
+@FAULT
+@ROUTES
+def test_a_stop_between_the_score_and_the_ledger(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    command(submit.main, *route)
+    add, left = ledger.add, [1]
+
+    def stop(path: Path, line: ledger.Line) -> bool:
+        if left:
+            left.pop()
+            raise KeyboardInterrupt
+        return add(path, line)
+
+    project.monkeypatch.setattr(ledger, "add", stop)
+    assert command(submit.main, *route, "--again").status == 75
+    assert command(submit.main, *route, "--again").status == 0
+    assert len(project.world.submissions) == len(lines()) == 2
+
+
+@FAULT
+@ROUTES
+def test_once_more_waits_for_the_score_of_the_one_under_way(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    project.world.never_done = {"submission"}
+    assert command(submit.main, *route, "--hours", "1e-6").status == 1
+    project.world.never_done = set()
+    done = command(submit.main, *route, "--again")
+    assert "the submission under way goes on" in done.out
+    assert len(project.world.submissions) == len(lines()) == 1
+    assert command(submit.main, *route, "--again").status == 0
+    assert len(project.world.submissions) == len(lines()) == 2
+
+
+@FAULT
+@ROUTES
+def test_a_submission_that_failed_makes_room_for_one_more(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    project.world.submission_error = "Submission Scoring Error"
+    assert command(submit.main, *route).status == 1
+    assert command(submit.main, *route).status == 1
+    assert len(project.world.submissions) == 1
+    project.world.submission_error = ""
+    interrupts(project, "GetSubmission", False)
+    assert command(submit.main, *route, "--again").status == 75
+    assert command(submit.main, *route, "--again").status == 0
+    assert len(project.world.submissions) == 2
+
+
+@FAULT
+@pytest.mark.parametrize(
+    "method",
+    ["CreateDataset", "GetDatasetStatus", "SaveKernel", "CreateCodeSubmission", "GetSubmission"],
+)
+def test_a_commit_between_two_runs_is_the_same_submission(
+    method: str, project: Project, command: Command
+):
+    interrupts(project, method, method != "CreateDataset")
+    assert command(submit.main, *QUICK).status == 75
+    edited(project)
+    assert command(submit.main, *QUICK).status == 0
+    world = project.world
+    assert len(world.submissions) == len(world.datasets[DATASET].versions) == 1
+    assert world.calls("StartBlobUpload") == 4  # every file once
+    uploaded = json.loads(world.datasets[DATASET].versions[0]["manifest.json"])["commit"]
+    assert (uploaded, lines()[0].commit) == ("0123456789abcdef0123456789abcdef01234567",) * 2
+    assert "commit 0123456789ab" in world.submissions[0].description
+
+
+@FAULT
+def test_a_commit_after_the_score_is_the_same_submission(project: Project, command: Command):
+    command(submit.main, *QUICK)
+    edited(project)
+    assert "submitted already" in command(submit.main, *QUICK).out
+    assert len(project.world.submissions) == 1
+    assert command(submit.main, *QUICK, "--again").status == 0
+    assert [line.commit for line in lines()][1] == "f" * 40
+
+
+@FAULT
+@ROUTES
+@pytest.mark.parametrize("lag", [1, 3])
+def test_a_list_that_lags_behind_a_lost_answer(
+    lag: int, route: tuple[str, ...], project: Project, command: Command
+):
+    """A gateway gives up while the service goes on."""
+    project.world.list_lag = lag + 2
+    for method in ("CreateCodeSubmission", "CreateSubmission"):
+        project.world.fail(method, 504, "Gateway Timeout", done=True)
+    assert command(submit.main, *route, "--lag", "0.2").status == 0
+    assert len(project.world.submissions) == 1
+
+
+@FAULT
+@ROUTES
+def test_what_is_refused_for_certain_is_not_looked_for(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    project.world.submissions_left = 0
+    assert command(submit.main, *route).status == 1
+    looked = project.world.calls("ListSubmissions")
+    project.world.submissions_left = 1
+    project.world.list_lag = 99
+    assert command(submit.main, *route, "--lag", "600").status == 0
+    assert project.world.calls("ListSubmissions") - looked <= 2
+
+
+@FAULT
+@ROUTES
+def test_a_refusal_after_a_lost_answer_proves_nothing(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    """The last submission of the day was taken, its answer lost, and its listing late."""
+    project.world.submissions_left, project.world.list_lag = 1, 99
+    for method in ("CreateCodeSubmission", "CreateSubmission"):
+        project.world.fail(method, 504, "Gateway Timeout", done=True)
+    assert "submission limit" in command(submit.main, *route, "--lag", "0.01").error
+    project.world.submissions_left = 5
+    project.world.submissions[0].unlisted = 0
+    assert command(submit.main, *route, "--lag", "0.2").status == 0
+    assert len(project.world.submissions) == len(lines()) == 1
+
+
+@FAULT
+@ROUTES
+def test_a_lost_journal_leaves_the_ledger(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    command(submit.main, *route)
+    made = list(project.world.submissions)
+    project.world.submissions.clear()  # too old to be listed
+    sent = len(project.world.blobs)
+    lose_the_journal()
+    edited(project)
+    done = command(submit.main, *route)
+    assert done.error == (
+        "error: submissions.jsonl: line 1: submission 1000 was of the same already (public score "
+        "0.5801); --again submits it once more"
+    )
+    assert project.world.submissions == []
+    assert len(project.world.blobs) == sent
+    project.world.submissions = made
+    assert command(submit.main, *route, "--again").status == 0
+    assert len(made) == 2
+
+
+@FAULT
+@ROUTES
+def test_a_lost_journal_and_no_line_leave_kaggle_s_list(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    interrupts(project, "GetSubmission", False)
+    command(submit.main, *route)
+    sent = len(project.world.blobs)
+    lose_the_journal()
+    edited(project)
+    done = command(submit.main, *route)
+    description = project.world.submissions[0].description
+    assert done.error == (
+        f"error: Kaggle has submission 1000 of the same already ({description}); --again submits "
+        "it once more"
+    )
+    assert len(project.world.blobs) == sent
+    assert command(submit.main, *route, "--again").status == 0
+    assert len(project.world.submissions) == 2
+
+
+@FAULT
+@pytest.mark.parametrize("ledger_too", [False, True])
+def test_other_files_with_the_same_predictions(
+    ledger_too: bool, project: Project, command: Command
+):
+    """A comment in the code makes another wheel; what is submitted is the same."""
+    command(submit.main, *QUICK)
+    if ledger_too:
+        Path("submissions.jsonl").unlink()
+    write_bundle(project.folder / "bundle", {"wheels/effective_arguments.whl": b"a comment"})
+    assert "--again submits it once more" in command(submit.main, *QUICK).error
+    assert len(project.world.submissions) == 1
+    versions = len(project.world.datasets[DATASET].versions)
+    assert command(submit.main, *QUICK, "--again").status == 0
+    assert len(project.world.submissions) == 2
+    assert len(project.world.datasets[DATASET].versions) == versions  # it went on
+
+
+def test_other_predictions_are_another_submission(project: Project, command: Command):
+    project.world.run_kernel = distinct
+    command(submit.main, *QUICK)
+    lose_the_journal()
+    write_bundle(project.folder / "bundle", OTHER)
+    assert command(submit.main, *QUICK).status == 0
+    assert len(project.world.submissions) == 2
+
+
+@FAULT
+def test_another_competition_is_another_submission(project: Project, command: Command):
+    command(submit.main, *CSV)
+    project.world.competitions["takes-more"] = project.world.competitions["takes-files"]
+    assert command(submit.main, *CSV, "--competition", "takes-more").status == 0
+    assert [line.competition for line in lines()] == ["takes-files", "takes-more"]
+
+
+@FAULT
+def test_two_bundles_in_turn(project: Project, command: Command):
+    """A kernel mounts the newest version, so that the first bundle has to be sent again."""
+    project.world.run_kernel = distinct
+    interrupts(project, "SaveKernel", False)
+    command(submit.main, *QUICK)
+    write_bundle(project.folder / "bundle", OTHER)
+    assert command(submit.main, *QUICK).status == 0
+    write_bundle(project.folder / "bundle")
+    assert command(submit.main, *QUICK).status == 0
+    assert len(project.world.datasets[DATASET].versions) == 3
+    assert [one.kernel for one in project.world.submissions] == [f"{KERNEL}/1", f"{KERNEL}/2"]
+    assert len({line.submission for line in lines()}) == 2
+
+
+@FAULT
+@ROUTES
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"key": {"pushed": 2}}'])
+def test_a_broken_journal_is_one_line(
+    content: str, route: tuple[str, ...], project: Project, command: Command
+):
+    command(submit.main, *route)
+    JOURNAL.write_text(content)
+    done = command(submit.main, *route)
+    assert done.error.startswith("error: artifacts/submit/journal.json: ")
+    assert done.error.endswith(
+        "; remove it and run the same command again: what was under way starts over, and what "
+        "was submitted is looked for in submissions.jsonl and on Kaggle first"
+    )
+    assert JOURNAL.read_text() == content
+    assert len(project.world.submissions) == 1
+    JOURNAL.unlink()
+    assert "--again" in command(submit.main, *route).error
+    assert len(project.world.submissions) == 1
+
+
+@FAULT
+def test_the_journal_is_on_the_disk_before_anything_is_sent(
+    project: Project, command: Command
+) -> None:
+    """Its bytes and its name are flushed before the submission leaves."""
+    import os
+    import stat
+
+    from kagglesdk.kaggle_http_client import KaggleHttpClient
+
+    flushed: list[str] = []
+    fsync, call = os.fsync, KaggleHttpClient.call
+
+    def note(handle: int) -> None:
+        flushed.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def send(self: KaggleHttpClient, service: str, name: str, *rest: Any) -> Any:
+        if name == "CreateSubmission":
+            assert flushed[-2:] == ["file", "folder"]
+            entry = next(iter(json.loads(JOURNAL.read_text()).values()))
+            assert "submitting" in entry
+        return call(self, service, name, *rest)
+
+    project.monkeypatch.setattr(os, "fsync", note)
+    project.monkeypatch.setattr(KaggleHttpClient, "call", send)
+    assert command(submit.main, *CSV).status == 0
+
+
+@FAULT
+def test_a_line_of_before_is_known_by_its_parameters(tmp_path: Path):
+    """Lines that were written before they held what was sent."""
+    old = ledger.Line("2026", None, "aa", "bb", None, 0.6, 0.61, None, 7)
+    of = {"competition": COMPETITION, "sent": "cc", "parameters": "bb"}
+    assert ledger.is_same(old, **of)
+    assert not ledger.is_same(old, **of | {"parameters": "dd"})
+    assert ledger.is_same(old, **of | {"parameters": "dd", "submission": "aa"})
+    assert not ledger.is_same(old, **of | {"submission": "ee"})
