@@ -7,13 +7,21 @@ from tests.delivery.kaggle.failures import (
     AGAIN,
     DATASET,
     KERNEL,
+    REMOVE,
+    SENT,
+    SHA256,
     SIGN_IN,
     TOKENS,
     Case,
     another,
+    broken_journal,
     dataset_vanishes,
     fails,
+    has_dataset,
+    in_the_ledger,
     logs,
+    on_the_list,
+    replaced,
     rules,
     sets,
     tampered,
@@ -21,6 +29,7 @@ from tests.delivery.kaggle.failures import (
 )
 from tests.delivery.kaggle.project import COMPETITION, write_bundle, write_results
 
+LINE = "manifest sha256"
 HEAD = "discourse_id,Ineffective,Adequate,Effective\n"
 SUBMIT = [
     *SIGN_IN,
@@ -77,13 +86,42 @@ SUBMIT = [
     Case(
         "dataset whose processing never ends",
         sets(never_done={"dataset"}),
-        f"dataset {DATASET} version 1: still blobs received after 1e-05 h; to wait on, {AGAIN}",
+        f"dataset {DATASET}: still blobs received after 1e-05 h; to wait on, {AGAIN}",
         ("--hours", "1e-5"),
     ),
     Case(
+        "dataset with an earlier version whose processing never ends",
+        lambda p: (has_dataset(p), sets(never_done={"dataset"})(p)),
+        f"dataset {DATASET}: still waiting for an earlier version (blobs received) after 1e-05 h; "
+        f"to wait on, {AGAIN}",
+        ("--hours", "1e-5"),
+    ),
+    Case(
+        "dataset of which Kaggle takes no version",
+        lambda p: (
+            has_dataset(p),
+            fails("CreateDatasetVersion", 403, "Permission 'datasets.update' was denied")(p),
+        ),
+        f"could not upload dataset {DATASET}: Kaggle answered 403: Permission 'datasets.update' "
+        "was denied",
+    ),
+    Case(
+        "dataset that another version has replaced meanwhile",
+        replaced,
+        f"dataset {DATASET}: version 3 has replaced version 2, which is this bundle's; {AGAIN}",
+    ),
+    Case(
         "error field of a kernel (exit status 0 of Kaggle's own command)",
-        sets(kernel_error="Maximum batch CPU session count of 5 reached."),
-        f"kernel {KERNEL}: Kaggle did not take it: Maximum batch CPU session count of 5 reached.",
+        sets(kernel_error="Maximum weekly GPU quota of 30.00 hours reached."),
+        f"kernel {KERNEL}: Kaggle did not take it: Maximum weekly GPU quota of 30.00 hours "
+        "reached.",
+    ),
+    Case(
+        "sessions that stay taken",
+        sets(sessions_taken=9_999),
+        f"kernel {KERNEL}: still waiting for a session (Maximum batch GPU session count of 2 "
+        f"reached) after 1e-05 h; to wait on, {AGAIN}",
+        ("--hours", "1e-5"),
     ),
     Case(
         "invalid dataset source (a warning of Kaggle's own command)",
@@ -144,6 +182,61 @@ SUBMIT = [
         "expected a row that sums to 1, found 0.5, 0.5, 0.3 (1 such rows); not submitted",
     ),
     Case(
+        "kernel that ran on another bundle",
+        logs(f"{LINE} {'9' * 64}\n"),
+        f"kernel {KERNEL} version 1: expected the line '{LINE} {SHA256}' in its log "
+        f"(artifacts/submit/output/kernel.log), found '{LINE} {'9' * 64}'; not submitted",
+    ),
+    Case(
+        "kernel whose log names no bundle",
+        logs("wrote submission.csv\n"),
+        f"kernel {KERNEL} version 1: expected the line '{LINE} {SHA256}' in its log "
+        "(artifacts/submit/output/kernel.log), found no such line; not submitted",
+    ),
+    Case(
+        "kernel whose log names two bundles",
+        logs(f"{LINE} {SHA256}\n{LINE} {'9' * 64}\n"),
+        f"kernel {KERNEL} version 1: expected the line '{LINE} {SHA256}' in its log "
+        "(artifacts/submit/output/kernel.log), found 2 different lines; not submitted",
+    ),
+    Case(
+        "kernel on a CPU where GPUs were asked for",
+        logs(f"{LINE} {SHA256}\non 1 cpu device(s), float32\n"),
+        f"kernel {KERNEL} version 1: expected 2 GPUs, as NvidiaTeslaT4 has, found 1 cpu device(s) "
+        "in its log (artifacts/submit/output/kernel.log); not submitted",
+        ("--accelerator", "NvidiaTeslaT4"),
+    ),
+    Case(
+        "kernel on fewer GPUs than asked for",
+        logs(f"{LINE} {SHA256}\non 1 gpu device(s), float32\n"),
+        f"kernel {KERNEL} version 1: expected 2 GPUs, as NvidiaTeslaT4 has, found 1 gpu device(s) "
+        "in its log (artifacts/submit/output/kernel.log); not submitted",
+        ("--accelerator", "NvidiaTeslaT4"),
+    ),
+    Case(
+        "lost journal, and a line of the same in the ledger",
+        in_the_ledger,
+        "submissions.jsonl: line 1: submission 7 was of the same already (public score 0.5801); "
+        "--again submits it once more",
+    ),
+    Case(
+        "lost journal, and the same on Kaggle's list",
+        on_the_list,
+        f"Kaggle has submission 7 of the same already (minilm-cpu, sha256 {SENT[:16]}); --again "
+        "submits it once more",
+    ),
+    Case(
+        "journal that is empty",
+        broken_journal(""),
+        "artifacts/submit/journal.json: not JSON: Expecting value: line 1 column 1 (char 0); "
+        f"{REMOVE}",
+    ),
+    Case(
+        "journal of something else",
+        broken_journal('{"key": 1}'),
+        f"artifacts/submit/journal.json: expected the steps of each submission; {REMOVE}",
+    ),
+    Case(
         "token that expires on the way",
         lambda p: p.world.fail("GetKernelSessionStatus", 401, "Unauthenticated", 99),
         f"could not look at kernel {KERNEL}: Kaggle does not accept the credentials "
@@ -190,6 +283,21 @@ SUBMIT = [
         fails("CreateCodeSubmission", 500, "Internal Server Error"),
         f"could not submit to {COMPETITION}: Kaggle answered 500 (Internal Server Error) each "
         f"time; later, {AGAIN}",
+    ),
+    Case(
+        "silent service, each time",
+        lambda p: p.world.fail("GetDatasetStatus", 0, times=99, silent=True),
+        f"could not look at {DATASET}: no answer from Kaggle in time; check the network and any "
+        f"proxy, then {AGAIN}",
+        ("--timeout", "0.02"),
+    ),
+    Case(
+        "silent service while a kernel runs",
+        lambda p: p.world.fail("GetKernelSessionStatus", 0, times=99, silent=True),
+        f"kernel {KERNEL} version 1: still could not look at kernel {KERNEL}: no answer from "
+        f"Kaggle in time; check the network and any proxy, then {AGAIN} after 1e-05 h; to wait "
+        f"on, {AGAIN}",
+        ("--timeout", "0.1", "--hours", "1e-5"),
     ),
     Case(
         "connection that is cut, each time",

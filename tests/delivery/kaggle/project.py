@@ -26,8 +26,8 @@ FILES = {
 }
 OTHER = {"models/tiny/config.json": b'{"layers": 2}'}
 """Files of another model: what it predicts is something else."""
-QUICK = ("--bundle", "bundle", "--poll", "0.005")
-CSV = ("--csv", "--competition", "takes-files", "--poll", "0.005")
+QUICK = ("--bundle", "bundle", "--poll", "0.005", "--lag", "0.05")
+CSV = ("--csv", "--competition", "takes-files", "--poll", "0.005", "--lag", "0.05")
 
 
 @dataclass
@@ -56,17 +56,8 @@ def make_world(folder: Path) -> World:
     return world
 
 
-def write_bundle(folder: Path, changed: Mapping[str, bytes] = FILES, **changes: Any) -> Path:
-    """A bundle with some files `changed`, and a manifest that holds for it, but for `changes`."""
-    contents = {**FILES, **changed}
-    for name, data in contents.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    files = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        for name, data in contents.items()
-    }
+def manifest_text(files: Mapping[str, bytes] = FILES, **changes: Any) -> str:
+    """A manifest that holds for these files, but for `changes`."""
     manifest = {
         "format": 1,
         "commit": "0123456789abcdef0123456789abcdef01234567",
@@ -74,10 +65,23 @@ def write_bundle(folder: Path, changed: Mapping[str, bytes] = FILES, **changes: 
         "parameters": "b" * 64,
         "recipe": "minilm-cpu",
         "log_loss": 0.6712,
-        "files": files,
-        "total_bytes": sum(map(len, contents.values())),
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            for name, data in files.items()
+        },
+        "total_bytes": sum(map(len, files.values())),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest | changes))
+    return json.dumps(manifest | changes)
+
+
+def write_bundle(folder: Path, changed: Mapping[str, bytes] = FILES, **changes: Any) -> Path:
+    """A bundle with some files `changed`, and a manifest that holds for it, but for `changes`."""
+    files = {**FILES, **changed}
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / "manifest.json").write_text(manifest_text(files, **changes))
     return folder
 
 
