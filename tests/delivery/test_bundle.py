@@ -264,7 +264,6 @@ def test_the_same_sources_give_the_same_wheels(tmp_path: Path) -> None:
     assert [_sha256(path) for path in one] == [_sha256(path) for path in two]
 
 
-@pytest.mark.xfail(strict=True, reason="The wheel's metadata hold README.md")
 def test_an_edit_of_the_readme_makes_no_other_wheel(tmp_path: Path) -> None:
     """What predicts the same is the same bundle, and so the same submission."""
     for name in ("one", "two"):
