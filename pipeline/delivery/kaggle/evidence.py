@@ -13,7 +13,7 @@ _DEVICES = re.compile(r"on (\d+) (\w+) device\(s\)")  # as inference says it
 
 
 class OtherBundleError(FailedError):
-    """A version ran, but not by its log on the bundle that was sent."""
+    """A version ran, but by its log on another bundle than was sent."""
 
 
 def check_bundle(digest: str, run: str, folder: Path) -> None:
@@ -25,18 +25,19 @@ def check_bundle(digest: str, run: str, folder: Path) -> None:
       folder: holds its log.
 
     Raises:
-      OtherBundleError: the log does not name this manifest, or names others too.
+      OtherBundleError: the log names another manifest.
+      FailedError: it names none.
     """
     expected = manifest_line(digest)
     lines = _lines(folder)
     said = sorted({line for line in lines if line.startswith(manifest_line(""))})
-    if said != [expected]:
-        found = f"{len(said)} different lines" if len(said) > 1 else "no such line"
-        found = repr(said[0]) if len(said) == 1 else found
-        raise OtherBundleError(
-            f"{run}: expected the line {expected!r} in its log ({folder / LOG}), found {found}; "
-            "not submitted"
-        )
+    if said == [expected]:
+        return
+    text = f"{run}: expected the line {expected!r} in its log ({folder / LOG}), found"
+    if not said:
+        raise FailedError(f"{text} no such line; not submitted")
+    found = repr(said[0]) if len(said) == 1 else f"{len(said)} different lines"
+    raise OtherBundleError(f"{text} {found}; not submitted")
 
 
 def check_devices(accelerator: str, run: str, folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import paths
+from pipeline.delivery.kaggle import ledger
 from tests.competition.kaggle import SUBMISSION, TEXTS, write
 from tests.contract.project import ROOT
 from tests.delivery.kaggle.stand_in.world import Competition, World
@@ -100,3 +101,12 @@ def write_results(folder: Path, partial: bool = False) -> None:
     Path("dvc.lock").write_text("schema: '2.0'\n")
     write_bundle(folder / "bundle")
     (folder / "kernel.py").write_text(SCRIPT)
+
+
+def edit(project: Project) -> None:
+    """Make the bundle again after a commit that changes no file of it."""
+    write_bundle(project.folder / "bundle", commit="f" * 40, lock="c" * 64, recipe=None)
+
+
+def ledger_lines() -> list[ledger.Line]:
+    return ledger.read(paths.LEDGER)

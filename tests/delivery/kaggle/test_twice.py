@@ -1,4 +1,4 @@
-"""Nothing is submitted twice: not after an interruption, a lost answer or a lost journal."""
+"""Nothing is submitted twice: not after a lost answer or a lost journal."""
 
 import json
 import shutil
@@ -18,135 +18,18 @@ from tests.delivery.kaggle.project import (
     OTHER,
     QUICK,
     Project,
+    edit,
+    ledger_lines,
     write_bundle,
 )
 from tests.delivery.kaggle.stand_in.world import distinct
 
 ROUTES = pytest.mark.parametrize("route", [QUICK, CSV], ids=["bundle", "csv"])
 JOURNAL = Path("artifacts/submit/journal.json")
-MOMENTS = [
-    (QUICK, "CreateDatasetVersion", False),
-    (QUICK, "SaveKernel", True),
-    (QUICK, "GetKernelSessionStatus", False),
-    (QUICK, "CreateCodeSubmission", False),
-    (QUICK, "CreateCodeSubmission", True),
-    (QUICK, "GetSubmission", True),
-    (CSV, "StartSubmissionUpload", False),
-    (CSV, "CreateSubmission", True),
-    (CSV, "GetSubmission", False),
-]
 
 
 def lose_the_journal() -> None:
     shutil.rmtree(paths.SUBMIT)
-
-
-def lines() -> list[ledger.Line]:
-    return ledger.read(Path("submissions.jsonl"))
-
-
-def edited(project: Project) -> None:
-    """A commit that changes no file of the bundle."""
-    write_bundle(project.folder / "bundle", commit="f" * 40, lock="c" * 64, recipe=None)
-
-
-@pytest.mark.parametrize(("route", "method", "answered"), MOMENTS)
-def test_once_more_interrupted_and_repeated_is_one_more(
-    route: tuple[str, ...], method: str, answered: bool, project: Project, command: Command
-):
-    assert command(submit.main, *route).status == 0
-    interrupts(project, method, answered)
-    assert command(submit.main, *route, "--again").status == 75
-    assert command(submit.main, *route, "--again").status == 0
-    assert len(project.world.submissions) == 2
-    assert len(lines()) == 2
-
-
-@ROUTES
-def test_once_more_goes_on_without_the_option_too(
-    route: tuple[str, ...], project: Project, command: Command
-):
-    command(submit.main, *route)
-    interrupts(project, "GetSubmission", False)
-    command(submit.main, *route, "--again")
-    assert command(submit.main, *route).status == 0
-    assert len(lines()) == 2
-    assert len(project.world.submissions) == 2
-
-
-@ROUTES
-def test_a_stop_between_the_score_and_the_ledger(
-    route: tuple[str, ...], project: Project, command: Command
-):
-    command(submit.main, *route)
-    add, left = ledger.add, [1]
-
-    def stop(path: Path, line: ledger.Line) -> bool:
-        if left:
-            left.pop()
-            raise KeyboardInterrupt
-        return add(path, line)
-
-    project.monkeypatch.setattr(ledger, "add", stop)
-    assert command(submit.main, *route, "--again").status == 75
-    assert command(submit.main, *route, "--again").status == 0
-    assert len(project.world.submissions) == len(lines()) == 2
-
-
-@ROUTES
-def test_once_more_waits_for_the_score_of_the_one_under_way(
-    route: tuple[str, ...], project: Project, command: Command
-):
-    interrupts(project, "GetSubmission", False)
-    command(submit.main, *route)
-    done = command(submit.main, *route, "--again")
-    assert "the submission under way goes on" in done.out
-    assert len(project.world.submissions) == len(lines()) == 1
-    assert command(submit.main, *route, "--again").status == 0
-    assert len(project.world.submissions) == len(lines()) == 2
-
-
-@ROUTES
-def test_a_submission_that_failed_makes_room_for_one_more(
-    route: tuple[str, ...], project: Project, command: Command
-):
-    project.world.submission_error = "Submission Scoring Error"
-    assert command(submit.main, *route).status == 1
-    assert command(submit.main, *route).status == 1
-    assert len(project.world.submissions) == 1
-    project.world.submission_error = ""
-    interrupts(project, "GetSubmission", False)
-    assert command(submit.main, *route, "--again").status == 75
-    assert command(submit.main, *route, "--again").status == 0
-    assert len(project.world.submissions) == 2
-
-
-@pytest.mark.parametrize(
-    "method",
-    ["CreateDataset", "GetDatasetStatus", "SaveKernel", "CreateCodeSubmission", "GetSubmission"],
-)
-def test_a_commit_between_two_runs_is_the_same_submission(
-    method: str, project: Project, command: Command
-):
-    interrupts(project, method, method != "CreateDataset")
-    assert command(submit.main, *QUICK).status == 75
-    edited(project)
-    assert command(submit.main, *QUICK).status == 0
-    world = project.world
-    assert len(world.submissions) == len(world.datasets[DATASET].versions) == 1
-    assert world.calls("StartBlobUpload") == 4  # every file once
-    uploaded = json.loads(world.datasets[DATASET].versions[0]["manifest.json"])["commit"]
-    assert (uploaded, lines()[0].commit) == ("0123456789abcdef0123456789abcdef01234567",) * 2
-    assert "commit 0123456789ab" in world.submissions[0].description
-
-
-def test_a_commit_after_the_score_is_the_same_submission(project: Project, command: Command):
-    command(submit.main, *QUICK)
-    edited(project)
-    assert "submitted already" in command(submit.main, *QUICK).out
-    assert len(project.world.submissions) == 1
-    assert command(submit.main, *QUICK, "--again").status == 0
-    assert [line.commit for line in lines()][1] == "f" * 40
 
 
 @ROUTES
@@ -187,7 +70,7 @@ def test_a_refusal_after_a_lost_answer_proves_nothing(
     project.world.submissions_left = 5
     project.world.submissions[0].unlisted = 0
     assert command(submit.main, *route, "--lag", "0.2").status == 0
-    assert len(project.world.submissions) == len(lines()) == 1
+    assert len(project.world.submissions) == len(ledger_lines()) == 1
 
 
 @ROUTES
@@ -199,7 +82,7 @@ def test_a_lost_journal_leaves_the_ledger(
     project.world.submissions.clear()  # too old to be listed
     sent = len(project.world.blobs)
     lose_the_journal()
-    edited(project)
+    edit(project)
     done = command(submit.main, *route)
     assert done.error == (
         "error: submissions.jsonl: line 1: submission 1000 was of the same already (public score "
@@ -220,7 +103,7 @@ def test_a_lost_journal_and_no_line_leave_kaggle_s_list(
     command(submit.main, *route)
     sent = len(project.world.blobs)
     lose_the_journal()
-    edited(project)
+    edit(project)
     done = command(submit.main, *route)
     description = project.world.submissions[0].description
     assert done.error == (
@@ -262,7 +145,7 @@ def test_another_competition_is_another_submission(project: Project, command: Co
     command(submit.main, *CSV)
     project.world.competitions["takes-more"] = project.world.competitions["takes-files"]
     assert command(submit.main, *CSV, "--competition", "takes-more").status == 0
-    assert [line.competition for line in lines()] == ["takes-files", "takes-more"]
+    assert [line.competition for line in ledger_lines()] == ["takes-files", "takes-more"]
 
 
 def test_two_bundles_in_turn(project: Project, command: Command):
@@ -276,7 +159,7 @@ def test_two_bundles_in_turn(project: Project, command: Command):
     assert command(submit.main, *QUICK).status == 0
     assert len(project.world.datasets[DATASET].versions) == 3
     assert [one.kernel for one in project.world.submissions] == [f"{KERNEL}/1", f"{KERNEL}/2"]
-    assert len({line.submission for line in lines()}) == 2
+    assert len({line.submission for line in ledger_lines()}) == 2
 
 
 @ROUTES
@@ -335,3 +218,12 @@ def test_a_line_of_before_is_known_by_its_parameters(tmp_path: Path):
     assert not ledger.is_same(old, **of | {"parameters": "dd"})
     assert ledger.is_same(old, **of | {"parameters": "dd", "submission": "aa"})
     assert not ledger.is_same(old, **of | {"submission": "ee"})
+
+
+@ROUTES
+def test_a_broken_ledger_is_told_before_anything_is_sent(
+    route: tuple[str, ...], project: Project, command: Command
+):
+    Path("submissions.jsonl").write_text('{"time": 1}\n')
+    assert command(submit.main, *route).error.startswith("error: submissions.jsonl: line 1: ")
+    assert project.world.blobs == {}
