@@ -71,7 +71,7 @@ RUNS = [
     ),
     Case(
         "sessions that stay taken",
-        sets(sessions_taken=9_999),
+        sets(sessions_taken=9_999, looks_until_done=0),
         f"kernel {KERNEL}: still waiting for a session (Maximum batch GPU session count of 2 "
         f"reached) after 1e-05 h; to wait on, {AGAIN}",
         ("--hours", "1e-5"),

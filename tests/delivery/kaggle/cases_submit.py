@@ -139,7 +139,10 @@ SUBMIT = [
     ),
     Case(
         "silent service while a kernel runs",
-        lambda p: p.world.fail("GetKernelSessionStatus", 0, times=99, silent=True),
+        lambda p: (
+            p.world.fail("GetKernelSessionStatus", 0, times=99, silent=True),
+            sets(looks_until_done=0)(p),
+        ),
         f"kernel {KERNEL} version 1: still could not look at kernel {KERNEL}: no answer from "
         f"Kaggle in time; check the network and any proxy, then {AGAIN} after 1e-05 h; to wait "
         f"on, {AGAIN}",
