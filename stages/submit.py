@@ -13,15 +13,17 @@ from pipeline import paths
 from pipeline.competition.address import COMPETITION
 from pipeline.delivery import kernel
 from pipeline.delivery.kaggle import plan, target
-from pipeline.delivery.kaggle.client import Client, connect
+from pipeline.delivery.kaggle.client import TIMEOUT, Client, connect
 from pipeline.delivery.kaggle.csv_route import CsvRoute, source_here
 from pipeline.delivery.kaggle.journal import NAME, Journal, alone
-from pipeline.delivery.kaggle.once import conclude, source_of
-from pipeline.delivery.kaggle.parcel import read_bundle
+from pipeline.delivery.kaggle.once import begin, conclude
+from pipeline.delivery.kaggle.parcel import identity, read_bundle
 from pipeline.delivery.kaggle.patience import Patience
 from pipeline.delivery.kaggle.refusals import AGAIN
 from pipeline.delivery.kaggle.route import Route
+from pipeline.delivery.kaggle.submissions import Submissions
 from pipeline.delivery.kaggle.target import Target
+from pipeline.delivery.kaggle.twice import Guard
 from pipeline.delivery.submission import check_submission, read_order
 from pipeline.errors import Stopped, UserError, exit_with_message
 from pipeline.files import read_json, sha256
@@ -49,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--dry-run", action="store_true", help="show all that would be sent; needs no account")
-    add("--again", action="store_true", help="start over, even if it was submitted already")
+    add("--again", action="store_true", help="submit once more what was submitted already")
     add("--csv", action="store_true", help="send submission.csv, where a competition takes files")
     add("--competition", default=COMPETITION, help="its name in Kaggle's addresses")
     add("--dataset", default=target.DATASET, help="the private dataset to make or to renew")
@@ -60,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--bundle", type=Path, help="send this bundle as it is, and make none")
     add("--poll", type=float, default=15.0, help="seconds between two looks at Kaggle")
     add("--hours", type=float, default=12.0, help="the longest wait for one step")
+    add("--lag", type=float, default=120.0, help="seconds that Kaggle's lists may be late")
+    add("--timeout", type=float, default=TIMEOUT, help="seconds of Kaggle's silence to bear")
     return parser
 
 
@@ -73,11 +77,11 @@ def _submit_bundle(wanted: argparse.Namespace) -> None:
     order = read_order()
     client = _connect(wanted)
     where = _target(wanted, client.owner)
-    journal = _journal(wanted, {"bundle": bundle.digest, "script": sha256(SCRIPT), **vars(where)})
-    patience = Patience(wanted.poll, wanted.hours)
-    route = Route(client, where, bundle, script, order, journal, patience, paths.SUBMIT)
-    reference, digest, score = route.run()
-    conclude(source_of(bundle), reference, digest, score, paths.LEDGER)
+    sent = identity(bundle, script, where.accelerator)
+    journal = _journal(wanted, {"sent": sent, **vars(where)})
+    guard = _guard(wanted, client, journal, sent, bundle.manifest["parameters"])
+    done = Route(guard, where, bundle, script, order, paths.SUBMIT).run()
+    conclude(done, journal, paths.LEDGER)
 
 
 def _submit_file(wanted: argparse.Namespace) -> None:
@@ -93,10 +97,9 @@ def _submit_file(wanted: argparse.Namespace) -> None:
     check_submission(path, read_order())
     client = _connect(wanted)
     what = {"file": digest, "competition": wanted.competition, "owner": client.owner}
-    journal, patience = _journal(wanted, what), Patience(wanted.poll, wanted.hours)
-    route = CsvRoute(client, wanted.competition, path, digest, source, journal, patience)
-    reference, score = route.run()
-    conclude(source, reference, digest, score, paths.LEDGER)
+    journal = _journal(wanted, what)
+    guard = _guard(wanted, client, journal, digest, source.parameters)
+    conclude(CsvRoute(guard, path, digest, source).run(), journal, paths.LEDGER)
 
 
 def _make_bundle(wanted: argparse.Namespace) -> Path:
@@ -113,17 +116,21 @@ def _target(wanted: argparse.Namespace, owner: str) -> Target:
 
 
 def _connect(wanted: argparse.Namespace) -> Client:
-    return connect(pause=min(1.0, wanted.poll))
+    return connect(pause=min(1.0, wanted.poll), timeout=wanted.timeout)
 
 
 def _journal(wanted: argparse.Namespace, what: dict[str, str]) -> Journal:
     journal = Journal(paths.SUBMIT / NAME, what)
-    done = journal.get("scored")
-    if done and not wanted.again:
-        say("this was submitted already; --again submits it once more")
-    if wanted.again:
-        journal.clear()
+    begin(journal, wanted.again)
     return journal
+
+
+def _guard(
+    wanted: argparse.Namespace, client: Client, journal: Journal, sent: str, parameters: str
+) -> Guard:
+    patience = Patience(wanted.poll, wanted.hours, wanted.lag)
+    submissions = Submissions(client, wanted.competition, patience)
+    return Guard(journal, submissions, paths.LEDGER, sent, parameters)
 
 
 def _refuse_partial() -> None:

@@ -43,6 +43,7 @@ def main() -> None:
     bundle, manifest = find_bundle(arguments.input)
     competition = find_competition(arguments.input)
     print(f"bundle {bundle}: commit {manifest['commit']}, lock {manifest['lock']}", flush=True)
+    print(manifest_line(hashlib.sha256((bundle / MANIFEST).read_bytes()).hexdigest()), flush=True)
     check(bundle, manifest)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.update(OFFLINE, JAX_COMPILATION_CACHE_DIR=f"{scratch}/compilations")
@@ -51,6 +52,11 @@ def main() -> None:
         from pipeline.delivery.infer import infer
 
         infer(bundle, competition, arguments.output, Clock(started))
+
+
+def manifest_line(digest: str) -> str:
+    """The line of the log by which a run's bundle is known; nothing else stands in it."""
+    return f"manifest sha256 {digest}"
 
 
 def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:

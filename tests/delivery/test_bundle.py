@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -261,6 +262,21 @@ def test_the_same_sources_give_the_same_wheels(tmp_path: Path) -> None:
     one, two = sorted((tmp_path / "one").iterdir()), sorted((tmp_path / "two").iterdir())
     assert [path.name for path in one] == [path.name for path in two]
     assert [_sha256(path) for path in one] == [_sha256(path) for path in two]
+
+
+def test_an_edit_of_the_readme_makes_no_other_wheel(tmp_path: Path) -> None:
+    """What predicts the same is the same bundle, and so the same submission."""
+    for name in ("one", "two"):
+        root = tmp_path / name
+        (root / "wheels").mkdir(parents=True)
+        (root / "pipeline").mkdir()
+        (root / "pipeline/__init__.py").write_text('"""A package."""\n')
+        for file in ("pyproject.toml", "LICENSE"):
+            shutil.copy(ROOT / file, root / file)
+        (root / "README.md").write_text(f"edition {name}\n")
+        build_own(root, root / "wheels")
+    one, two = (next((tmp_path / name / "wheels").iterdir()) for name in ("one", "two"))
+    assert _sha256(one) == _sha256(two)
 
 
 def test_what_can_not_be_packed_as_a_wheel_is_refused(tmp_path: Path) -> None:

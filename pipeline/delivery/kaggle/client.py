@@ -6,11 +6,12 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import tenacity
 
 from pipeline.delivery.kaggle import refusals
+from pipeline.delivery.kaggle.limits import limited
 from pipeline.progress import say
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+TIMEOUT: Final = 120.0  # seconds; Kaggle takes some for a push
 _ATTEMPTS = 6
 _LONGEST_PAUSE = 60.0  # seconds of this project's own backing off
 _LONGEST_ASKED = 600.0  # seconds of a Retry-After that is still waited for
@@ -31,17 +33,26 @@ class Client:
       owner: the account's name, in the addresses of its datasets and kernels.
     """
 
-    def __init__(self, api: "KaggleApi", owner: str, pause: float) -> None:
+    def __init__(self, api: "KaggleApi", owner: str, pause: float, timeout: float) -> None:
         self.api = api
         self.owner = owner
         self._pause = pause
+        self._timeout = timeout
 
     def call(self, doing: str, request: Callable[[], T], competition: str = "") -> T:
-        """Make a request; again, ever later, while Kaggle is overloaded or out of reach.
+        """Make a request by `ask`, under the rules of `insist`."""
+        return self.insist(doing, lambda: self.ask(request), competition)
+
+    def ask(self, request: Callable[[], T]) -> T:
+        """Make a request once: silently, and given up where Kaggle says nothing for too long."""
+        return _silently(request, self._timeout)
+
+    def insist(self, doing: str, attempt: Callable[[], T], competition: str = "") -> T:
+        """Attempt something; again, ever later, while Kaggle is overloaded or out of reach.
 
         Args:
           doing: for messages, as in "push kernel alice/essays".
-          request: uses `api`; may be made twice, even where the first was only half answered.
+          attempt: uses `ask`; may be made twice, even where the first was only half answered.
           competition: the competition in question, if any, for advice.
 
         Raises:
@@ -57,7 +68,7 @@ class Client:
             reraise=True,
         )
         try:
-            return retrying(lambda: _silently(request))
+            return retrying(attempt)
         except (OSError, ValueError) as error:  # what requests raises is an OSError
             raise refusals.explain(error, doing, competition) from None
 
@@ -72,11 +83,12 @@ class Client:
             print(f"{doing}: no answer yet, again in {pause:.0f} s", file=sys.stderr, flush=True)
 
 
-def connect(pause: float = 1.0) -> Client:
+def connect(pause: float = 1.0, timeout: float = TIMEOUT) -> Client:
     """Sign in with the credentials that Kaggle's client finds.
 
     Args:
       pause: seconds before a request is repeated for the first time.
+      timeout: seconds without a byte after which a request is given up.
 
     Raises:
       UserError: there are no credentials, or they have expired.
@@ -84,7 +96,7 @@ def connect(pause: float = 1.0) -> Client:
     """
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings print signed addresses
     try:
-        api = _silently(_sign_in)
+        api = _silently(_sign_in, timeout)
     except SystemExit:
         from kagglesdk.kaggle_env import get_access_token_from_env
 
@@ -93,7 +105,7 @@ def connect(pause: float = 1.0) -> Client:
         raise refusals.explain(error, "sign in to Kaggle") from None
     owner = str(api.get_config_value(api.CONFIG_NAME_USER))
     say(f"signed in to Kaggle as {owner}")
-    return Client(api, owner, pause)
+    return Client(api, owner, pause, timeout)
 
 
 def _sign_in() -> "KaggleApi":
@@ -122,9 +134,9 @@ def _once(request: Callable[..., T], **_: object) -> Callable[..., T]:
     return request
 
 
-def _silently(request: Callable[[], T]) -> T:
+def _silently(request: Callable[[], T], timeout: float) -> T:
     """Drop what Kaggle's client prints: advice for its own commands, and signed addresses."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), limited(timeout):
         return request()
 
 

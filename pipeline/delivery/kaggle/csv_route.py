@@ -1,16 +1,12 @@
 """submission.csv as it is, to a competition that takes files."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline import params, paths
-from pipeline.delivery.kaggle import submissions
-from pipeline.delivery.kaggle.client import Client
-from pipeline.delivery.kaggle.journal import Journal
-from pipeline.delivery.kaggle.once import Source, score_of, submit_once
-from pipeline.delivery.kaggle.patience import Patience
+from pipeline.delivery.kaggle.once import Source, Submitted, noted_source, score_of, submit_once
 from pipeline.delivery.kaggle.refusals import RefusedError
-from pipeline.delivery.kaggle.submissions import Score
+from pipeline.delivery.kaggle.twice import Guard
 from pipeline.delivery.manifest import Origin
 from pipeline.errors import UserError
 from pipeline.files import read_json
@@ -22,30 +18,34 @@ _NOTEBOOKS_ONLY = "only accepts Submissions from Notebooks"
 class CsvRoute:
     """The two steps: submit and wait for the score."""
 
-    client: Client
-    competition: str
+    guard: Guard
     path: Path
     digest: str
     source: Source
-    journal: Journal
-    patience: Patience
 
-    def run(self) -> tuple[int, Score]:
-        """Take the steps that are still to be taken; return the reference and the score.
+    def run(self) -> Submitted:
+        """Take the steps that are still to be taken.
 
         Raises:
-          UserError: whatever is in the way.
+          UserError: whatever is in the way; the same command goes on from there.
         """
+        journal, submissions = self.guard.journal, self.guard.submissions
+        self.guard.check(self.digest)
+        if not journal.get("submitting"):
+            journal.note("source", **asdict(self.source))
+        source = noted_source(journal)
         try:
-            reference = submit_once(self.journal, self.source.note(self.digest), self._send)
+            reference = submit_once(journal, source.note(self.digest), self._send)
         except RefusedError as error:
             if _NOTEBOOKS_ONLY in error.message:
                 raise UserError(f"{error}; leave out --csv") from None
             raise
-        return reference, score_of(self.client, reference, self.journal, self.patience)
+        score = score_of(submissions, reference, journal)
+        sent = self.guard.sent
+        return Submitted(submissions.competition, sent, source, reference, self.digest, score)
 
     def _send(self, note: str, sent: bool) -> int:
-        return submissions.submit_file(self.client, self.competition, self.path, note, sent)
+        return self.guard.submissions.submit_file(self.path, note, sent)
 
 
 def source_here() -> Source:

@@ -7,14 +7,22 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import atomic_file, read_json
 
 NAME = "journal.json"
+_ENTRIES = TypeAdapter(dict[str, dict[str, dict[str, Any]]])
+_REMOVE = (
+    "remove it and run the same command again: what was under way starts over, and what was "
+    "submitted is looked for in submissions.jsonl and on Kaggle first"
+)
 
 
 class Journal:
@@ -23,13 +31,16 @@ class Journal:
     Args:
       path: the file, shared by all submissions.
       what: identifies this one; another bundle, script or target is another entry.
+
+    Raises:
+      UserError: the file is not as `note` leaves it.
     """
 
     def __init__(self, path: Path, what: Mapping[str, Any]) -> None:
         self._path = path
         text = json.dumps(what, sort_keys=True)
         self._key = hashlib.sha256(text.encode()).hexdigest()
-        entries = read_json(path) if path.exists() else {}
+        entries = _read(path) if path.exists() else {}
         self._entries = entries
         self._steps: dict[str, Any] = entries.setdefault(self._key, {"what": dict(what)})
 
@@ -38,20 +49,41 @@ class Journal:
         return self._steps.get(step)
 
     def note(self, step: str, **facts: Any) -> None:
-        """Note a step at once."""
+        """Note a step at once, and for good: a power cut does not take it back."""
         self._steps[step] = facts
-        write_json(self._path, self._entries)
+        self._write()
 
     def forget(self, *steps: str) -> None:
         """Take steps back, so that they are taken again."""
         for step in steps:
             self._steps.pop(step, None)
-        write_json(self._path, self._entries)
+        self._write()
 
     def clear(self) -> None:
         """Forget every step."""
         self._steps = self._entries[self._key] = {"what": self._steps["what"]}
-        write_json(self._path, self._entries)
+        self._write()
+
+    def _write(self) -> None:
+        with atomic_file(self._path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+            json.dump(self._entries, stream, indent=2, sort_keys=True)
+            stream.flush()
+            os.fsync(stream.fileno())
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # of the new name
+        finally:
+            os.close(folder)
+
+
+def _read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    try:
+        return _ENTRIES.validate_python(read_json(path))
+    except ValidationError:
+        found = f"{path}: expected the steps of each submission"
+    except UserError as error:
+        found = str(error)
+    raise UserError(f"{found}; {_REMOVE}")
 
 
 @contextlib.contextmanager

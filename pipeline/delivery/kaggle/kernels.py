@@ -1,7 +1,8 @@
 """The script kernel that predicts on Kaggle: pushed, its sources checked, run, its output read."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import requests
 
 from pipeline.delivery.kaggle.client import Client, field
 from pipeline.delivery.kaggle.patience import Patience, wait
-from pipeline.delivery.kaggle.refusals import FailedError
+from pipeline.delivery.kaggle.refusals import FailedError, RefusedError
 from pipeline.delivery.kaggle.target import Target, title
 from pipeline.delivery.submission import check_submission
 from pipeline.errors import UserError
@@ -20,6 +21,7 @@ METADATA: Final = "kernel-metadata.json"
 OUTPUT: Final = "submission.csv"
 LOG: Final = "kernel.log"
 _SOURCES = ("dataset", "competition", "kernel", "model")
+_SESSIONS_TAKEN = re.compile("maximum .*session count .*reached", re.IGNORECASE)
 _UNDER_WAY = ("queued", "running", "new script")
 _SECONDS = 300  # without a byte of a download
 _TAIL = 3  # lines of a log that are printed
@@ -46,14 +48,17 @@ def kernel_metadata(target: Target) -> dict[str, Any]:
     }
 
 
-def push(client: Client, target: Target, script: str, folder: Path) -> int:
+def push(client: Client, target: Target, script: str, folder: Path, patience: Patience) -> int:
     """Push the kernel, which starts it, and check that it got all that it reads.
+
+    Where all of the account's sessions are taken, it is pushed again until one is free.
 
     Args:
       client: signed in.
       target: names.
       script: its text.
       folder: is made anew with what is pushed.
+      patience: for a free session.
 
     Returns:
       The number of the version.
@@ -66,7 +71,20 @@ def push(client: Client, target: Target, script: str, folder: Path) -> int:
     with atomic_folder(folder) as temporary:
         (temporary / CODE).write_text(script, encoding="utf-8")
         write_json(temporary / METADATA, kernel_metadata(target))
-    response = client.call(f"push kernel {ref}", lambda: client.api.kernels_push(str(folder)))
+
+    def look() -> tuple[str, Any]:
+        try:
+            response = client.call(
+                f"push kernel {ref}", lambda: client.api.kernels_push(str(folder))
+            )
+        except RefusedError as error:
+            if not _SESSIONS_TAKEN.search(error.message):
+                raise
+            return _waiting(error.message), None
+        said = field(response, "error")
+        return (_waiting(said), None) if _SESSIONS_TAKEN.search(said) else ("pushed", response)
+
+    response = wait(f"kernel {ref}", look, patience, offline=False)
     error = field(response, "error")
     if error or not response.version_number:
         raise UserError(f"kernel {ref}: Kaggle did not take it: {error or 'no version number'}")
@@ -78,6 +96,10 @@ def push(client: Client, target: Target, script: str, folder: Path) -> int:
                 f"{', '.join(invalid)} and runs the kernel without it; not submitted"
             )
     return int(response.version_number)
+
+
+def _waiting(reason: str) -> str:
+    return f"waiting for a session ({reason.rstrip('.')})"
 
 
 def wait_until_done(
@@ -161,21 +183,6 @@ def fetch_output(
     except UserError as error:
         raise FailedError(f"kernel {ref} version {version}: {error}; not submitted") from None
     return path
-
-
-def check_origin(manifest: Mapping[str, Any], ref: str, version: int, folder: Path) -> None:
-    """Check by the log that a version ran on this bundle: a kernel's datasets have no versions.
-
-    Raises:
-      FailedError: Kaggle mounted another one.
-    """
-    expected = f"commit {manifest['commit']}, lock {manifest['lock']}"
-    for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
-        if line.startswith("bundle ") and expected not in line:
-            raise FailedError(
-                f"kernel {ref} version {version}: ran on another {line}; expected {expected}; "
-                "not submitted"
-            )
 
 
 # The client's own methods for these take a refused token for a wrong name.

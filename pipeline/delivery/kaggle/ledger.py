@@ -25,6 +25,8 @@ class Line:
       out_of_fold: nested log loss of what was submitted.
       public: the leaderboard's, None where Kaggle does not show it; likewise `private`.
       reference: Kaggle's number.
+      competition: where it went; like `sent`, lines of before have None.
+      sent: sha256 of what was sent and decides the predictions, as descriptions begin with it.
     """
 
     time: str
@@ -36,6 +38,8 @@ class Line:
     public: float | None
     private: float | None
     reference: int
+    competition: str | None = None
+    sent: str | None = None
 
 
 def now() -> str:
@@ -71,3 +75,24 @@ def add(path: Path, line: Line) -> bool:
         return False
     write_text(path, "".join(json.dumps(dataclasses.asdict(x)) + "\n" for x in [*present, line]))
     return True
+
+
+def is_same(
+    line: Line, competition: str, sent: str, parameters: str, submission: str | None = None
+) -> bool:
+    """Tell whether a line is of the same submission.
+
+    Args:
+      line: of the ledger.
+      competition: where it is to go.
+      sent: hash of what is to be sent.
+      parameters: sha256 of params.yaml; decides about lines of before as long as nothing else can.
+      submission: sha256 of submission.csv, once it is known.
+    """
+    if line.competition not in (None, competition):
+        return False
+    if submission is not None and line.submission == submission:
+        return True
+    if line.sent is None:
+        return submission is None and line.parameters == parameters
+    return line.sent == sent

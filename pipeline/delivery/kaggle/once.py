@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.delivery.kaggle import ledger, submissions
-from pipeline.delivery.kaggle.client import Client
+from pipeline.delivery.kaggle import ledger
 from pipeline.delivery.kaggle.journal import Journal
 from pipeline.delivery.kaggle.parcel import Bundle
-from pipeline.delivery.kaggle.patience import Patience
-from pipeline.delivery.kaggle.submissions import Score
+from pipeline.delivery.kaggle.refusals import FailedError, RefusedError
+from pipeline.delivery.kaggle.submissions import PerhapsSentError, Score, Submissions
 from pipeline.progress import say
 
 
@@ -29,20 +28,63 @@ class Source:
     recipe: str | None
     log_loss: float
 
-    def note(self, digest: str, version: int | None = None) -> str:
-        """What was sent, by its hash; with the time it is a description that no other has."""
+    def note(self, sent: str) -> str:
+        """What is sent, by its hash; with the time it is a description that no other has."""
         commit, dirty, _ = (self.commit or "unknown").partition("-dirty")
-        kernel = f", kernel version {version}" if version else ""
         return (
             f"{self.recipe or 'own board'}, out of fold {self.log_loss:.4f}, commit "
-            f"{commit[:12]}{dirty}, sha256 {digest[:16]}{kernel}"
+            f"{commit[:12]}{dirty}, sha256 {mark(sent)}"
         )
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A submission with its score.
+
+    Attributes:
+      competition: where it went.
+      sent: sha256 of what was sent and decides the predictions.
+      source: where that comes from.
+      reference: Kaggle's number.
+      digest: sha256 of submission.csv.
+      score: the leaderboard's.
+    """
+
+    competition: str
+    sent: str
+    source: Source
+    reference: int
+    digest: str
+    score: Score
+
+
+def mark(digest: str) -> str:
+    """As much of a hash as descriptions have."""
+    return digest[:16]
 
 
 def source_of(bundle: Bundle) -> Source:
     """What a bundle's manifest says about where it comes from."""
     found = bundle.manifest
     return Source(found["commit"], found["parameters"], found["recipe"], found["log_loss"])
+
+
+def noted_source(journal: Journal) -> Source:
+    """The source of what was sent first; commits since then change none of it."""
+    return Source(**(journal.get("source") or {}))
+
+
+def begin(journal: Journal, again: bool) -> None:
+    """Start another submission where `--again` asks for one and none is under way."""
+    concluded = journal.get("concluded")
+    if again and (concluded or journal.get("failed")):
+        journal.clear()
+    elif again and journal.get("submitting"):
+        say("--again: the submission under way goes on; another one can follow its score")
+    elif concluded:
+        say("this was submitted already; --again submits it once more")
+    if again:
+        journal.note("again", time=ledger.now())
 
 
 def submit_once(journal: Journal, note: str, send: Callable[[str, bool], int]) -> int:
@@ -59,49 +101,55 @@ def submit_once(journal: Journal, note: str, send: Callable[[str, bool], int]) -
     before = journal.get("submitting")
     description = before["description"] if before else f"{note}, {ledger.now()}"
     journal.note("submitting", description=description)
-    reference = send(description, before is not None)
+    try:
+        reference = send(description, before is not None)
+    except PerhapsSentError:
+        raise
+    except RefusedError:  # for certain: next time nothing has to be looked for
+        journal.forget("submitting")
+        raise
     journal.note("submitted", reference=reference, time=ledger.now())
     say(f"submission {reference}: {description}")
     return reference
 
 
-def score_of(client: Client, reference: int, journal: Journal, patience: Patience) -> Score:
-    """Wait for the score unless the journal has it."""
+def score_of(submissions: Submissions, reference: int, journal: Journal) -> Score:
+    """Wait for the score unless the journal has it; note where there will be none."""
     done = journal.get("scored")
     if done:
         return Score(done["public"], done["private"])
-    score = submissions.wait_for_score(client, reference, patience)
+    try:
+        score = submissions.wait_for_score(reference)
+    except FailedError:
+        journal.note("failed", reference=reference, time=ledger.now())
+        raise
     journal.note("scored", public=score.public, private=score.private, time=ledger.now())
     return score
 
 
-def conclude(source: Source, reference: int, digest: str, score: Score, path: Path) -> None:
-    """Write a scored submission into the ledger, once, and say both scores.
-
-    Args:
-      source: where it comes from.
-      reference: Kaggle's number.
-      digest: sha256 of submission.csv.
-      score: the leaderboard's.
-      path: the ledger.
-    """
+def conclude(done: Submitted, journal: Journal, path: Path) -> None:
+    """Write a scored submission into the ledger at `path`, once, and say both scores."""
+    source, score = done.source, done.score
     line = ledger.Line(
         time=ledger.now(),
         commit=source.commit,
-        submission=digest,
+        submission=done.digest,
         parameters=source.parameters,
         recipe=source.recipe,
         out_of_fold=source.log_loss,
         public=score.public,
         private=score.private,
-        reference=reference,
+        reference=done.reference,
+        competition=done.competition,
+        sent=done.sent,
     )
     if ledger.add(path, line):
-        say(f"{path}: submission {reference} added; git add {path}")
+        say(f"{path}: submission {done.reference} added; git add {path}")
     public, private = (
         "not shown" if s is None else f"{s:g}" for s in (score.public, score.private)
     )
     say(
-        f"submission {reference}: public score {public}, private score {private} "
+        f"submission {done.reference}: public score {public}, private score {private} "
         f"(out of fold {source.log_loss:.4f})"
     )
+    journal.note("concluded", time=ledger.now())

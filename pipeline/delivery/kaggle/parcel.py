@@ -3,6 +3,7 @@
 Kaggle's datasets take files only and unpack archives into folders of the same names.
 """
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -74,30 +75,50 @@ def dataset_metadata(target: Target, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def pack(bundle: Bundle, metadata: dict[str, Any], folder: Path) -> list[Path]:
+def identity(bundle: Bundle, script: str, accelerator: str) -> str:
+    """The hash of all that is sent and decides the predictions.
+
+    Neither a commit nor another name on Kaggle makes another submission of the same files.
+    """
+    what = {"files": bundle.manifest["files"], "script": script, "accelerator": accelerator}
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def pack(bundle: Bundle, target: Target, folder: Path, begun: str | None = None) -> Bundle:
     """Make the files that are uploaded.
 
     What was packed of the same bundle stays untouched, for an upload goes on where it broke off
     only if names, sizes and times of the files are the same.
 
+    Args:
+      bundle: to pack.
+      target: names the dataset.
+      folder: gets the files, and the metadata beside them.
+      begun: the sha256 of a manifest with the same files whose upload has begun; where that is
+        what the folder holds, it stays, although the bundle was made anew since.
+
     Returns:
-      The files beside the metadata.
+      The bundle in the folder, with the manifest that Kaggle gets.
     """
-    done = folder / MANIFEST
-    same = (
-        done.is_file()
-        and sha256(done) == bundle.digest
-        and read_json(folder / METADATA) == json.loads(json.dumps(metadata))
-    )
-    if not same:
-        with atomic_folder(folder) as temporary:
-            for entry in sorted(bundle.folder.iterdir()):
-                if entry.is_dir():
-                    _archive(entry, temporary / f"{entry.name}.zip")
-                else:
-                    shutil.copyfile(entry, temporary / entry.name)
-            write_json(temporary / METADATA, metadata)
-    return [path for path in sorted(folder.iterdir()) if path.name != METADATA]
+    path = folder / MANIFEST
+    digest = sha256(path) if path.is_file() else None
+    if digest in (bundle.digest, begun) and digest:
+        packed = Bundle(folder, read_json(path), digest)
+        if read_json(folder / METADATA) == dataset_metadata(target, packed):
+            return packed
+    with atomic_folder(folder) as temporary:
+        for entry in sorted(bundle.folder.iterdir()):
+            if entry.is_dir():
+                _archive(entry, temporary / f"{entry.name}.zip")
+            else:
+                shutil.copyfile(entry, temporary / entry.name)
+        write_json(temporary / METADATA, dataset_metadata(target, bundle))
+    return Bundle(folder, bundle.manifest, bundle.digest)
+
+
+def packed_files(packed: Bundle) -> list[Path]:
+    """The files that are uploaded: all beside the metadata."""
+    return [path for path in sorted(packed.folder.iterdir()) if path.name != METADATA]
 
 
 def names_and_sizes(bundle: Bundle) -> Iterator[tuple[str, int]]:

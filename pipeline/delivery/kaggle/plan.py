@@ -8,7 +8,7 @@ from pipeline.delivery.kaggle.kernels import CODE, kernel_metadata
 from pipeline.delivery.kaggle.kernels import METADATA as KERNEL_METADATA
 from pipeline.delivery.kaggle.once import Source, source_of
 from pipeline.delivery.kaggle.parcel import METADATA as DATASET_METADATA
-from pipeline.delivery.kaggle.parcel import Bundle, dataset_metadata, names_and_sizes
+from pipeline.delivery.kaggle.parcel import Bundle, dataset_metadata, identity, names_and_sizes
 from pipeline.delivery.kaggle.target import Target
 
 OWNER = "OWNER"  # stands for the account, which only signing in tells
@@ -16,7 +16,7 @@ OWNER = "OWNER"  # stands for the account, which only signing in tells
 
 def lines(target: Target, bundle: Bundle, script: str) -> Iterator[str]:
     """All that would be sent: files and sizes, both metadata files, the kernel's script by hash."""
-    files = list(names_and_sizes(bundle))
+    files, sent = list(names_and_sizes(bundle)), identity(bundle, script, target.accelerator)
     yield f"would upload private dataset {target.dataset_ref}:"
     for name, size in files:
         yield f"  {size:>13,}  {name}"
@@ -28,7 +28,7 @@ def lines(target: Target, bundle: Bundle, script: str) -> Iterator[str]:
     yield f"{KERNEL_METADATA}: {_json(kernel_metadata(target))}"
     yield (
         f"would submit the kernel's version to {target.competition} as: "
-        f"{source_of(bundle).note(bundle.digest)}, kernel version N"
+        f"{source_of(bundle).note(sent)}, kernel version N"
     )
     yield "nothing was sent"
 

@@ -46,6 +46,11 @@ def passing(error: BaseException) -> bool:
     return isinstance(error, requests.RequestException)
 
 
+def perhaps_taken(error: BaseException) -> bool:
+    """Whether Kaggle may have done what was asked for: a 5xx or no answer does not deny it."""
+    return not isinstance(error, requests.HTTPError) or _status(error) >= 500
+
+
 def retry_after(error: BaseException | None) -> float:
     """The seconds that an answer asks to wait for; 0 where it asks for none."""
     response = getattr(error, "response", None)
@@ -83,9 +88,14 @@ def explain(error: Exception, doing: str, competition: str = "") -> UserError:
     if isinstance(error, requests.HTTPError):
         return _explain_answer(error, doing, competition)
     if isinstance(error, requests.RequestException):
+        silent = isinstance(error, requests.ReadTimeout)
+        found = (
+            "no answer from Kaggle in time"
+            if silent
+            else "no connection to Kaggle, or it broke off"
+        )
         return UnavailableError(
-            f"could not {doing}: no connection to Kaggle, or it broke off; check the network and "
-            f"any proxy, then {AGAIN}"
+            f"could not {doing}: {found}; check the network and any proxy, then {AGAIN}"
         )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return disk_full(f"could not {doing}")

@@ -1,24 +1,34 @@
 """From a bundle to a score: each step noted in the journal, none taken twice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from pipeline.delivery.kaggle import datasets, kernels, ledger, submissions
+from pipeline.delivery.kaggle import datasets, evidence, kernels, ledger
 from pipeline.delivery.kaggle.client import Client
 from pipeline.delivery.kaggle.journal import Journal
-from pipeline.delivery.kaggle.once import score_of, source_of, submit_once
-from pipeline.delivery.kaggle.parcel import Bundle, dataset_metadata, pack
+from pipeline.delivery.kaggle.once import (
+    Submitted,
+    mark,
+    noted_source,
+    score_of,
+    source_of,
+    submit_once,
+)
+from pipeline.delivery.kaggle.parcel import Bundle, pack, packed_files
 from pipeline.delivery.kaggle.patience import Patience
 from pipeline.delivery.kaggle.refusals import FailedError
-from pipeline.delivery.kaggle.submissions import NotSubmittableError, Score
+from pipeline.delivery.kaggle.submissions import NotSubmittableError
 from pipeline.delivery.kaggle.target import Target
+from pipeline.delivery.kaggle.twice import Guard
 from pipeline.errors import UserError
 from pipeline.files import sha256
 from pipeline.progress import say
 
 _PUSHES = 3
 _DATASET_HOURS = 2.0  # Kaggle takes minutes; what takes longer is stuck
+_DATASET = ("dataset", "ready")
 _AFTER_DATASET = ("pushed", "output", "submitting")
 
 
@@ -26,30 +36,42 @@ _AFTER_DATASET = ("pushed", "output", "submitting")
 class Route:
     """The steps of a code competition: dataset, kernel, submission, score."""
 
-    client: Client
+    guard: Guard
     target: Target
     bundle: Bundle
     script: str  # of the kernel
     order: Sequence[str]  # ids of the visible sample
-    journal: Journal
-    patience: Patience
     folder: Path
 
-    def run(self) -> tuple[int, str, Score]:
-        """Take the steps that are still to be taken.
+    @property
+    def client(self) -> Client:
+        """The client that all steps share."""
+        return self.guard.submissions.client
 
-        Returns:
-          The submission's reference, sha256 of submission.csv, and the score.
+    @property
+    def journal(self) -> Journal:
+        """The journal of this submission."""
+        return self.guard.journal
+
+    @property
+    def patience(self) -> Patience:
+        """The pace of all waits."""
+        return self.guard.submissions.patience
+
+    def run(self) -> Submitted:
+        """Take the steps that are still to be taken.
 
         Raises:
           UserError: whatever is in the way; the same command goes on from there.
         """
+        self.guard.check()
         self._upload()
         for left in reversed(range(_PUSHES)):
             version = self._push()
             digest = self._predict(version)
+            self.guard.check(digest)
             try:
-                reference = self._submit(version)
+                reference = self._submit(version, digest)
                 break
             except NotSubmittableError as error:
                 self.journal.forget(*_AFTER_DATASET)
@@ -58,52 +80,74 @@ class Route:
                 say(f"{error}: pushing it again")
         else:
             raise AssertionError("the last failure raises")
-        score = score_of(self.client, reference, self.journal, self.patience)
-        return reference, digest, score
+        submissions, sent = self.guard.submissions, self.guard.sent
+        score = score_of(submissions, reference, self.journal)
+        source = noted_source(self.journal)
+        return Submitted(submissions.competition, sent, source, reference, digest, score)
 
     def _upload(self) -> None:
-        ref, done = self.target.dataset_ref, self.journal.get("dataset")
-        if not done:
-            files = pack(
-                self.bundle, dataset_metadata(self.target, self.bundle), self.folder / "upload"
+        """Have this bundle as the dataset's current version, as long as no kernel is pushed."""
+        ref = self.target.dataset_ref
+        if self.journal.get("pushed"):
+            return
+        ready = self.journal.get("ready")
+        if ready and datasets.current_version(self.client, ref) != ready["version"]:
+            say(f"dataset {ref}: version {ready['version']} is not the current one any more")
+            self.journal.forget(*_DATASET)
+        patience = replace(self.patience, hours=min(self.patience.hours, _DATASET_HOURS))
+        done = self.journal.get("dataset") or self._publish(patience)
+        if self.journal.get("ready"):
+            return
+        try:
+            version = datasets.wait_until_ready(
+                self.client, ref, done["notes"], done["before"], patience
             )
-            size = sum(path.stat().st_size for path in files) / 1e6
-            say(f"dataset {ref}: uploading {len(files)} files, {size:,.1f} MB")
-            notes = f"commit {self.bundle.manifest['commit']}, manifest {self.bundle.digest}"
-            version = datasets.publish(self.client, ref, self.folder / "upload", notes)
-            self.journal.note("dataset", version=version, time=ledger.now())
-            done = {"version": version}
-        if not self.journal.get("ready"):
-            patience = Patience(self.patience.every, min(self.patience.hours, _DATASET_HOURS))
-            try:
-                datasets.wait_until_ready(self.client, ref, done["version"], patience)
-            except FailedError:
-                self.journal.forget("dataset")
-                raise
-            self.journal.note("ready", time=ledger.now())
+        except FailedError:
+            self.journal.forget("dataset")
+            raise
+        self.journal.note("ready", version=version, time=ledger.now())
+
+    def _publish(self, patience: Patience) -> dict[str, Any]:
+        """Upload the bundle; return what the journal notes of it."""
+        ref, begun = self.target.dataset_ref, self.journal.get("packed")
+        packed = pack(
+            self.bundle, self.target, self.folder / "upload", begun["manifest"] if begun else None
+        )
+        self.journal.note("packed", manifest=packed.digest)
+        self.journal.note("source", **asdict(source_of(packed)))
+        files = packed_files(packed)
+        size = sum(path.stat().st_size for path in files) / 1e6
+        say(f"dataset {ref}: uploading {len(files)} files, {size:,.1f} MB")
+        notes = f"commit {packed.manifest['commit']}, manifest {packed.digest}"
+        before = datasets.publish(self.client, ref, packed.folder, notes, patience)
+        done = {"manifest": packed.digest, "notes": notes, "before": before, "time": ledger.now()}
+        self.journal.note("dataset", **done)
+        return done
 
     def _push(self) -> int:
         done = self.journal.get("pushed")
         if done:
             return done["version"]
+        folder = self.folder / "kernel"
         try:
-            version = kernels.push(self.client, self.target, self.script, self.folder / "kernel")
+            version = kernels.push(self.client, self.target, self.script, folder, self.patience)
         except FailedError:  # the dataset may have been removed since
-            self.journal.forget("dataset", "ready")
+            self.journal.forget(*_DATASET)
             raise
         say(f"kernel {self.target.kernel_ref}: version {version} pushed, every source accepted")
         self.journal.note("pushed", version=version, time=ledger.now())
         return version
 
     def _predict(self, version: int) -> str:
+        """Wait for the run and check what it left; return submission.csv's sha256."""
         done = self.journal.get("output")
         if done:
             return done["sha256"]
-        ref, output = self.target.kernel_ref, self.folder / "output"
         try:
-            kernels.wait_until_done(self.client, ref, version, self.patience, output)
-            path = kernels.fetch_output(self.client, ref, version, self.order, output)
-            kernels.check_origin(self.bundle.manifest, ref, version, output)
+            path = self._checked_output(version)
+        except evidence.OtherBundleError:  # another version of the dataset came in between
+            self.journal.forget("pushed", *_DATASET)
+            raise
         except FailedError:
             self.journal.forget("pushed")
             raise
@@ -112,11 +156,21 @@ class Route:
         self.journal.note("output", sha256=digest, time=ledger.now())
         return digest
 
-    def _submit(self, version: int) -> int:
-        def send(note: str, sent: bool) -> int:
-            return submissions.submit_kernel(
-                self.client, self.target.competition, self.target.kernel_ref, version, note, sent
-            )
+    def _checked_output(self, version: int) -> Path:
+        ref, output = self.target.kernel_ref, self.folder / "output"
+        run = f"kernel {ref} version {version}"
+        kernels.wait_until_done(self.client, ref, version, self.patience, output)
+        path = kernels.fetch_output(self.client, ref, version, self.order, output)
+        uploaded = self.journal.get("packed") or {}
+        evidence.check_bundle(uploaded["manifest"], run, output)
+        evidence.check_devices(self.target.accelerator, run, output)
+        return path
 
-        note = source_of(self.bundle).note(self.bundle.digest, version)
-        return submit_once(self.journal, note, send)
+    def _submit(self, version: int, digest: str) -> int:
+        def send(note: str, sent: bool) -> int:
+            submissions, kernel = self.guard.submissions, self.target.kernel_ref
+            return submissions.submit_kernel(kernel, version, note, sent)
+
+        note = noted_source(self.journal).note(self.guard.sent)
+        details = f"kernel version {version}, output {mark(digest)}"
+        return submit_once(self.journal, f"{note}, {details}", send)

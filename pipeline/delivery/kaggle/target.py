@@ -8,7 +8,8 @@ from pipeline.errors import UserError
 
 DATASET: Final = "effective-arguments-bundle"
 KERNEL: Final = "effective-arguments-inference"
-ACCELERATORS: Final = ("none", "NvidiaTeslaT4")  # a TPU is given an image without TPU support
+ACCELERATORS: Final = {"none": 0, "NvidiaTeslaT4": 2}
+"""Devices of each; a TPU is left out, for Kaggle gives it an image without TPU support."""
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,27 @@
 from pathlib import Path
 
 from pipeline import paths
+from tests.delivery.kaggle.cases_runs import RUNS
 from tests.delivery.kaggle.failures import (
     AGAIN,
     DATASET,
     KERNEL,
+    REMOVE,
+    SENT,
     SIGN_IN,
     TOKENS,
     Case,
     another,
-    dataset_vanishes,
+    broken_journal,
     fails,
+    in_the_ledger,
+    on_the_list,
     rules,
     sets,
     tampered,
-    writes,
 )
 from tests.delivery.kaggle.project import COMPETITION, write_bundle, write_results
 
-HEAD = "discourse_id,Ineffective,Adequate,Effective\n"
 SUBMIT = [
     *SIGN_IN,
     Case(
@@ -55,92 +58,29 @@ SUBMIT = [
         another,
         "artifacts/submit: another submission is under way; wait for it",
     ),
+    *RUNS,
     Case(
-        "upload that the storage refuses",
-        fails("PUT manifest.json", 500),
-        f"could not upload dataset {DATASET}: the storage did not take manifest.json; later, "
-        f"{AGAIN}",
+        "lost journal, and a line of the same in the ledger",
+        in_the_ledger,
+        "submissions.jsonl: line 1: submission 7 was of the same already (public score 0.5801); "
+        "--again submits it once more",
     ),
     Case(
-        "error field of a dataset (exit status 0 of Kaggle's own command)",
-        sets(dataset_error="The requested title is already in use by a dataset."),
-        f"dataset {DATASET}: Kaggle did not take it: The requested title is already in use by a "
-        "dataset.",
+        "lost journal, and the same on Kaggle's list",
+        on_the_list,
+        f"Kaggle has submission 7 of the same already (minilm-cpu, sha256 {SENT[:16]}); --again "
+        "submits it once more",
     ),
     Case(
-        "dataset that fails to process",
-        sets(dataset_status="FAILED"),
-        f"dataset {DATASET}: processing ended with 'failed'; its page says why: "
-        f"https://www.kaggle.com/datasets/{DATASET}",
+        "journal that is empty",
+        broken_journal(""),
+        "artifacts/submit/journal.json: not JSON: Expecting value: line 1 column 1 (char 0); "
+        f"{REMOVE}",
     ),
     Case(
-        "dataset whose processing never ends",
-        sets(never_done={"dataset"}),
-        f"dataset {DATASET} version 1: still blobs received after 1e-05 h; to wait on, {AGAIN}",
-        ("--hours", "1e-5"),
-    ),
-    Case(
-        "error field of a kernel (exit status 0 of Kaggle's own command)",
-        sets(kernel_error="Maximum batch CPU session count of 5 reached."),
-        f"kernel {KERNEL}: Kaggle did not take it: Maximum batch CPU session count of 5 reached.",
-    ),
-    Case(
-        "invalid dataset source (a warning of Kaggle's own command)",
-        dataset_vanishes,
-        f"kernel {KERNEL} version 1: Kaggle did not accept the dataset {DATASET} and runs the "
-        "kernel without it; not submitted",
-    ),
-    Case(
-        "invalid competition source",
-        lambda _: None,
-        f"kernel {KERNEL} version 1: Kaggle did not accept the competition feedback-price and runs "
-        "the kernel without it; not submitted",
-        ("--competition", "feedback-price"),
-    ),
-    Case(
-        "kernel that fails",
-        lambda p: (
-            writes(None)(p),
-            sets(kernel_status="ERROR", kernel_failure="Your notebook exceeded the time limit")(p),
-        ),
-        f"kernel {KERNEL} version 1: ended with 'error': Your notebook exceeded the time limit; "
-        "log in artifacts/submit/output, its end: two / three / error: no essays",
-    ),
-    Case(
-        "kernel that is cancelled",
-        sets(kernel_status="CANCEL_ACKNOWLEDGED"),
-        f"kernel {KERNEL} version 1: ended with 'cancel acknowledged': no reason given; log in "
-        "artifacts/submit/output, its end: wrote submission.csv",
-    ),
-    Case(
-        "kernel that never ends",
-        sets(never_done={"kernel"}),
-        f"kernel {KERNEL} version 1: still running after 3e-05 h; to wait on, {AGAIN}",
-        ("--hours", "3e-5"),
-    ),
-    Case(
-        "kernel that writes no submission",
-        writes(None),
-        f"kernel {KERNEL} version 1: wrote no submission.csv; log in artifacts/submit/output, its "
-        "end: two / three / error: no essays",
-    ),
-    Case(
-        "output without an id of the visible sample",
-        writes(f"{HEAD}u2,0.2,0.5,0.3\n"),
-        f"kernel {KERNEL} version 1: artifacts/submit/output/submission.csv: discourse_id: "
-        "expected sample_submission's ids in its order; not submitted",
-    ),
-    Case(
-        "output that is not finite",
-        writes(f"{HEAD}u2,0.2,0.5,0.3\nu1,nan,0.5,0.3\n"),
-        f"kernel {KERNEL} version 1: artifacts/submit/output/submission.csv: discourse_id 'u1': "
-        "expected finite probabilities, found nan, 0.5, 0.3 (1 such rows); not submitted",
-    ),
-    Case(
-        "output whose rows do not sum to one",
-        writes(f"{HEAD}u2,0.2,0.5,0.3\nu1,0.5,0.5,0.3\n"),
-        f"kernel {KERNEL} version 1: artifacts/submit/output/submission.csv: discourse_id 'u1': "
-        "expected a row that sums to 1, found 0.5, 0.5, 0.3 (1 such rows); not submitted",
+        "journal of something else",
+        broken_journal('{"key": 1}'),
+        f"artifacts/submit/journal.json: expected the steps of each submission; {REMOVE}",
     ),
     Case(
         "token that expires on the way",
@@ -189,6 +129,24 @@ SUBMIT = [
         fails("CreateCodeSubmission", 500, "Internal Server Error"),
         f"could not submit to {COMPETITION}: Kaggle answered 500 (Internal Server Error) each "
         f"time; later, {AGAIN}",
+    ),
+    Case(
+        "silent service, each time",
+        lambda p: p.world.fail("GetDatasetStatus", 0, times=99, silent=True),
+        f"could not look at {DATASET}: no answer from Kaggle in time; check the network and any "
+        f"proxy, then {AGAIN}",
+        ("--timeout", "0.02"),
+    ),
+    Case(
+        "silent service while a kernel runs",
+        lambda p: (
+            p.world.fail("GetKernelSessionStatus", 0, times=99, silent=True),
+            sets(looks_until_done=0)(p),
+        ),
+        f"kernel {KERNEL} version 1: still could not look at kernel {KERNEL}: no answer from "
+        f"Kaggle in time; check the network and any proxy, then {AGAIN} after 1e-05 h; to wait "
+        f"on, {AGAIN}",
+        ("--timeout", "0.1", "--hours", "1e-5"),
     ),
     Case(
         "connection that is cut, each time",

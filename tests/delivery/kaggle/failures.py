@@ -1,17 +1,27 @@
 """How failures come about: what the cases of `make data` and `make submit` are made of."""
 
 import errno
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pipeline import paths
-from pipeline.delivery.kaggle import unpack
+from pipeline.delivery.kaggle import ledger, unpack
 from tests.delivery.kaggle.archives import archive
-from tests.delivery.kaggle.project import COMPETITION, Project
-from tests.delivery.kaggle.stand_in.world import Output
+from tests.delivery.kaggle.project import COMPETITION, SCRIPT, Project, manifest_text
+from tests.delivery.kaggle.stand_in import services
+from tests.delivery.kaggle.stand_in.world import (
+    Body,
+    Dataset,
+    Output,
+    Submission,
+    World,
+    uniform,
+)
 
 DATASET = "alice/effective-arguments-bundle"
 KERNEL = "alice/effective-arguments-inference"
@@ -20,6 +30,19 @@ TOKENS = (
     "or set KAGGLE_API_TOKEN"
 )
 AGAIN = "run the same command again: it goes on from here"
+REMOVE = (
+    "remove it and run the same command again: what was under way starts over, and what was "
+    "submitted is looked for in submissions.jsonl and on Kaggle first"
+)
+SHA256 = sha256(manifest_text().encode()).hexdigest()
+"""Of the bundle's manifest."""
+SENT = sha256(
+    json.dumps(
+        {"accelerator": "none", "files": json.loads(manifest_text())["files"], "script": SCRIPT},
+        sort_keys=True,
+    ).encode()
+).hexdigest()
+"""Of the bundle's files, the script, and the devices that it runs on."""
 DOWNLOAD = f"could not download the data of {COMPETITION}"
 
 
@@ -109,6 +132,32 @@ def writes(text: str | None) -> Callable[[Project], None]:
     return sets(run_kernel=lambda *_: Output(files, log))
 
 
+def logs(text: str) -> Callable[[Project], None]:
+    """A kernel that writes a good submission and this log."""
+
+    def run(world: World, request: Body) -> Output:
+        return Output(uniform(world, request).files, text)
+
+    return sets(run_kernel=run)
+
+
+def interrupts(p: Project, method: str, answered: bool) -> None:
+    """Raise KeyboardInterrupt in the client at the first call of a method."""
+    from kagglesdk.kaggle_http_client import KaggleHttpClient
+
+    real, left = KaggleHttpClient.call, [1]
+
+    def call(self: KaggleHttpClient, service: str, name: str, *rest: Any) -> Any:
+        if name != method or not left:
+            return real(self, service, name, *rest)
+        if answered:
+            real(self, service, name, *rest)
+        left.pop()
+        raise KeyboardInterrupt
+
+    p.monkeypatch.setattr(KaggleHttpClient, "call", call)
+
+
 def dataset_vanishes(p: Project) -> None:
     """Somebody removes it between its upload and the kernel's push."""
 
@@ -117,6 +166,47 @@ def dataset_vanishes(p: Project) -> None:
             return False
 
     p.world.datasets = Gone()
+
+
+def has_dataset(p: Project) -> None:
+    """A version that was made by hand, and processed."""
+    made = Dataset("Effective arguments bundle", True, [{}], ["by hand"], looks=9)
+    p.world.datasets[DATASET] = made
+
+
+def replaced(p: Project) -> None:
+    """Somebody makes a version just after this one."""
+    has_dataset(p)
+    create = services.METHODS["CreateDatasetVersion"]
+
+    def twice(world: World, body: Body, base: str) -> Body | str:
+        answer = create(world, body, base)
+        world.datasets[DATASET].versions.append({})
+        world.datasets[DATASET].notes.append("by hand")
+        return answer
+
+    p.monkeypatch.setitem(services.METHODS, "CreateDatasetVersion", twice)
+
+
+def in_the_ledger(_: Project) -> None:
+    line = ledger.Line(
+        "2026-11-01T10:00:00+00:00", None, "aa", "bb", None, 0.6712, 0.5801, None, 7,
+        COMPETITION, SENT,
+    )  # fmt: skip
+    ledger.add(paths.LEDGER, line)
+
+
+def on_the_list(p: Project) -> None:
+    made = Submission(7, COMPETITION, f"minilm-cpu, sha256 {SENT[:16]}", "submission.csv")
+    p.world.submissions.append(made)
+
+
+def broken_journal(text: str) -> Callable[[Project], None]:
+    def arrange(_: Project) -> None:
+        paths.SUBMIT.mkdir(parents=True)
+        (paths.SUBMIT / "journal.json").write_text(text)
+
+    return arrange
 
 
 def another(_: Project) -> None:

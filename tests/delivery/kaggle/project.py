@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import paths
+from pipeline.delivery.kaggle import ledger
 from tests.competition.kaggle import SUBMISSION, TEXTS, write
 from tests.contract.project import ROOT
 from tests.delivery.kaggle.stand_in.world import Competition, World
@@ -23,6 +25,10 @@ FILES = {
     "models/tiny/fold0/model.safetensors": bytes(range(256)) * 40,
     "wheels/effective_arguments.whl": b"a wheel",
 }
+OTHER = {"models/tiny/config.json": b'{"layers": 2}'}
+"""Files of another model: what it predicts is something else."""
+QUICK = ("--bundle", "bundle", "--poll", "0.005", "--lag", "0.05")
+CSV = ("--csv", "--competition", "takes-files", "--poll", "0.005", "--lag", "0.05")
 
 
 @dataclass
@@ -51,16 +57,8 @@ def make_world(folder: Path) -> World:
     return world
 
 
-def write_bundle(folder: Path, **changes: Any) -> Path:
-    """A bundle with a manifest that holds for it, but for `changes`."""
-    for name, data in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    files = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        for name, data in FILES.items()
-    }
+def manifest_text(files: Mapping[str, bytes] = FILES, **changes: Any) -> str:
+    """A manifest that holds for these files, but for `changes`."""
     manifest = {
         "format": 1,
         "commit": "0123456789abcdef0123456789abcdef01234567",
@@ -68,10 +66,23 @@ def write_bundle(folder: Path, **changes: Any) -> Path:
         "parameters": "b" * 64,
         "recipe": "minilm-cpu",
         "log_loss": 0.6712,
-        "files": files,
-        "total_bytes": sum(map(len, FILES.values())),
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            for name, data in files.items()
+        },
+        "total_bytes": sum(map(len, files.values())),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest | changes))
+    return json.dumps(manifest | changes)
+
+
+def write_bundle(folder: Path, changed: Mapping[str, bytes] = FILES, **changes: Any) -> Path:
+    """A bundle with some files `changed`, and a manifest that holds for it, but for `changes`."""
+    files = {**FILES, **changed}
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / "manifest.json").write_text(manifest_text(files, **changes))
     return folder
 
 
@@ -90,3 +101,12 @@ def write_results(folder: Path, partial: bool = False) -> None:
     Path("dvc.lock").write_text("schema: '2.0'\n")
     write_bundle(folder / "bundle")
     (folder / "kernel.py").write_text(SCRIPT)
+
+
+def edit(project: Project) -> None:
+    """Make the bundle again after a commit that changes no file of it."""
+    write_bundle(project.folder / "bundle", commit="f" * 40, lock="c" * 64, recipe=None)
+
+
+def ledger_lines() -> list[ledger.Line]:
+    return ledger.read(paths.LEDGER)

@@ -8,9 +8,7 @@ import pytest
 from pipeline.delivery.kaggle import ledger
 from stages import submit
 from tests.delivery.kaggle.conftest import Command
-from tests.delivery.kaggle.project import Project
-
-CSV = ("--csv", "--competition", "takes-files", "--poll", "0.005")
+from tests.delivery.kaggle.project import CSV, Project
 
 
 def test_the_file_is_sent_and_scored(project: Project, command: Command):

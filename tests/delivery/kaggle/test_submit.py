@@ -3,22 +3,31 @@
 import hashlib
 import io
 import json
-import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from pipeline.delivery import kernel
 from pipeline.delivery.kaggle import ledger
 from stages import submit
 from tests.delivery.kaggle.conftest import Command
-from tests.delivery.kaggle.project import COMPETITION, FILES, ORDER, SCRIPT, Project, write_bundle
-from tests.delivery.kaggle.stand_in.world import Output, uniform
+from tests.delivery.kaggle.failures import DATASET, KERNEL, SENT, SHA256, interrupts
+from tests.delivery.kaggle.project import (
+    COMPETITION,
+    FILES,
+    ORDER,
+    OTHER,
+    QUICK,
+    SCRIPT,
+    Project,
+    write_bundle,
+)
+from tests.delivery.kaggle.stand_in.world import distinct
 
-QUICK = ("--bundle", "bundle", "--poll", "0.005")
-DATASET = "alice/effective-arguments-bundle"
-KERNEL = "alice/effective-arguments-inference"
+OUTPUT = "".join(f"{one},0.25,0.5,0.25\n" for one in ORDER)
+DIGEST = hashlib.sha256(
+    f"discourse_id,Ineffective,Adequate,Effective\n{OUTPUT}".encode()
+).hexdigest()
 CREATING = ("CreateDataset", "SaveKernel", "CreateCodeSubmission")
 
 
@@ -60,10 +69,9 @@ def test_the_whole_route(project: Project, command: Command):
 
     (made,) = world.submissions
     assert (made.kernel, made.file) == (f"{KERNEL}/1", "submission.csv")
-    digest = hashlib.sha256(manifest).hexdigest()
     assert made.description.startswith(
         "minilm-cpu, out of fold 0.6712, commit 0123456789ab, "
-        f"sha256 {digest[:16]}, kernel version 1, 20"
+        f"sha256 {SENT[:16]}, kernel version 1, output {DIGEST[:16]}, 20"
     )
     assert done.out.splitlines()[-1] == (
         f"submission {made.ref}: public score 0.5801, private score 0.5766 (out of fold 0.6712)"
@@ -73,18 +81,18 @@ def test_the_whole_route(project: Project, command: Command):
 def test_the_ledger_has_the_submission(project: Project, command: Command):
     command(submit.main, *QUICK)
     (line,) = ledger.read(Path("submissions.jsonl"))
-    output = "discourse_id,Ineffective,Adequate,Effective\n"
-    output += "".join(f"{one},0.25,0.5,0.25\n" for one in ORDER)
     assert line == ledger.Line(
         time=line.time,
         commit="0123456789abcdef0123456789abcdef01234567",
-        submission=hashlib.sha256(output.encode()).hexdigest(),
+        submission=DIGEST,
         parameters="b" * 64,
         recipe="minilm-cpu",
         out_of_fold=0.6712,
         public=0.5801,
         private=0.5766,
         reference=project.world.submissions[0].ref,
+        competition=COMPETITION,
+        sent=SENT,
     )
 
 
@@ -114,8 +122,9 @@ def test_again_is_another_submission_of_a_further_version(project: Project, comm
 
 
 def test_another_bundle_is_the_dataset_s_next_version(project: Project, command: Command):
+    project.world.run_kernel = distinct
     command(submit.main, *QUICK)
-    write_bundle(project.folder / "bundle", recipe="another")
+    write_bundle(project.folder / "bundle", OTHER, recipe="another")
     assert command(submit.main, *QUICK).status == 0
     versions = project.world.datasets[DATASET].versions
     recipes = [json.loads(version["manifest.json"])["recipe"] for version in versions]
@@ -125,8 +134,9 @@ def test_another_bundle_is_the_dataset_s_next_version(project: Project, command:
 
 def test_only_its_own_submission_is_looked_at(project: Project, command: Command):
     """Others of the same account come and go while it waits."""
+    project.world.run_kernel = distinct
     command(submit.main, *QUICK)
-    write_bundle(project.folder / "bundle", recipe="another")
+    write_bundle(project.folder / "bundle", OTHER, recipe="another")
     project.world.public = "0.6"
     command(submit.main, *QUICK)
     lines = ledger.read(Path("submissions.jsonl"))
@@ -159,7 +169,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     method: str, answered: bool, project: Project, command: Command
 ):
     """Control-C just before or after Kaggle has done what it was asked for."""
-    interrupt_at(project, method, answered)
+    interrupts(project, method, answered)
     stopped = command(submit.main, *QUICK)
     assert stopped.status == 75
     assert stopped.error == "stopped: run the same command again: it goes on from here"
@@ -171,23 +181,6 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     lost = answered and method == "SaveKernel"
     assert len(world.kernels[KERNEL]) == (2 if lost else 1)
     assert len(Path("submissions.jsonl").read_text().splitlines()) == 1
-
-
-def interrupt_at(project: Project, method: str, answered: bool) -> None:
-    """Raise KeyboardInterrupt in the client at the first call of a method."""
-    from kagglesdk.kaggle_http_client import KaggleHttpClient
-
-    real, left = KaggleHttpClient.call, [1]
-
-    def call(self: KaggleHttpClient, service: str, name: str, *rest: object) -> object:
-        if name != method or not left:
-            return real(self, service, name, *rest)
-        if answered:
-            real(self, service, name, *rest)
-        left.pop()
-        raise KeyboardInterrupt
-
-    project.monkeypatch.setattr(KaggleHttpClient, "call", call)
 
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
@@ -260,29 +253,6 @@ def test_after_a_failed_kernel_only_the_kernel_is_pushed_again(project: Project,
     assert [one.kernel for one in project.world.submissions] == [f"{KERNEL}/2"]
 
 
-def test_a_kernel_that_ran_on_an_older_bundle_is_not_submitted(project: Project, command: Command):
-    log = "bundle /kaggle/input/x: commit 999, lock 888\n"
-    output = uniform(project.world, {"competitionDataSources": [COMPETITION]})
-    project.world.run_kernel = lambda *_: Output(output.files, log)
-    done = command(submit.main, *QUICK)
-    assert done.error == (
-        f"error: kernel {KERNEL} version 1: ran on another bundle /kaggle/input/x: commit 999, "
-        "lock 888; expected commit 0123456789abcdef0123456789abcdef01234567, "
-        f"lock {'a' * 64}; not submitted"
-    )
-    assert project.world.submissions == []
-
-
-def test_a_bundle_of_this_project_s_log_is_recognised(project: Project, command: Command):
-    """The line that the kernel itself prints."""
-    (line,) = re.findall(r'print\((f"bundle .*?")', Path(kernel.__file__).read_text())
-    manifest = json.loads(Path("bundle/manifest.json").read_text())
-    printed = eval(line, {"bundle": "/kaggle/input/x", "manifest": manifest})
-    output = uniform(project.world, {"competitionDataSources": [COMPETITION]})
-    project.world.run_kernel = lambda *_: Output(output.files, f"{printed}\n")
-    assert command(submit.main, *QUICK).status == 0
-
-
 def test_a_new_dataset_that_is_not_found_yet_is_waited_for(project: Project, command: Command):
     project.world.fail("GetDatasetStatus", 403, "Permission 'datasets.get' was denied", times=3)
     assert command(submit.main, *QUICK).status == 0
@@ -292,20 +262,20 @@ def test_the_journal_holds_names_numbers_and_hashes(project: Project, command: C
     command(submit.main, *QUICK)
     (entry,) = json.loads(Path("artifacts/submit/journal.json").read_text()).values()
     assert entry["what"] == {
-        "bundle": hashlib.sha256(Path("bundle/manifest.json").read_bytes()).hexdigest(),
-        "script": hashlib.sha256(SCRIPT.encode()).hexdigest(),
+        "sent": SENT,
         "competition": COMPETITION,
         "owner": "alice",
         "dataset": "effective-arguments-bundle",
         "kernel": "effective-arguments-inference",
         "accelerator": "none",
     }
-    steps = ["dataset", "ready", "pushed", "output", "submitting", "submitted", "scored"]
-    assert sorted(entry) == sorted([*steps, "what"])
+    steps = ["packed", "source", "dataset", "ready", "pushed", "output", "submitting", "submitted"]
+    assert sorted(entry) == sorted(["what", *steps, "scored", "concluded"])
+    assert entry["packed"] == {"manifest": SHA256}
 
 
 def test_the_kernel_s_log_and_output_are_kept(project: Project, command: Command):
     command(submit.main, *QUICK)
     output = Path("artifacts/submit/output")
-    assert (output / "kernel.log").read_text() == "wrote submission.csv\n"
+    assert (output / "kernel.log").read_text().endswith("\nwrote submission.csv\n")
     assert (output / "submission.csv").exists()

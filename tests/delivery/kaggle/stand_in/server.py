@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -88,10 +89,18 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(found).encode())
 
     def go_wrong(self, fault: Fault) -> None:
-        if fault.status:
+        if fault.silent:
+            self.wait_for_the_end()
+        elif fault.status:
             self.refuse(fault.status, fault.message, **fault.headers)
         else:
             self.cut()
+
+    def wait_for_the_end(self) -> None:
+        """Answer nothing until the client hangs up."""
+        self.close_connection = True
+        self.connection.settimeout(10)
+        self.connection.recv(1)
 
     def signed_in(self) -> bool:
         kind, _, value = self.headers.get("Authorization", "").partition(" ")
@@ -120,17 +129,28 @@ class Handler(BaseHTTPRequestHandler):
             return
         start = int(re.findall(r"\d+", place)[0]) if place else 0
         fault = self.world.next_fault("PUT") or self.world.next_fault(f"PUT {blob.name}")
-        data = self.rfile.read(length // 2 if fault else length)
-        blob.data[start:] = data
+        blob.data[start:] = self.receive(length // 2 if fault else length)
         if fault:
             self.world.log.append(("PUT", f"{path} half"))
             self.close_connection = True
-            if fault.status:
+            if fault.silent:
+                self.wait_for_the_end()
+            elif fault.status:
                 self.answer(fault.status)
             else:
                 self.cut()
         else:
             self.answer(200 if blob.whole else 308)
+
+    def receive(self, length: int) -> bytes:
+        """Read a body at the world's pace."""
+        pieces: list[bytes] = []
+        while length > 0:
+            if self.world.pace:
+                time.sleep(0.05)
+            pieces.append(self.rfile.read(min(length, self.world.pace or length)))
+            length -= len(pieces[-1])
+        return b"".join(pieces)
 
     def do_GET(self) -> None:
         path = self.arrive()

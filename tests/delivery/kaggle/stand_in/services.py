@@ -91,14 +91,23 @@ def get_dataset(world: World, body: Body, _: str) -> Body:
         "title": found.title,
         "isPrivate": found.private,
         "currentVersionNumber": len(found.versions),
+        "versions": [
+            {"versionNumber": number, "versionNotes": notes}
+            for number, notes in enumerate(found.notes, start=1)
+            if world.lists_versions
+        ],
     }
+
+
+def _processing(world: World, found: Dataset) -> bool:
+    return "dataset" in world.never_done or found.looks <= world.looks_until_done
 
 
 @method
 def get_dataset_status(world: World, body: Body, _: str) -> Body:
     found = _dataset(world, body)
     found.looks += 1
-    if "dataset" in world.never_done or found.looks <= world.looks_until_done:
+    if _processing(world, found):
         return {"status": "BLOBS_RECEIVED"}
     return {"status": world.dataset_status}
 
@@ -121,16 +130,21 @@ def create_dataset(world: World, body: Body, _: str) -> Body:
     if answer["status"] == "Ok":
         made = Dataset(body["title"], body.get("isPrivate", False))
         made.versions.append(_files(world, body["files"]))
+        made.notes.append("Initial release")
         world.datasets[ref] = made
     return answer
 
 
 @method
 def create_dataset_version(world: World, body: Body, _: str) -> Body:
+    """Kaggle takes no second version while it processes the first."""
     found = _dataset(world, body)
+    if len(found.versions) == 1 and _processing(world, found):
+        raise RefusalError(403, "Permission 'datasets.update' was denied")
     answer = _ok(world, f"{body['ownerSlug']}/{body['datasetSlug']}")
     if answer["status"] == "Ok":
         found.versions.append(_files(world, body["body"]["files"]))
+        found.notes.append(body["body"]["versionNotes"])
         found.looks = 0
     return answer
 
@@ -138,6 +152,9 @@ def create_dataset_version(world: World, body: Body, _: str) -> Body:
 @method
 def save_kernel(world: World, body: Body, _: str) -> Body:
     """Kaggle saves and runs a kernel without the sources that it doesn't know, and names them."""
+    if world.sessions_taken:
+        world.sessions_taken -= 1
+        return {"error": "Maximum batch GPU session count of 2 reached."}
     if world.kernel_error:
         return {"error": world.kernel_error}
     runs = world.kernels.setdefault(body["slug"], [])
@@ -198,6 +215,7 @@ def _submit(world: World, body: Body, file: str, kernel: str = "") -> Body:
         body.get("submissionDescription", ""),
         file,
         kernel,
+        world.list_lag,
     )
     world.submissions.append(made)
     return {"message": f"Successfully submitted to {made.competition}", "ref": made.ref}
@@ -245,8 +263,12 @@ def _submission(world: World, made: Submission) -> Body:
 
 @method
 def list_submissions(world: World, body: Body, _: str) -> Body:
-    made = [one for one in world.submissions if one.competition == body["competitionName"]]
-    return {"submissions": [_submission(world, one) for one in reversed(made)]}
+    listed: list[Submission] = []
+    for made in reversed(world.submissions):
+        if made.competition == body["competitionName"] and made.unlisted <= 0:
+            listed.append(made)
+        made.unlisted -= 1
+    return {"submissions": [_submission(world, one) for one in listed]}
 
 
 @method

@@ -1,6 +1,7 @@
 """What the stand-in for Kaggle remembers; tests look at it and change it."""
 
 import csv
+import hashlib
 import io
 import itertools
 import json
@@ -23,7 +24,7 @@ class RefusalError(Exception):
 
 @dataclass
 class Fault:
-    """Calls that go wrong: a status and words, or a connection that is cut.
+    """Calls that go wrong: a status and words, a connection that is cut, or one that is silent.
 
     `done` says whether the service has acted before, so that only its answer is lost.
     """
@@ -33,6 +34,7 @@ class Fault:
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     done: bool = False
+    silent: bool = False
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Dataset:
     title: str
     private: bool
     versions: list[dict[str, bytes]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     looks: int = 0
 
 
@@ -96,13 +99,14 @@ class Run:
 
 @dataclass
 class Submission:
-    """One submission and how often it was looked at."""
+    """One submission, how often it was looked at, and how many lists come without it yet."""
 
     ref: int
     competition: str
     description: str
     file: str
     kernel: str = ""
+    unlisted: int = 0
     looks: int = 0
 
 
@@ -120,12 +124,16 @@ class World:
         self.faults: dict[str, Fault] = {}
         self.mistakes: list[str] = []  # of the stand-in's own
         self.log: list[tuple[str, str]] = []  # method and path, in order
+        self.pace = 0  # bytes of an upload in each twentieth of a second; 0: as they come
         self.starts: list[int] = []  # where in a stored file each download began
         self.looks_until_done = 1
         self.never_done: set[str] = set()  # "dataset", "kernel", "submission"
+        self.list_lag = 0  # lists of submissions that a new one is not in yet
+        self.lists_versions = True  # of a dataset, with their notes
         self.dataset_status = "READY"
         self.dataset_error = ""
         self.kernel_status, self.kernel_failure, self.kernel_error = "COMPLETE", "", ""
+        self.sessions_taken = 0  # pushes that find no session free
         self.unsubmittable: set[int] = set()  # versions of kernels that have run and aren't found
         self.submission_error = ""
         self.submissions_left = 5
@@ -151,13 +159,28 @@ class World:
         return fault
 
 
-def uniform(world: World, request: Body) -> Output:
-    """A kernel's output: a third for every label of the competition's visible sample."""
+def uniform(world: World, request: Body, first: float = 0.25) -> Output:
+    """A kernel's output: the same for every element of the competition's visible sample."""
     name = request["competitionDataSources"][0]
     text = world.competitions[name].files["sample_submission.csv"].decode()
     head, *rows = csv.reader(io.StringIO(text))
-    lines = [",".join(head), *(f"{row[0]},0.25,0.5,0.25" for row in rows)]
-    return Output({"submission.csv": ("\n".join(lines) + "\n").encode()})
+    lines = [",".join(head), *(f"{row[0]},{first},0.5,{0.5 - first}" for row in rows)]
+    return Output({"submission.csv": ("\n".join(lines) + "\n").encode()}, said(world, request))
+
+
+def distinct(world: World, request: Body) -> Output:
+    """An output that depends on the dataset's files, the manifest aside."""
+    files = world.datasets[request["datasetDataSources"][0]].versions[-1]
+    data = b"".join(files[name] for name in sorted(files) if name != "manifest.json")
+    return uniform(world, request, hashlib.sha256(data).digest()[0] / 512)
+
+
+def said(world: World, request: Body) -> str:
+    """What the project's script says of the bundle and of the devices that it finds."""
+    dataset = world.datasets[request["datasetDataSources"][0]]
+    digest = hashlib.sha256(dataset.versions[-1]["manifest.json"]).hexdigest()
+    devices = "2 gpu" if request.get("enableGpu") else "1 cpu"
+    return f"manifest sha256 {digest}\non {devices} device(s), float32\nwrote submission.csv\n"
 
 
 def as_log(text: str) -> str:

@@ -1,0 +1,55 @@
+"""Submissions that were made before: what the ledger and Kaggle's own list know of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.delivery.kaggle import ledger
+from pipeline.delivery.kaggle.journal import Journal
+from pipeline.delivery.kaggle.once import mark
+from pipeline.delivery.kaggle.submissions import Submissions
+from pipeline.errors import UserError
+
+_ONCE_MORE = "--again submits it once more"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Refuses to submit the same twice, whatever became of the journal.
+
+    Attributes:
+      journal: of the submission; one that `--again` asked for may be the same as another.
+      submissions: to the competition.
+      path: the ledger.
+      sent: sha256 of what is to be sent and decides the predictions.
+      parameters: sha256 of params.yaml.
+    """
+
+    journal: Journal
+    submissions: Submissions
+    path: Path
+    sent: str
+    parameters: str
+
+    def check(self, submission: str | None = None) -> None:
+        """Look for the same, unless it is under way; `submission` is submission.csv's sha256.
+
+        Raises:
+          UserError: it was submitted before.
+        """
+        if self.journal.get("again") or self.journal.get("submitting"):
+            return
+        for number, line in enumerate(ledger.read(self.path), start=1):
+            competition = self.submissions.competition
+            if ledger.is_same(line, competition, self.sent, self.parameters, submission):
+                score = "not shown" if line.public is None else f"{line.public:g}"
+                raise UserError(
+                    f"{self.path}: line {number}: submission {line.reference} was of the same "
+                    f"already (public score {score}); {_ONCE_MORE}"
+                )
+        found = self.submissions.described(mark(d) for d in (self.sent, submission) if d)
+        if found:
+            reference, description = found
+            raise UserError(
+                f"Kaggle has submission {reference} of the same already ({description}); "
+                f"{_ONCE_MORE}"
+            )
