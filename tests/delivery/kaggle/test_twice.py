@@ -54,7 +54,7 @@ def test_what_is_refused_for_certain_is_not_looked_for(
     looked = project.world.calls("ListSubmissions")
     project.world.submissions_left = 1
     project.world.list_lag = 99
-    assert command(submit.main, *route, "--lag", "600").status == 0
+    assert command(submit.main, *route, "--lag", "0.3").status == 0
     assert project.world.calls("ListSubmissions") - looked <= 2
 
 

@@ -37,7 +37,9 @@ def test_a_silent_storage_is_asked_where_the_upload_stands(project: Project, com
     project.world.fail("PUT", 0, silent=True)
     assert command(submit.main, *QUICK, *SHORT).status == 0
     assert project.world.calls("StartBlobUpload") == 4
-    assert any(path.endswith(" half") for _, path in project.world.log)
+    puts = [path for method, path in project.world.log if method == "PUT"]
+    assert sum(path.endswith(" half") for path in puts) == 1
+    assert len(puts) - 1 == 4 + 2  # every file, the question how much is there, and the rest
 
 
 def test_a_slow_upload_is_none_that_is_silent(project: Project, command: Command):
