@@ -19,8 +19,8 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready doctor submission data submit leaderboard test check parity compat \
-	bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments deps \
+.PHONY: help venv ready doctor submission data submit leaderboard test test-slow check parity \
+	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments deps \
 	lock clean
 
 help:  ## list the targets
@@ -59,8 +59,11 @@ submit: ready  ## bundle, upload, run on Kaggle, submit, print the score (OPTION
 leaderboard: venv  ## submissions.jsonl, out of fold against the leaderboard: dvc_plots/leaderboard.html
 	@python -m stages.leaderboard
 
-test: venv  ## every test
-	@python -m pytest $(PARALLEL)
+test: venv  ## the tests, but for the slow ones
+	@python -m pytest $(PARALLEL) -m "not slow"
+
+test-slow: venv  ## tests that train whole folds and graphs
+	@python -m pytest $(PARALLEL) -m slow
 
 check: venv  ## linting, formatting, types, and the contracts of the graph
 	ruff check
