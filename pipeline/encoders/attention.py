@@ -1,4 +1,4 @@
-"""Attention within segments: one interface, one reference, and what is fast by platform."""
+"""Attention within segments: one interface, one reference, and a fast form for each platform."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ def attend(
       window: how many tokens a token sees to either side at most; None for all of its segment.
       relative: vectors for DeBERTa's relative terms, which add to the scores and change the scale.
     """
+    # No keys, no dropout: then `fused` and `cudnn` can serve too, which can't drop weights.
     if rate == 0.0:
         keys = None
     name = serving(implementation, drops=keys is not None, relative=relative is not None)
@@ -47,7 +48,7 @@ def attend(
 
 
 def serving(implementation: str, *, drops: bool, relative: bool) -> str:
-    """The implementation that runs: the one that is asked for, or the reference in its place.
+    """Name the implementation that runs: the one asked for, or the reference in its place.
 
     Args:
       implementation: a name in `IMPLEMENTATIONS`.
@@ -61,7 +62,7 @@ def serving(implementation: str, *, drops: bool, relative: bool) -> str:
 
 
 def default_attention(platform: str, kind: str, dtype: str) -> str:
-    """The fastest implementation.
+    """Name the fastest implementation.
 
     Args:
       platform: "cpu", "gpu" or "tpu".
@@ -81,12 +82,14 @@ def weights(
     mask: Bool[Array, "queries tokens"],
     relative: Relative | None = None,
 ) -> Float[Array, "queries tokens"]:
-    """Attention weights of one head in float32."""
+    """Return the attention weights of one head in float32."""
+    # The scale goes onto vectors, [tokens, width], which is less work than onto [tokens, tokens].
     scale = (query.shape[-1] * (1 + terms(relative))) ** -0.5
     scaled = query * scale
     scores = _scores(scaled, key)
     if relative is not None:
         scores += relative_scores(scaled, key * scale, relative)
+    # Softmax sums hundreds of exponentials, of which bfloat16 would lose the small ones.
     return jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
 
 
@@ -94,10 +97,10 @@ def weights(
 def _scores(
     query: Float[Array, "queries width"], key: Float[Array, "tokens width"]
 ) -> Float[Array, "queries tokens"]:
-    """The product of each pair in float32.
+    """Return the product of each pair in float32.
 
     Its gradient is rounded to the dtype of activations before the products that it enters, as in
-    flash attention (Dao et al., 2022), or both would be products of float32.
+    flash attention (Dao et al., 2022). Both would else be products of float32, which are slower.
     """
     return jnp.einsum("qd,kd->qk", query, key, preferred_element_type=jnp.float32)
 
@@ -125,7 +128,7 @@ def _head(
     window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "tokens width"]:
-    """Attention of one head in one row."""
+    """Attend with one head in one row."""
     share = weights(query, key, visible(segment, window), relative)
     if drop_key is not None:
         share = drop(share, drop_key, rate)
@@ -133,6 +136,7 @@ def _head(
 
 
 def _head_keys(keys: Key[Array, "rows"], heads: int) -> Key[Array, "rows {heads}"]:
+    # A key for each head, so that a form that takes heads one by one draws just that head's mask.
     return jax.vmap(lambda key: jax.vmap(lambda h: jax.random.fold_in(key, h))(jnp.arange(heads)))(
         keys
     )
@@ -148,7 +152,7 @@ def _xla(
     window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """The reference: every row and head at once, as one batched product."""
+    """Attend by the reference form: every row and head at once, as one batched product."""
     drop_keys = None if keys is None else _head_keys(keys, query.shape[2])
 
     def head(q: Array, k: Array, v: Array, s: Array, d: Array | None, r: Relative | None) -> Array:
@@ -169,10 +173,10 @@ def _blocked(
     window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """One head of one row after another; with relative terms, recomputed in the backward pass.
+    """Attend with one head of one row after another.
 
-    The scores of a single head stay in the cache of a CPU core, which batched products over all
-    rows and heads do not. Heads are the outer loop, so that no row needs a copy of `relative`.
+    The scores of a single head stay in the cache of a CPU core; those of all rows and heads do
+    not. With relative terms heads are the outer loop, so that no row needs a copy of `relative`.
     """
     drop_keys = None if keys is None else _head_keys(keys, query.shape[2])
     if relative is None:
@@ -182,6 +186,7 @@ def _blocked(
     def head(block: tuple[Any, ...]) -> Array:
         q, k, v, d, own = block
 
+        # The loops would else keep the scores of every row and head for the backward pass.
         @jax.checkpoint
         def row(block: tuple[Any, ...]) -> Array:
             q, k, v, s, d = block
@@ -207,7 +212,7 @@ def _fused(
     window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """One Pallas kernel for the TPU."""
+    """Attend by one Pallas kernel, on TPUs."""
     from pipeline.encoders import fused  # Pallas alone takes half a second to import
 
     return fused.attention(query, key, value, segment, window, relative)
@@ -223,7 +228,7 @@ def _cudnn(
     window: int | None,
     relative: None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """NVIDIA's flash attention, which has no gradient of a bias that differs between rows."""
+    """Attend by NVIDIA's flash attention, which has no gradient of a bias that differs by row."""
     mask = jax.vmap(visible, (0, None))(segment, window)[:, None]
     return jax.nn.dot_product_attention(query, key, value, mask=mask, implementation="cudnn")
 

@@ -31,13 +31,13 @@ def make(source: params.Backbone, encoder: str, essays: Path, out: Path) -> dict
     """Write a backbone's folder.
 
     Args:
-      source: where it comes from, and the seed of what is drawn.
+      source: the checkpoint's place, and the seed of the weights that are drawn.
       encoder: a name in the registry.
       essays: folder of text files that a builtin vocabulary is learnt from.
       out: is replaced.
 
     Returns:
-      What origin.json says.
+      The fields of origin.json.
 
     Raises:
       UserError: the source is not there or not as expected, or the encoder does not serve it.
@@ -53,7 +53,7 @@ def make(source: params.Backbone, encoder: str, essays: Path, out: Path) -> dict
 def _fetch(
     source: params.Backbone, encoder: str, essays: Path, scratch: Path
 ) -> tuple[Path, dict[str, Any]]:
-    """The folder of the source's own files, and their origin."""
+    """Return the folder of the source's own files, and their origin."""
     name = source.source
     match sources.kind(source):
         case "builtin":
@@ -88,6 +88,8 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
         raise UserError(f"{raw}/{error}") from None
     tokenizer = source_tokenizer.read(raw)
     _hold_ids(tokenizer.backend, config.vocab_size, raw)
+    # Written twice: transformers opens the tokenizer only beside a config, and the number of its
+    # words, markers included, decides what the config has to say.
     write_json(folder / CONFIG, _stable(config.to_dict(), _VOLATILE))
     size = marked_tokenizer.write(tokenizer, configured.positions, folder)
     config.vocab_size = max(config.vocab_size, size)
@@ -103,6 +105,7 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     write_json(
         folder / "encoder.json", {"encoder": encoder, "sha256": sha256(source_file(encoder))}
     )
+    # Read as training will read it, so that a checkpoint that doesn't fit fails here.
     load_backbone(folder, build(folder, encoder, Settings()), seed)
 
 
@@ -115,7 +118,7 @@ def _read_config(raw: Path) -> PreTrainedConfig:
 
 
 def _hold_ids(tokenizer: Tokenizer, rows: int, raw: Path) -> None:
-    """Hold the tokenizer to the table of words: no word of its may lack a row."""
+    """Hold the tokenizer to the table of words: no word of it may lack a row."""
     word, number = max(tokenizer.get_vocab().items(), key=lambda item: item[1])
     if number >= rows:
         raise UserError(

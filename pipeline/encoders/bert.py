@@ -32,7 +32,7 @@ _ROBERTA = ("roberta", "camembert", "xlm-roberta")
 
 @dataclass(frozen=True, kw_only=True)
 class BertConfig(PostNormConfig):
-    """What config.json says; `offset` is the position of a window's first token."""
+    """A BERT's config.json; `offset` is the position of a window's first token."""
 
     embedding_size: int
     type_vocab_size: int
@@ -49,6 +49,8 @@ def configure(fields: Mapping[str, Any]) -> BertConfig:
         raise UserError(f"config.json: hidden_size {width} is not divisible by {heads} heads")
     model_type = need(fields, "model_type", str)
     pad = need(fields, "pad_token_id", int, 1 if model_type in _ROBERTA else 0)
+    # RoBERTa numbers positions from behind its padding's id, so its table has that many rows less
+    # for tokens.
     offset = pad + 1 if model_type in _ROBERTA else 0
     hidden_dropout = need(fields, "hidden_dropout_prob", float)
     return BertConfig(
@@ -86,7 +88,7 @@ class Embeddings(nn.Module):
         position: Int[Array, "rows tokens"],
         keys: Key[Array, "rows"] | None,
     ) -> Float[Array, "rows tokens width"]:
-        """Embed tokens; a position beyond the config's gives not-a-number, never another one."""
+        """Embed tokens; a position beyond the config's gives not-a-number, never another."""
         c = self.config
 
         def table(size: int, name: str) -> nn.Embed:
@@ -168,12 +170,12 @@ class Bert(nn.Module):
 
 
 def _kinds(config: BertConfig) -> list[Kind]:
-    """All layers are alike."""
+    """Return the kinds of layers, which are all alike."""
     return [{}] * config.layers
 
 
 def tensors(config: BertConfig) -> dict[str, Tensor]:
-    """Hugging Face's names of the encoder's parameters."""
+    """Return Hugging Face's names of the encoder's parameters."""
     layer = "encoder.layer.{}"
     one = {
         **linear("query", f"{layer}.attention.self.query"),

@@ -1,11 +1,11 @@
-"""Attention for CPUs: block by block in a core's cache, what no token of a block sees left out.
+"""Attention for CPUs: block by block in a core's cache, without what no token of a block sees.
 
-As in FlashAttention (Dao et al., 2022) the backward pass recomputes a block's weights, here from
-the largest of its scores and the sum of their exponentials: a logsumexp of large scores is
-rounded. Each block of queries meets the stretch of its row that its segments and its window reach,
-in whole blocks: a branch for each number of them, so that shapes are static. The backward pass
-holds weights by key first: no product then has a transposed left side, which XLA leaves to a slow
-kernel on CPUs.
+As in FlashAttention (Dao et al., 2022) the backward pass recomputes a block's weights. It does so
+from the largest score of each query and the sum of the exponentials: their logsumexp, one number,
+would be rounded where scores are large. Each block of queries meets the stretch of its row that its
+segments and its window reach, in whole blocks. There is a branch for each number of blocks, so that
+shapes are static. The backward pass holds weights by key first: no product then has a transposed
+left side, which XLA leaves to a slow kernel on CPUs.
 """
 
 import functools
@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int, Key
 from pipeline.encoders.masks import GROUP, LEVELS, keep_block, kept
 from pipeline.encoders.segments import MASKED, reach, visible
 
+# A block of queries has to begin where a group of the mask begins, to draw its own part alone.
 _BLOCK = GROUP  # tokens; a row of another length than a multiple of it is one block
 
 
@@ -33,14 +34,14 @@ def blocked(
     rate: float,
     window: int | None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """Attention within segments; see `attend`. A dropout key for each head of a row, or None."""
+    """Attend within segments; see `attend`. `drop_keys` has a key for each head of a row."""
     return _forward(query, key, value, segment, drop_keys, rate, window)[0]
 
 
 def _forward(
     query: Array, key: Array, value: Array, segment: Array, drop_keys: Any, rate: float, window: Any
 ) -> tuple[Array, tuple[Any, ...]]:
-    """The mixed values, and what the backward pass needs."""
+    """Return the mixed values, and the residuals of the backward pass."""
     scaled = (query * query.shape[-1] ** -0.5).astype(query.dtype)
     by_head = tuple(x.transpose(0, 2, 1, 3) for x in (scaled, key, value))
 
@@ -56,9 +57,11 @@ def _forward(
                 scores = _product(q, k, 1) + masked
                 most = scores.max(axis=1)
                 share = jnp.exp(scores - most[:, None])
+                # Dropout thins what softmax has normalised, so the sum is of all weights.
                 total = share.sum(axis=1)
                 if key is not None:
                     share = jnp.where(place.keep(key, rate), share, 0.0)
+                # The factors go onto [queries, width], which is less work than onto the weights.
                 mixed = _product(share.astype(v.dtype), v, 0) * (_lift(key, rate) / total)[:, None]
                 return mixed.astype(v.dtype), most, 1.0 / total
 
@@ -78,10 +81,13 @@ def _forward(
 def _backward(
     rate: float, window: int | None, residuals: tuple[Any, ...], cotangent: Array
 ) -> tuple[Array | None, ...]:
-    """The gradients of queries, keys and values."""
+    """Return the gradients of queries, keys and values."""
     query, key, value, segment, drop_keys, mixed, most, over = residuals
     cotangent = cotangent.transpose(0, 2, 1, 3)
+    # The gradient of softmax subtracts the mean of the weights' gradients. That mean is the product
+    # of the output with its own gradient, so no pass over the scores is needed for it.
     inner = jnp.sum(cotangent.astype(jnp.float32) * mixed.astype(jnp.float32), axis=-1)
+    # Only now, for `mixed` has the factor already.
     cotangent = (cotangent * _lift(drop_keys, rate)).astype(cotangent.dtype)
     own = (query, cotangent, most.reshape(inner.shape), over.reshape(inner.shape), inner)
     seen = (key, value, key.transpose(0, 1, 3, 2))
@@ -118,6 +124,7 @@ def _backward(
 
             return _branch(at, segment.shape[0], add)
 
+        # Several blocks of queries add to the same keys, so the sums are kept in float32.
         zeros = jnp.zeros(k.shape, jnp.float32)
         (of_key, of_value), of_query = lax.scan(step, (zeros, zeros), _ranges(segment, window))
         return of_query.transpose(1, 0, 3, 2).reshape(q.shape), of_key, of_value
@@ -131,7 +138,7 @@ blocked.defvjp(_forward, _backward)
 
 
 class _At(NamedTuple):
-    """Where a block of queries begins, where the stretch that it sees, and in how many blocks."""
+    """The start of a block of queries, and the first token and the blocks of what it sees."""
 
     start: Int[Array, "*blocks"]
     first: Int[Array, "*blocks"]
@@ -148,19 +155,19 @@ class _Place(NamedTuple):
     tokens: int
 
     def own(self, x: Array, axis: int) -> Array:
-        """What `x` has of the queries."""
+        """Return the part of `x` that belongs to the queries."""
         return lax.dynamic_slice_in_dim(x, self.start, self.size, axis)
 
     def seen(self, x: Array, axis: int) -> Array:
-        """What `x` has of the tokens that they see."""
+        """Return the part of `x` that belongs to the tokens that they see."""
         return lax.dynamic_slice_in_dim(x, self.first, self.length, axis)
 
     def add(self, x: Array, change: Array) -> Array:
-        """Add to what `x` has of the tokens that they see, along axis 1."""
+        """Add to the part of `x` that belongs to the tokens that they see, along axis 1."""
         return lax.dynamic_update_slice_in_dim(x, self.seen(x, 1) + change, self.first, 1)
 
     def keep(self, key: Array, rate: float, transposed: bool = False) -> Array:
-        """The block's part of the mask that dropout draws for the whole matrix of weights."""
+        """Draw the block's part of the dropout mask of the whole matrix of weights."""
         start, shape = (self.start, self.first), (self.size, self.length)
         return keep_block(key, start, shape, self.tokens, rate, transposed)
 
@@ -176,22 +183,23 @@ def _ranges(segment: Array, window: int | None) -> _At:
 
 
 def _branch(at: _At, tokens: int, compute: Callable[[_Place], Any]) -> Any:
-    """Compute with the static size of a block's stretch."""
+    """Compute with the size of a block's stretch as a static number."""
     size = _size(tokens)
 
     def of(count: int) -> Callable[[Array, Array], Any]:
         return lambda start, first: compute(_Place(start, first, size, count * size, tokens))
 
+    # A slice needs a static length, but how far a block sees is known only from the data.
     branches = [of(count) for count in range(1, tokens // size + 1)]
     return lax.switch(at.blocks - 1, branches, at.start, at.first)
 
 
 def _lift(keys: Any, rate: float) -> float:
-    """What dropout multiplies by, the inverse of the share that is really kept."""
+    """Return the factor of inverted dropout, the inverse of the share that is really kept."""
     return 1.0 if keys is None else LEVELS / kept(rate)
 
 
 def _product(left: Array, right: Array, axis: int) -> Array:
-    """The product over the left side's last axis and one of the right side's, in float32."""
+    """Contract the left side's last axis with one of the right side's, in float32."""
     axes = (((1,), (axis,)), ((), ()))
     return lax.dot_general(left, right, axes, preferred_element_type=jnp.float32)

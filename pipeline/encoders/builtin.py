@@ -55,7 +55,7 @@ def write_tokenizer(texts: Sequence[str], into: Path) -> int:
     """Train an uncased WordPiece tokenizer (Schuster and Nakajima, 2012) and write its files.
 
     Args:
-      texts: what to learn from; the same texts give the same bytes.
+      texts: to learn from; the same texts give the same bytes.
       into: the folder.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The encoders that there are, and what each serves, by name alone."""
+"""The names of the encoders and of the model types that each serves."""
 
 import difflib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "modernbert": ("modernbert",),
     }
 )
-"""A file of this folder to the model types that it serves."""
+"""The model types that each file of this folder serves."""
 
 
 def check_known(encoder: str) -> None:
@@ -30,12 +30,12 @@ def check_known(encoder: str) -> None:
 
 
 def source_file(encoder: str) -> Path:
-    """The encoder's own file, whose hash a backbone carries."""
+    """Return the encoder's own file, whose hash a backbone carries."""
     return Path(__file__).parent / f"{encoder}.py"
 
 
 def serving(model_type: object) -> str | None:
-    """The encoder that serves a model type, if one does."""
+    """Name the encoder that serves a model type, if one does."""
     return next((name for name, types in ENCODERS.items() if model_type in types), None)
 
 

@@ -1,4 +1,4 @@
-"""What an encoder is built from: a checkpoint's config.json, and the choices of a run."""
+"""The two sides that make an encoder: a checkpoint's config.json, and the choices of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Settings:
     Attributes:
       dtype: of activations, "float32" or "bfloat16"; parameters and logits are always float32.
       attention: the implementation, see `pipeline.encoders.attention`.
-      remat: what the backward pass computes again instead of keeping it: "none"; "selective",
-        all of a layer but its products with weights; "full", all of it.
+      remat: the part of a layer that the backward pass computes again instead of keeping it:
+        "none"; "selective", all but its products with weights; "full", all of it.
       hidden_dropout: after embeddings, attention and feed-forward.
       attention_dropout: on attention weights.
       head_dropout: before the classifier.
@@ -41,7 +41,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What every architecture reads from config.json; each adds its own.
+    """The fields of config.json that every architecture reads; each adds its own.
 
     Attributes:
       model_type: Hugging Face's name of the architecture.
@@ -81,6 +81,7 @@ def need(fields: Mapping[str, Any], key: str, kind: type[T], default: T | None =
     value = fields.get(key)
     if value is None and default is not None:
         return default
+    # A bool is an int to Python, but `true` in a config is no number.
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -48,6 +48,8 @@ def configure(fields: Mapping[str, Any]) -> DebertaV2Config:
     refuse(fields, "conv_groups", 1)
     common = common_fields(fields)
     buckets = need(fields, "position_buckets", int, -1)
+    # With buckets the table's rows are buckets, and `max_relative_positions` says where they end.
+    # Without, its rows are distances.
     if buckets > 0:
         common |= {"span": buckets, "longest": common["span"]}
     norm_positions = need(fields, "norm_rel_ebd", str, "none").lower()
@@ -129,7 +131,7 @@ class Convolution(nn.Module):
         segment: Int[Array, "rows tokens"],
         keys: Key[Array, "rows"] | None,
     ) -> Float[Array, "rows tokens width"]:
-        """Convolve within segments: to a window, its neighbours in the row are zeros."""
+        """Convolve within segments: a window sees zeros in place of its neighbours in the row."""
         c, dtype = self.config, self.settings.activations
         shape = (c.kernel, c.hidden_size, c.hidden_size)
         kernel = self.param("kernel", nn.initializers.normal(c.std), shape)
@@ -144,7 +146,9 @@ class Convolution(nn.Module):
 def _neighbours(
     x: Float[Array, "rows tokens width"], segment: Int[Array, "rows tokens"], count: int
 ) -> Float[Array, "rows tokens {count} width"]:
-    """Each token and those beside it, with zeros for what is not of its segment."""
+    """Return each token and those beside it, with zeros for those of other segments."""
+    # A plain convolution would mix the tokens at the bounds of packed windows. Segments count from
+    # 0, so -1 is none and the places beyond a row are zeros too.
     tokens, reach = x.shape[1], count // 2
     around = jnp.pad(x, ((0, 0), (reach, reach), (0, 0)))
     of = jnp.pad(segment, ((0, 0), (reach, reach)), constant_values=-1)
@@ -156,13 +160,13 @@ def _neighbours(
 
 
 def _kinds(config: DebertaV2Config) -> list[Kind]:
-    """All layers are alike but for the convolution of the first."""
+    """Return the kinds of layers, alike but for the convolution of the first."""
     first: Kind = {"convolves": True} if config.kernel else {}
     return [first, *[{}] * (config.layers - 1)]
 
 
 def tensors(config: DebertaV2Config) -> dict[str, Tensor]:
-    """Hugging Face's names of the encoder's parameters."""
+    """Return Hugging Face's names of the encoder's parameters."""
     own = "encoder.layer.{}.attention.self"
     one = {
         **linear("query", f"{own}.query_proj"),

@@ -1,4 +1,4 @@
-"""What DeBERTa (He et al., 2020) and DeBERTa-v2 and -v3 (He et al., 2021) have in common."""
+"""The common parts of DeBERTa (He et al., 2020) and DeBERTa-v2 and -v3 (He et al., 2021)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class DebertaConfig(PostNormConfig):
 
 
 def common_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what every DeBERTa's config.json has into the arguments of a `DebertaConfig`.
+    """Read the fields that every DeBERTa's config.json has, as arguments of a `DebertaConfig`.
 
     Raises:
       UserError: a field is missing or mistyped, or the variant is not served.
@@ -83,7 +83,7 @@ def common_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _terms(fields: Mapping[str, Any]) -> frozenset[str]:
-    """The relative terms, which older configs write as one string."""
+    """Read the relative terms, which older configs write as one string."""
     given = fields.get("pos_att_type") or []
     named = [t.strip() for t in given.lower().split("|")] if isinstance(given, str) else given
     terms = frozenset(named)
@@ -105,7 +105,7 @@ class Embeddings(nn.Module):
         position: Int[Array, "rows tokens"],
         keys: Key[Array, "rows"] | None,
     ) -> Float[Array, "rows tokens width"]:
-        """Embed tokens; padding is a segment of its own, so it needs no zeros as in torch."""
+        """Embed tokens. Padding is a segment of its own, so it needs no zeros as in torch."""
         c, dtype = self.config, self.settings.activations
 
         def table(size: int, name: str) -> nn.Embed:
@@ -147,7 +147,7 @@ class Encoder(nn.Module):
     ) -> Float[Array, "rows tokens width"]:
         """Encode packed rows.
 
-        Dropout on the table is one for all rows, from the random stream "batch".
+        All rows share one dropout mask of the table, drawn from the random stream "batch".
 
         Args:
           ids: tokens.
@@ -172,7 +172,8 @@ def drop_positions(
     index: Int[Array, ""] | int,
     rate: float,
 ) -> Float[Array, "positions width"]:
-    """Dropout of layer `index` on relative positions, alike for all rows."""
+    """Apply the dropout of layer `index` to relative positions, alike for all rows."""
+    # All rows share one table. A mask for each row would need a projected table for each row.
     keys = None if batch_key is None else batch_key[None]
     return dropout(table[None], site_keys(keys, Site.POSITIONS, index), rate)[0]
 
@@ -183,9 +184,10 @@ def relative_terms(
     queries: Float[Array, "positions width"] | None,
     tokens: int,
 ) -> Relative:
-    """Projected relative positions as attention takes them, for rows of so many tokens."""
+    """Arrange projected relative positions as attention takes them, for rows of `tokens` tokens."""
     rows = table_rows(tokens, config.span, config.longest)
 
+    # Expanded after the projection: one product for the table's rows, not one for each distance.
     def expanded(projected: Array | None) -> Array | None:
         return None if projected is None else expand(by_head(projected, config.heads), rows)
 
@@ -193,7 +195,7 @@ def relative_terms(
 
 
 def common_tensors(config: DebertaConfig) -> dict[str, Tensor]:
-    """Hugging Face's names of all parameters below the layers."""
+    """Return Hugging Face's names of all parameters below the layers."""
     names = {
         **embedding("embeddings/word", "embeddings.word_embeddings"),
         **norm("embeddings/norm", "embeddings.LayerNorm"),

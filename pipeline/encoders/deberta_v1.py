@@ -87,12 +87,12 @@ class Layer(nn.Module):
 
 
 def _kinds(config: DebertaConfig) -> list[Kind]:
-    """All layers are alike."""
+    """Return the kinds of layers, which are all alike."""
     return [{}] * config.layers
 
 
 def tensors(config: DebertaConfig) -> dict[str, Tensor]:
-    """Hugging Face's names of the encoder's parameters."""
+    """Return Hugging Face's names of the encoder's parameters."""
     own = "encoder.layer.{}.attention.self"
     one = {
         **linear("fused", f"{own}.in_proj", bias=False),

@@ -4,8 +4,8 @@ A score has up to three parts, with d = i - j the distance of token i from token
 
     q_i . k_j + q_i . K[d] + Q[d] . k_j     (content to content, to position, position to content)
 
-Tokens of a segment are contiguous in a packed row, so d is also the difference of their positions,
-and what other distances give is masked with the segments; a row may be longer than any table.
+Tokens of a segment are contiguous in a packed row, so d is also the difference of their positions.
+Scores between segments are masked, so a row may be longer than any table.
 
 A gather per (i, j) is what TPUs do worst. K and Q depend on d alone, so they are expanded to one
 vector for each of a row's 2T - 1 distances, a product gives each block of B tokens its scores at
@@ -60,6 +60,8 @@ def log_buckets(
     Returns:
       The bucket, of the distance's sign; computed in float32, as the original does.
     """
+    # The original works in float32, and a logarithm of another precision may round up to another
+    # bucket.
     half = buckets // 2
     far = np.maximum(np.abs(distance), half).astype(np.float32)
     share = np.log(far / np.float32(half)) / np.log(np.float32((longest - 1) / half))
@@ -68,13 +70,14 @@ def log_buckets(
 
 
 def table_rows(tokens: int, span: int, longest: int | None) -> Int[np.ndarray, "distances"]:
-    """The row of a table of 2 `span` relative positions for each distance in a row of tokens.
+    """Return the row of a table of 2 `span` relative positions for each distance in a row.
 
     Args:
       tokens: of a row; the distances are those from -(tokens - 1) to tokens - 1.
-      span: rows of the table for either sign; what lies beyond takes the outermost row.
+      span: rows of the table for either sign; distances beyond take the outermost row.
       longest: of logarithmic buckets (see `log_buckets`), or None for a row per distance.
     """
+    # Numpy, not JAX: the rows depend on shapes alone and are constants of the compiled program.
     distance = np.arange(1 - tokens, tokens)
     if longest is not None:
         distance = log_buckets(distance, span, longest)
@@ -93,14 +96,14 @@ def expand(
 
 
 def terms(relative: Relative | None) -> int:
-    """How many relative terms a score has, which its scale depends on."""
+    """Count the relative terms of a score, on which its scale depends."""
     return 0 if relative is None else sum(part is not None for part in relative)
 
 
 def relative_scores(
     query: Float[Array, "tokens width"], key: Float[Array, "tokens width"], relative: Relative
 ) -> Float[Array, "tokens tokens"]:
-    """The relative terms of one head's scores, in float32.
+    """Return the relative terms of one head's scores, in float32.
 
     Args:
       query: of each token, scaled; likewise `key`.
@@ -117,7 +120,7 @@ def relative_scores(
 def _by_pair(
     content: Float[Array, "tokens width"], position: Float[Array, "distances width"]
 ) -> Float[Array, "tokens tokens"]:
-    """The product of token i with entry T - 1 - i + j of `position`, at [i, j], in float32."""
+    """Return at [i, j], in float32, token i times entry T - 1 - i + j of `position`."""
     tokens, width = content.shape
     block = _BLOCK if tokens % _BLOCK == 0 else tokens
     ends = range(2 * tokens - 1, tokens - 1, -block)
@@ -130,8 +133,8 @@ def _by_pair(
 def skew(products: Float[Array, "tokens distances"]) -> Float[Array, "tokens others"]:
     """Shift row i of [B, T + B - 1] so that column j of T comes from column B - 1 - i + j.
 
-    As in the Music Transformer (Huang et al., 2018): in memory, a row of T + B entries read as one
-    of T + B - 1 starts one entry later each time.
+    As in the Music Transformer (Huang et al., 2018): rows of T + B entries are read as rows of
+    T + B - 1, so that each starts one entry later than the one before. No entry is looked up.
     """
     tokens, distances = products.shape
     flat = jnp.pad(products, ((0, 0), (0, 1))).reshape(-1)

@@ -8,7 +8,7 @@ from jaxtyping import Float32
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """A generator of its own for a name, so that one more tensor changes none of the others."""
+    """Make a generator for a name alone, so that one more tensor changes none of the others."""
     digest = hashlib.sha256(name.encode()).digest()
     words = np.frombuffer(digest, dtype="<u4").tolist()
     return np.random.Generator(

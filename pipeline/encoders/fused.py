@@ -2,10 +2,10 @@
 
 DeBERTa's relative terms (see `pipeline.encoders.disentangled`) are made block by block beside the
 scores, so that no bias is written out either. A grid step takes a block of queries of a row of T
-tokens and all of its keys, and holds its [block, T] scores in the core's own memory: rows have a
-few thousand tokens at most, which needs none of the running maxima of flash attention (Dao et al.,
-2022). As there, the backward pass makes the scores again and keeps nothing of the forward pass but
-what came in.
+tokens and all of its keys, and holds its [block, T] scores in the core's own memory. Rows have a
+few thousand tokens at most, so the running maxima of flash attention (Dao et al., 2022) are not
+needed. As there, the backward pass makes the scores again; it keeps the inputs of the forward pass
+and nothing else.
 """
 
 import functools
@@ -33,9 +33,9 @@ def attention(
     window: int | None,
     relative: Relative | None,
 ) -> Float[Array, "rows tokens heads width"]:
-    """Attention without dropout; the arguments are those of `attend`.
+    """Attend without dropout; the arguments are those of `attend`.
 
-    Compiles for TPUs only, from v5e on; elsewhere it has to be interpreted.
+    It compiles for TPUs only, from v5e on; elsewhere it has to be interpreted.
     """
 
     def by_head(x: Array) -> Array:
@@ -47,11 +47,12 @@ def attention(
 
 
 def _tables(relative: Relative) -> Relative:
-    """By head, an even number of distances each; keys in descending order of distance.
+    """Arrange tables by head, with 2 T entries each; keys in descending order of distance.
 
-    Then entry m is of the distance T - 1 - m for keys, of m - (T - 1) for queries.
+    Entry m is then of the distance T - 1 - m for keys, of m - (T - 1) for queries.
     """
 
+    # A row has 2 T - 1 distances. One more entry, of zeros, lets every block read whole blocks.
     def even(x: Array) -> Array:
         return jnp.pad(x.swapaxes(0, 1), ((0, 0), (0, 1), (0, 0)))
 
@@ -62,7 +63,7 @@ def _tables(relative: Relative) -> Relative:
 
 
 def _specs(shape: Shape, tables: Relative | None) -> tuple[Any, Any, Any, Any]:
-    """Blocks of queries, whole rows, segments and tables, by a grid of heads, rows and blocks."""
+    """Return the specs of queries, whole rows, segments and tables, by head, row and block."""
     query = pl.BlockSpec((1, 1, shape.block, shape.width), lambda h, r, b: (r, h, b, 0))
     row = pl.BlockSpec((1, 1, shape.tokens, shape.width), lambda h, r, b: (r, h, 0, 0))
     segments = pl.BlockSpec((1, 1, shape.tokens), lambda h, r, b: (r, 0, 0))
@@ -71,12 +72,14 @@ def _specs(shape: Shape, tables: Relative | None) -> tuple[Any, Any, Any, Any]:
 
 
 def _grid(query: Array, shape: Shape) -> tuple[int, int, int]:
+    # Heads outermost: the tables of a head stay in the core's memory for all rows, and their
+    # gradients are summed there. Blocks innermost: the same goes for the keys of a row.
     rows, heads = query.shape[:2]
     return heads, rows, shape.tokens // shape.block
 
 
 def _cost(shape: Shape, query: Array, tables: Relative | None, backward: bool) -> pl.CostEstimate:
-    """What the compiler can't see for itself: products, exponentials, and each array moved once."""
+    """Estimate for the compiler, which can't see into a kernel: each array is moved once."""
     rows, heads = query.shape[:2]
     pairs = rows * heads * shape.tokens**2
     reach = 1 + shape.block / shape.tokens  # distances a block of queries reaches, by its keys
@@ -106,6 +109,8 @@ def _attention(
 ) -> Float[Array, "rows heads tokens width"]:
     shape = Shape.of(query, tables, window)
     own, row, segments, whole = _specs(shape, tables)
+    # A TPU wants the last two axes of a block whole or in multiples of 8 and 128. So segments get
+    # an axis of length one before their tokens.
     return pl.pallas_call(
         functools.partial(forward_kernel, shape),
         out_shape=jax.ShapeDtypeStruct(query.shape, query.dtype),
@@ -130,6 +135,7 @@ def _backward(window: int | None, kept: Any, change: Array) -> tuple[Any, ...]:
     query, key, value, segment, tables = kept
     shape = Shape.of(query, tables, window)
     own, row, segments, whole = _specs(shape, tables)
+    # The kernel adds to these over the steps of its grid; bfloat16 would be rounded each time.
     summed = jax.ShapeDtypeStruct(query.shape, jnp.float32)
     *gradients, of_tables = pl.pallas_call(
         functools.partial(backward_kernel, shape),
@@ -148,6 +154,7 @@ def _backward(window: int | None, kept: Any, change: Array) -> tuple[Any, ...]:
         name="attention_gradient",
     )(query, key, value, segment[:, None], tables, change)
     cast = jax.tree.map(lambda x: x.astype(query.dtype), (*gradients, of_tables))
+    # Segments are integers, whose gradient JAX expects as zeros of float0.
     return (*cast[:3], np.zeros(segment.shape, jax.dtypes.float0), cast[3])
 
 

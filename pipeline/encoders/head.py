@@ -21,8 +21,9 @@ class TokenClassifier(nn.Module):
     Attributes:
       encoder: module of the architecture; its parameters stand under "encoder".
       name_of_encoder: its name in the registry, for reading and writing weights.
-      config: what config.json says, with the run's dropout rates.
-      head: what the architecture has between encoder and dropout; its parameters, under "head".
+      config: that of config.json, with the run's dropout rates.
+      head: the module between encoder and dropout, if the architecture has one; its parameters
+        stand under "head".
     """
 
     encoder: nn.Module
@@ -52,6 +53,7 @@ class TokenClassifier(nn.Module):
         """
         hidden = self.encoder(ids, segment, position, keys)
         hidden = hidden if self.head is None else self.head(hidden)
+        # The classifier is so narrow that float32 costs little, and the loss gets unrounded logits.
         hidden = hidden.astype(jnp.float32)
         hidden = dropout(hidden, site_keys(keys, Site.HEAD), self.config.head_dropout)
         return dense(len(LABELS), self.config.std, jnp.float32, "classifier")(hidden)

@@ -23,7 +23,7 @@ _PULLS = 30  # the newest that are looked through, a request each
 
 
 def download(name: str, revision: str, into: Path) -> str:
-    """Bring what a backbone needs into a folder, through the Hub's own cache and client.
+    """Bring the files of a backbone into a folder, through the Hub's own cache and client.
 
     Args:
       name: id of a repository.
@@ -50,6 +50,7 @@ def _download(name: str, revision: str, into: Path) -> str:
     commit = str(info.sha)
     there = {sibling.rfilename for sibling in info.siblings or ()}
 
+    # By the commit, not the revision: a branch may move between two files.
     def take(file: str) -> None:
         cached = hf_hub_download(name, file, revision=commit)
         (into / file).symlink_to(Path(cached).resolve())
@@ -68,7 +69,7 @@ def _download(name: str, revision: str, into: Path) -> str:
 
 
 def _check(there: set[str], name: str, revision: str) -> None:
-    """A repository has to hold a config, a tokenizer and safetensors."""
+    """Check that a repository holds a config, a tokenizer and safetensors."""
     where = f"Hugging Face Hub: {name} at {revision!r}"
     if CONFIG not in there:
         raise UserError(f"{where}: no {CONFIG}, so it is no backbone")
@@ -81,7 +82,7 @@ def _check(there: set[str], name: str, revision: str) -> None:
 
 
 def _elsewhere(name: str) -> str:
-    """Pull requests with safetensors, the newest first: many repositories have them there only."""
+    """Name pull requests with safetensors, newest first: many repositories have them only there."""
     api = HfApi()
     pulls = api.list_repo_refs(name, include_pull_requests=True).pull_requests or []
     newest = sorted(pulls, key=lambda pull: -int(pull.ref.rsplit("/", 1)[-1]))[:_PULLS]
@@ -98,7 +99,7 @@ def _holds_weights(api: HfApi, name: str, commit: str) -> bool:
 
 
 def _reason(error: Exception) -> str | None:
-    """What to tell the user of the client's error; None for one that is not the user's."""
+    """Say in a user's words what the client's error means; None for an error of the program."""
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         return _reason(error.__cause__)  # the client wraps what went wrong in "not in the cache"
     told: dict[type[Exception], str] = {  # the first that fits; subclasses stand first

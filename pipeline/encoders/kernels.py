@@ -1,7 +1,7 @@
 """The kernels of `pipeline.encoders.fused`: a block of queries against all keys of its row.
 
-A relative term is a product with the vectors of the distances that a block reaches, then a skew:
-row a of it turned by one place more than row a - 1, which the TPU does as one strided rotation.
+A relative term is a product with the vectors of the distances that a block reaches, then a skew.
+The skew turns row a by one place more than row a - 1, which a TPU does as one strided rotation.
 """
 
 from typing import Any, NamedTuple
@@ -16,11 +16,13 @@ from jaxtyping import Array
 from pipeline.encoders.disentangled import Relative, terms
 from pipeline.encoders.segments import MASKED
 
+# As many as a register has lanes. The scores of a block, [128, T] in float32, take half a MiB of
+# the core's memory in rows of 1,024.
 _BLOCK = 128  # queries of a grid step; a row of another length than a multiple is one block
 
 
 class Shape(NamedTuple):
-    """What a kernel is made for."""
+    """The sizes and constants that a kernel is compiled for."""
 
     tokens: int
     block: int
@@ -31,10 +33,11 @@ class Shape(NamedTuple):
 
     @classmethod
     def of(cls, query: Array, tables: Relative | None, window: int | None) -> "Shape":
-        """The shape for queries of [rows, heads, tokens, width]."""
+        """Take the shape from queries of [rows, heads, tokens, width]."""
         tokens, width = query.shape[2:]
         block = _BLOCK if tokens % _BLOCK == 0 else tokens
         scale = (width * (1 + terms(tables))) ** -0.5
+        # Unasked, a TPU multiplies float32 in bfloat16.
         exact = lax.Precision.HIGHEST if query.dtype == jnp.float32 else None
         return cls(tokens, block, width, window, scale, exact)
 
@@ -54,16 +57,19 @@ def _skew(products: Array) -> Array:
 
 
 def _unskew(flipped: Array) -> Array:
-    """The transpose of `_skew`, from and to rows in reverse order: row b is turned by b places."""
+    """Transpose `_skew`, from and to rows in reverse order: row b is turned by b places."""
+    # The inverse turns each row by one place less than the one before, but a rotation's stride must
+    # not be negative. In reverse order it is one place more.
     room = jnp.zeros((len(flipped), len(flipped)), flipped.dtype)
     wide = jnp.concatenate([flipped, room], axis=1)
     return pltpu.roll(wide, 0, 1, stride=1, stride_axis=0)
 
 
 def _visible(shape: Shape, segment_ref: Any, start: Array) -> Array:
-    """Which keys (columns) the block's queries (rows) see."""
+    """Return the mask of the keys (columns) that the block's queries (rows) see."""
     size = (shape.block, shape.tokens)
     own = segment_ref[0, :, pl.ds(start, shape.block)]
+    # Segments lie along lanes. Turning a square of them gives the column that queries need.
     of_query = jnp.broadcast_to(own, (shape.block, shape.block)).T[:, :1]
     seen = of_query == segment_ref[0]
     if shape.window is not None:
@@ -73,12 +79,12 @@ def _visible(shape: Shape, segment_ref: Any, start: Array) -> Array:
 
 
 def _reached_keys(shape: Shape, start: Array) -> Any:
-    """The entries of the table of keys that a block of queries reaches."""
+    """Return the entries of the table of keys that a block of queries reaches."""
     return pl.ds(pl.multiple_of(shape.tokens - start - shape.block, 8), shape.tokens + shape.block)
 
 
 def _reached_queries(shape: Shape, start: Array, tile: int) -> Any:
-    """The entries of the table of queries that a tile of keys reaches from a block of queries."""
+    """Return the entries of the table of queries that a tile of keys reaches from the block."""
     first = start + shape.tokens - tile - shape.block
     return pl.ds(pl.multiple_of(first, 8), 2 * shape.block)
 
@@ -86,12 +92,14 @@ def _reached_queries(shape: Shape, start: Array, tile: int) -> Any:
 def _weights(
     shape: Shape, start: Array, query: Array, key_ref: Any, segment_ref: Any, tables: Any
 ) -> Array:
-    """Attention weights of a block of queries, [block, tokens] in float32."""
+    """Return the attention weights of a block of queries, [block, tokens] in float32."""
     scores = shape.product(query, key_ref[0, 0], (1, 1))
     if tables is not None and tables.keys is not None:
         reached = tables.keys[0, _reached_keys(shape, start)]
         scores += _skew(shape.product(query, reached, (1, 1)))
     if tables is not None and tables.queries is not None:
+        # This term's product has keys as rows. So it is made by tiles of keys; each is skewed, then
+        # turned to have queries as rows.
         tiles = []
         for tile in range(0, shape.tokens, shape.block):
             reached = tables.queries[0, _reached_queries(shape, start, tile)]
@@ -133,11 +141,13 @@ def backward_kernel(
     value_out: Any,
     tables_out: Any,
 ) -> None:
-    """Gradients; those of keys, values and tables grow in place over the steps of the grid."""
+    """Write gradients; those of keys, values and tables grow in place over the grid's steps."""
     row, block = pl.program_id(1), pl.program_id(2)
     start = pl.multiple_of(block * shape.block, shape.block)
     query, arriving, dtype = query_ref[0, 0], change_ref[0, 0], query_ref.dtype
 
+    # A core runs the steps of its grid in order, blocks innermost, then rows. The first step that
+    # meets an output has to clear it.
     @pl.when(block == 0)
     def _() -> None:
         key_out[...] = jnp.zeros_like(key_out)
@@ -176,7 +186,10 @@ def backward_kernel(
 
 
 def _flip(shape: Shape, dtype: Any) -> Array:
-    """What reverses a block's rows by a product, exact in every dtype: there is no other way to."""
+    """Return the matrix that reverses a block's rows by a product, exact in every dtype.
+
+    A kernel has no other way to reverse them.
+    """
     size = (shape.block, shape.block)
     place, other = (
         lax.broadcasted_iota(jnp.int32, size, 0),
@@ -188,7 +201,7 @@ def _flip(shape: Shape, dtype: Any) -> Array:
 def _spread_gradients(
     shape: Shape, spread: Array, flip: Array, content: Array, table: Array
 ) -> tuple[Array, Array]:
-    """Gradients of a block of queries or keys, and of the entries that it reaches.
+    """Return the gradients of a block of queries or keys, and of the entries that it reaches.
 
     Args:
       shape: of the kernel.

@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 
 
 class Site(enum.IntEnum):
-    """Where a layer drops out; a value is part of the mask's key, so it never changes."""
+    """Places of dropout in a layer; a value is part of the mask's key, so it never changes."""
 
     EMBEDDINGS = 0
     ATTENTION = 1
@@ -34,21 +34,25 @@ _SITES = 8  # room for each layer; no fewer than there are members in `Site`
 def site_keys(
     keys: Key[Array, "rows"] | None, site: Site, layer: Int[Array, ""] | int = 0
 ) -> Key[Array, "rows"] | None:
-    """One key per row for one place of the network; None stays None, no dropout."""
+    """Make a key per row for one place of the network; None stays None, which is no dropout."""
     if keys is None:
         return None
+    # The number is arithmetic on the layer's index, which a scan knows only as a traced value. The
+    # batch and the device have no part in a key, so a row has the same masks wherever it runs.
     return jax.vmap(lambda key: jax.random.fold_in(key, layer * _SITES + site))(keys)
 
 
 def drop(x: Float[Array, "*shape"], key: Key[Array, ""], rate: float) -> Float[Array, "*shape"]:
-    """Inverted dropout (Srivastava et al., 2014), scaled by the share that is really kept."""
+    """Apply inverted dropout (Srivastava et al., 2014), scaled by the share that is really kept."""
+    # Masks are bytes, so the share kept is a multiple of 1/256. Scaling by it, not by the rate that
+    # was asked for, leaves the mean as it was.
     return jnp.where(keep_mask(key, x.shape, rate), x * (LEVELS / kept(rate)), 0).astype(x.dtype)
 
 
 def dropout(
     x: Float[Array, "rows *rest"], keys: Key[Array, "rows"] | None, rate: float
 ) -> Float[Array, "rows *rest"]:
-    """Dropout whose mask depends on each row's key alone, not on the rows beside it.
+    """Apply dropout with masks that depend on each row's key alone, not on the rows beside it.
 
     Args:
       x: activations, a row of the batch per leading index.
@@ -61,24 +65,25 @@ def dropout(
 
 
 def dense(features: int, std: float, dtype: DTypeLike, name: str, bias: bool = True) -> Dense:
-    """A dense layer with float32 parameters, initialised as Hugging Face's checkpoints are."""
+    """Make a dense layer with float32 parameters, initialised as Hugging Face's models are."""
     return Dense(features, std, dtype, bias, name=name)
 
 
 def layer_norm(epsilon: float, dtype: DTypeLike, name: str, bias: bool = True) -> nn.LayerNorm:
-    """Layer normalisation with statistics in float32, by the two-pass variance as in torch."""
+    """Make a layer norm with statistics in float32, by the two-pass variance as in torch."""
+    # The fast variance, the mean square minus the squared mean, cancels digits.
     return nn.LayerNorm(
         epsilon=epsilon, dtype=dtype, use_bias=bias, use_fast_variance=False, name=name
     )
 
 
 def gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Exact GELU (Hendrycks and Gimpel, 2016), through erf as in torch."""
+    """Apply exact GELU (Hendrycks and Gimpel, 2016), through erf as in torch."""
     return (0.5 * x * (1.0 + lax.erf(x * 0.5**0.5))).astype(x.dtype)
 
 
 def gelu_tanh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """GELU by its tanh approximation."""
+    """Apply GELU by its tanh approximation."""
     return nn.gelu(x, approximate=True)
 
 

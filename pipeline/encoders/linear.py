@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 
 class Dense(nn.Module):
-    """As `flax.linen.Dense`, with float32 parameters of the same names and initial values.
+    """A layer as `flax.linen.Dense`, with float32 parameters of the same names and initial values.
 
     Attributes:
       features: width of the output.
@@ -34,6 +34,8 @@ class Dense(nn.Module):
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
         flat = x.reshape(-1, x.shape[-1]).astype(self.dtype)
+        # The form is chosen when the program is lowered, not by the machine that traces it: a CPU
+        # that compiles for a TPU takes the TPU's form.
         made = lax.platform_dependent(flat, kernel, bias, cpu=_affine, default=_plain)
         return made.reshape(*x.shape[:-1], self.features)
 
@@ -45,7 +47,7 @@ def _plain(x: Any, kernel: Any, bias: Any) -> Array:
 
 @jax.custom_vjp
 def _affine(x: Any, kernel: Any, bias: Any) -> Array:
-    """The same for CPUs, where products of bfloat16 are fast only if they give float32."""
+    """Do the same on CPUs, where products of bfloat16 are fast only if they give float32."""
     product = jnp.dot(x, kernel.astype(x.dtype), preferred_element_type=jnp.float32)
     return (product if bias is None else product + bias).astype(x.dtype)
 
@@ -55,10 +57,11 @@ def _forward(x: Any, kernel: Any, bias: Any) -> tuple[Array, tuple[Any, ...]]:
 
 
 def _backward(residuals: tuple[Any, ...], cotangent: Any) -> tuple[Any, Any, Any]:
-    """The kernel's gradient and the bias's out of one product, with a row of ones for the bias.
+    """Return the gradients of input, kernel and bias.
 
-    The row is also what keeps XLA from folding the transpose into the product, which would then
-    go to a kernel of half the speed.
+    One product gives those of the kernel and the bias, with a row of ones for the bias. The row
+    also keeps XLA from folding the transpose into the product, which would then go to a kernel of
+    half the speed.
     """
     x, kernel, bias = residuals
     of_x = lax.dot_general(

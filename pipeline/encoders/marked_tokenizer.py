@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizer with the markers, in files that everybody reads alike."""
+"""A checkpoint's tokenizer with the markers, in files that this project and torch read alike."""
 
 import json
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ def _hold_markers(marked: Tokenizer, source: Source) -> None:
 
 
 def _hold_texts(source: Source, folder: Path) -> None:
-    """Hold what was written to the source on odd texts.
+    """Check that the written files give the tokens of the source on odd texts.
 
     Raises:
       UserError: a text has other tokens, here or for whoever opens the folder in torch.

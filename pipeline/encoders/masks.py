@@ -1,4 +1,4 @@
-"""What dropout keeps: random bytes by row key and place, the same for every implementation."""
+"""Dropout masks: random bytes by row key and place, the same for every implementation."""
 
 import jax
 import jax.numpy as jnp
@@ -12,15 +12,16 @@ _DRAWS = GROUP // 8  # Threefry makes 64 bits at a time
 
 
 def kept(rate: float) -> int:
-    """How many of the `LEVELS` bytes keep an entry at a dropout rate."""
+    """Return the number of the `LEVELS` bytes that keep an entry at a dropout rate."""
+    # At least one, so that the scale `LEVELS / kept` stays finite.
     return max(1, round(LEVELS * (1.0 - rate)))
 
 
 def keep_mask(key: Key[Array, ""], shape: tuple[int, ...], rate: float) -> Bool[Array, "..."]:
-    """Draw what dropout keeps, a byte an entry.
+    """Draw the mask of the entries that dropout keeps, a byte for each.
 
-    Threefry (Salmon et al., 2011) is the dear part on CPU, so each draw of eight bytes serves
-    entry i, i + 16, ..., i + 112 of a group of 128 along the leading axis.
+    Threefry (Salmon et al., 2011) is the dear part on CPUs. So each draw gives eight bytes, which
+    serve the entries i, i + 16, ..., i + 112 of a group of 128 along the leading axis.
     """
     rows, columns = shape[0], _size(shape[1:])
     return keep_block(key, (0, 0), (rows, columns), columns, rate).reshape(shape)
@@ -34,7 +35,7 @@ def keep_block(
     rate: float,
     transposed: bool = False,
 ) -> Bool[Array, "..."]:
-    """Draw a block of what `keep_mask` draws for a matrix.
+    """Draw a block of the mask that `keep_mask` draws for a whole matrix.
 
     Args:
       key: of the matrix.
@@ -44,6 +45,8 @@ def keep_block(
       rate: the share of entries to drop.
       transposed: return the block's transpose, without moving it.
     """
+    # The counter is the place in the whole matrix, never the place in the block. So a block has the
+    # bits that the whole mask has there.
     groups = -(-shape[0] // GROUP)
     row = jnp.asarray(start[0], jnp.uint32) // 8 + lax.iota(jnp.uint32, groups * _DRAWS)
     column = jnp.asarray(start[1], jnp.uint32) + lax.iota(jnp.uint32, shape[1])

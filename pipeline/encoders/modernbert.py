@@ -23,7 +23,7 @@ _GLOBAL, _LOCAL = "full_attention", "sliding_attention"
 
 @dataclass(frozen=True, kw_only=True)
 class ModernBertConfig(Config):
-    """What config.json says.
+    """A ModernBERT's config.json.
 
     Attributes:
       local: of each layer, whether its attention is.
@@ -68,6 +68,7 @@ def configure(fields: Mapping[str, Any]) -> ModernBertConfig:
         heads=heads,
         intermediate_size=need(fields, "intermediate_size", int),
         local=_local(fields),
+        # config.json counts the tokens of both sides together.
         window=need(fields, "local_attention", int) // 2,
         global_theta=_theta(fields, _GLOBAL),
         local_theta=_theta(fields, _LOCAL),
@@ -195,7 +196,7 @@ class Layer(nn.Module):
         def normed(name: str) -> Float[Array, "rows tokens width"]:
             return layer_norm(c.epsilon, dtype, name, c.norm_bias)(hidden)
 
-        # The first layer's input comes from the norm of the embeddings.
+        # The first layer's input comes from the norm of the embeddings, so it needs no other.
         inputs = hidden if self.first else normed("attention_norm")
         attention = Attention(c, self.settings, self.local, name="attention")
         hidden = hidden + attention(inputs, index, segment, turns[self.local], keys)
@@ -251,12 +252,12 @@ class Head(nn.Module):
 
 
 def layer_kinds(config: ModernBertConfig) -> list[Kind]:
-    """Local and global layers; the first has no norm before its attention."""
+    """Return the kinds of layers, local and global; the first has no norm before its attention."""
     return [{"local": local, "first": not index} for index, local in enumerate(config.local)]
 
 
 def tensors(config: ModernBertConfig) -> dict[str, Tensor]:
-    """Hugging Face's names of the encoder's parameters."""
+    """Return Hugging Face's names of the encoder's parameters."""
     c, layer = config, "layers.{}"
 
     def one(kind: Kind) -> dict[str, Tensor]:
@@ -279,7 +280,7 @@ def tensors(config: ModernBertConfig) -> dict[str, Tensor]:
 
 
 def head_tensors(config: ModernBertConfig) -> dict[str, Tensor]:
-    """Hugging Face's names of the head's parameters."""
+    """Return Hugging Face's names of the head's parameters."""
     return {
         **linear("dense", "head.dense", config.head_bias),
         **norm("norm", "head.norm", config.norm_bias),

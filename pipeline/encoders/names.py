@@ -1,4 +1,4 @@
-"""Where parameters stand in a Hugging Face checkpoint: one leaf here, one or more tensors there."""
+"""Places of parameters in a Hugging Face checkpoint: one or more tensors for each leaf here."""
 
 from dataclasses import dataclass
 
@@ -20,27 +20,27 @@ class Tensor:
 
     @property
     def stacked(self) -> bool:
-        """Whether the leading axis of the leaf is one of layers."""
+        """True where the leading axis of the leaf is one of layers."""
         return isinstance(self.layers, range)
 
     def names(self) -> list[str]:
-        """The name of each layer's tensor in the order of the leading axis, or the only one."""
+        """Return the name of each layer's tensor, in the leading axis's order, or the only name."""
         numbers = self.layers if isinstance(self.layers, range) else [self.layers]
         return [self.name.format(number) for number in numbers]
 
 
 def linear(path: str, name: str, bias: bool = True, layers: int | None = None) -> dict[str, Tensor]:
-    """The leaves of a dense layer."""
+    """Return the leaves of a dense layer."""
     kernel = {f"{path}/kernel": Tensor(f"{name}.weight", True, layers)}
     return kernel | ({f"{path}/bias": Tensor(f"{name}.bias", False, layers)} if bias else {})
 
 
 def norm(path: str, name: str, bias: bool = True, layers: int | None = None) -> dict[str, Tensor]:
-    """The leaves of a layer norm."""
+    """Return the leaves of a layer norm."""
     scale = {f"{path}/scale": Tensor(f"{name}.weight", False, layers)}
     return scale | ({f"{path}/bias": Tensor(f"{name}.bias", False, layers)} if bias else {})
 
 
 def embedding(path: str, name: str) -> dict[str, Tensor]:
-    """The leaf of a table of embeddings."""
+    """Return the leaf of a table of embeddings."""
     return {f"{path}/embedding": Tensor(f"{name}.weight")}

@@ -22,6 +22,8 @@ def slot_sums(
       The sums, and the counts (0 for a slot that is not used).
     """
     member = jax.nn.one_hot(slot, slots, dtype=logits.dtype)  # of -1: all zeros
+    # A product with zeros and ones, for TPUs are slow at scattered sums. At the highest precision,
+    # or a TPU would round the logits to bfloat16.
     sums = jnp.einsum("rts,rtl->rsl", member, logits, precision=jax.lax.Precision.HIGHEST)
     return sums, member.sum(axis=1)
 
@@ -31,6 +33,6 @@ def slot_means(
     slot: Int[Array | np.ndarray, "rows tokens"],
     slots: int,
 ) -> Float[Array, "rows {slots} labels"]:
-    """Mean of the token logits of each slot; zero for a slot that is not used."""
+    """Average the token logits of each slot; zero for a slot that is not used."""
     sums, counts = slot_sums(logits, slot, slots)
     return sums / jnp.maximum(counts, 1.0)[..., None]

@@ -11,7 +11,7 @@ from pipeline.encoders.names import Tensor, linear, norm
 
 @dataclass(frozen=True, kw_only=True)
 class PostNormConfig(Config):
-    """What such a layer reads from config.json."""
+    """The fields of config.json that such a layer reads."""
 
     heads: int
     intermediate_size: int
@@ -32,14 +32,14 @@ def after_attention(
     index: Int[Array, ""] | int,
     keys: Key[Array, "rows"] | None,
 ) -> Float[Array, "rows tokens width"]:
-    """The output of attention and the feed-forward network, each with a residual and a norm.
+    """Apply attention's output and the feed-forward network, each with a residual and a norm.
 
     Its modules become those of the layer in whose `compact` method it is called.
 
     Args:
       config, settings: of the encoder.
-      hidden: what the layer got.
-      mixed: what its attention gave.
+      hidden: the input of the layer.
+      mixed: the output of its attention.
       index: the layer's number, for dropout.
       keys: a dropout key per row; None is deterministic.
     """
@@ -60,7 +60,7 @@ def after_attention(
 
 
 def after_attention_tensors(layer: str) -> dict[str, Tensor]:
-    """Its tensors, below Hugging Face's name of a layer."""
+    """Return the tensors of `after_attention`, below Hugging Face's name of a layer."""
     return {
         **linear("attention_output", f"{layer}.attention.output.dense"),
         **norm("attention_norm", f"{layer}.attention.output.LayerNorm"),

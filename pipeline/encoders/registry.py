@@ -1,4 +1,4 @@
-"""What an encoder's file offers, imported only when it is asked for."""
+"""The architectures that the encoders' files offer, each imported only when it is asked for."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ CLASSIFIER: Mapping[str, Tensor] = MappingProxyType(linear("classifier", "classi
 
 @dataclass(frozen=True)
 class Family:
-    """How Hugging Face calls one model type: the prefix of its tensors, its token classifier."""
+    """Hugging Face's names for one model type: the prefix of its tensors, its token classifier."""
 
     prefix: str
     classifier: str
@@ -50,10 +50,11 @@ class Architecture:
 
 
 def architecture(encoder: str) -> Architecture:
-    """Import an encoder's file and return what it offers.
+    """Import an encoder's file and return its architecture.
 
     Raises:
       UserError: there is no such encoder; it names the nearest.
     """
+    # The import takes its name from a parameter, so only names of the catalogue get there.
     check_known(encoder)
     return importlib.import_module(f"pipeline.encoders.{encoder}").ARCHITECTURE

@@ -15,7 +15,7 @@ class Rotation(NamedTuple):
 
 
 def rotation(position: Int[Array, "rows tokens"], width: int, theta: float) -> Rotation:
-    """The angles `position * theta ** (-2 i / width)`, in float32 whatever the activations' dtype.
+    """Return the rotation by the angles `position * theta ** (-2 i / width)`, in float32.
 
     Args:
       position: of each token in its window.
@@ -24,6 +24,7 @@ def rotation(position: Int[Array, "rows tokens"], width: int, theta: float) -> R
     """
     exponents = np.arange(0, width, 2, dtype=np.float32) / np.float32(width)
     frequencies = np.float32(1.0) / np.float32(theta) ** exponents
+    # bfloat16 tells integers apart only up to 256, so positions stay float32 in every run.
     angles = position[..., None].astype(jnp.float32) * frequencies
     return Rotation(jnp.cos(angles), jnp.sin(angles))
 

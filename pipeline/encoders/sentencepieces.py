@@ -21,7 +21,7 @@ _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 
 
 def find(folder: Path) -> Path | None:
-    """The sentencepiece model of a checkpoint, if it has one."""
+    """Find the sentencepiece model of a checkpoint, if it has one."""
     return next((folder / name for name in FILES if (folder / name).is_file()), None)
 
 

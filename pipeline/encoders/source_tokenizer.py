@@ -84,7 +84,8 @@ def read(folder: Path) -> Source:
 def _by_transformers(folder: Path) -> PreTrainedTokenizerBase:
     try:
         made = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
-    except Exception as error:  # whatever a library makes of a file that a user brought
+    # A file that a user brought may make the library raise anything.
+    except Exception as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{folder}: no tokenizer: {reason}") from None
     if not made.is_fast:
@@ -108,7 +109,7 @@ def _as_it_is(path: Path) -> Tokenizer:
 
 
 def _plain(backend: Tokenizer, roles: Iterable[str]) -> None:
-    """Turn off what makes tokens depend on chance or on other texts; know the special tokens."""
+    """Turn off dropout, truncation and padding, and add the special tokens that are missing."""
     backend.no_truncation()
     backend.no_padding()
     if getattr(backend.model, "dropout", None) is not None:
@@ -131,7 +132,7 @@ def _frame(backend: Tokenizer, roles: Mapping[str, str]) -> None:
 
 
 def _parts(node: object) -> Iterator[Mapping[str, Any]]:
-    """The steps of a normaliser or a pre-tokeniser, however deeply they stand in sequences."""
+    """Yield the steps of a normaliser or a pre-tokeniser, however deeply they are nested."""
     if isinstance(node, dict):
         yield node
         for below in (*node.get("normalizers", ()), *node.get("pretokenizers", ())):
@@ -139,7 +140,7 @@ def _parts(node: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _agree(fields: Mapping[str, Any], tokenizer: Mapping[str, Any], folder: Path) -> None:
-    """Hold what tokenizer_config.json says of the text to what tokenizer.json does.
+    """Check that tokenizer.json treats a text as tokenizer_config.json says.
 
     Raises:
       UserError: they differ: one of them is wrong, and only the user can know which.

@@ -1,4 +1,4 @@
-"""Where backbones come from: the kinds of sources, and what can be said of one by names alone."""
+"""Sources of backbones: their kinds, and the checks that file names alone allow."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -107,7 +107,7 @@ def _unused(source: params.Backbone, *keys: str) -> None:
 
 
 def lacking(folder: Path) -> Iterator[str]:
-    """A line for each thing that a folder has not got and a backbone needs."""
+    """Yield a line for each thing that a backbone needs and the folder lacks."""
     if not (folder / CONFIG).is_file():
         yield f"{folder}: no {CONFIG}, so it is no backbone"
     try:
@@ -119,13 +119,13 @@ def lacking(folder: Path) -> Iterator[str]:
 
 
 def read_files(folder: Path) -> list[Path]:
-    """What a backbone is read from: config, tokenizer and safetensors, whatever else is there."""
+    """List the files that a backbone is read from: config, tokenizer and safetensors, no others."""
     named = [folder / name for name in (CONFIG, *TOKENIZER)]
     return [path for path in named if path.is_file()] + weight_files(folder)
 
 
 def check_folder(source: params.Backbone) -> None:
-    """Hold a folder to what the board says of it; a mistake is answered with all there is to write.
+    """Hold a folder to what the board says of it; the error has the whole block to write instead.
 
     Raises:
       UserError: the files have another hash, or there is a revision.

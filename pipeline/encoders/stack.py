@@ -13,18 +13,18 @@ from pipeline.encoders.config import Config, Settings
 from pipeline.encoders.names import Tensor
 
 Kind = Mapping[str, Any]
-"""What a layer's module is built with beside config and settings; equal kinds can be scanned."""
+"""The arguments of a layer's module beside config and settings; equal kinds can be scanned."""
 
 
 class Plan(NamedTuple):
-    """How a stack is compiled: `prefix` layers alone, then a block of `period` over and over."""
+    """A way to compile a stack: `prefix` layers alone, then a block of `period` over and over."""
 
     prefix: int
     period: int
 
 
 def plan(kinds: Sequence[Kind]) -> Plan:
-    """The plan that compiles the fewest layers; a stack that repeats nothing is all prefix."""
+    """Return the plan that compiles the fewest layers; without repetition all is prefix."""
     depth = len(kinds)
 
     def prefix(period: int) -> int:
@@ -34,6 +34,7 @@ def plan(kinds: Sequence[Kind]) -> Plan:
         return depth - (depth - start) // period * period
 
     plans = [Plan(prefix(period), period) for period in range(1, depth // 2 + 1)]
+    # A block that runs once saves nothing, so it has to run at least twice.
     repeating = [plan for plan in plans if depth - plan.prefix >= 2 * plan.period]
     return min(repeating, key=sum, default=Plan(depth, 0))
 
@@ -54,9 +55,11 @@ def run_layers(
       kinds: of every layer.
       config, settings: of the encoder; `settings.remat` says what of a layer is computed again in
         the backward pass.
-      hidden: what the first layer gets.
-      shared: what every layer gets besides.
+      hidden: the input of the first layer.
+      shared: further inputs, the same for every layer.
     """
+    # A scan compiles one block for all of its turns. It needs layers that are alike, so those that
+    # fit into no block, such as a first layer of its own kind, run before it, each compiled alone.
     prefix, period = plan(kinds)
     alone = _checkpointed(layer, settings.remat)
     for index in range(prefix):
@@ -64,7 +67,9 @@ def run_layers(
         hidden, _ = module(hidden, index, *shared)
     if not period:
         return hidden
-    # A scan's body is apart from its backward pass, so nothing has to keep the two from merging.
+    # Outside of a scan, barriers keep the compiler from merging what is computed again with the
+    # forward pass, which would undo `remat`. In a scan the two stand in loops of their own and
+    # can't be merged, so the barriers would only be in the way.
     repeated = _checkpointed(layer, settings.remat, prevent_cse=False)
     block, own = kinds[prefix : prefix + period], jnp.arange(prefix, len(kinds))
 
@@ -84,13 +89,15 @@ def run_layers(
 
 
 def _checkpointed(layer: type[nn.Module], remat: str, **options: Any) -> type[nn.Module]:
-    """The layer with what its backward pass needs kept or computed again.
+    """Wrap a layer so that its backward pass finds what it needs kept or computes it again.
 
-    "selective" is that of Korthikanti et al. 2022 (https://arxiv.org/abs/2205.05198) and a little
-    more: products with weights are kept, attention and what works entry by entry is not.
+    "selective" goes a little further than Korthikanti et al. 2022
+    (https://arxiv.org/abs/2205.05198): products with weights are kept; attention and what works
+    entry by entry are computed again.
     """
     if remat == "none":
         return layer
+    # Products with weights have no batch dimensions; the reference's attention has rows and heads.
     products = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
     return nn.remat(layer, policy={"selective": products, "full": None}[remat], **options)
 
@@ -116,7 +123,7 @@ class _Block(nn.Module):
 def layer_tensors(
     kinds: Sequence[Kind], tensors: Callable[[Kind], Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """The tensors of a stack by their paths in the tree that `run_layers` makes.
+    """Return the tensors of a stack by their paths in the tree that `run_layers` makes.
 
     Args:
       kinds: of every layer.
@@ -130,7 +137,7 @@ def layer_tensors(
 
 
 def _places(kinds: Sequence[Kind]) -> Iterator[tuple[str, range | int, Kind]]:
-    """Where `run_layers` keeps which layers."""
+    """Yield each path under which `run_layers` keeps layers, their numbers and their kind."""
     depth, (prefix, period) = len(kinds), plan(kinds)
     for index in range(prefix):
         yield f"layer_{index}", index, kinds[index]

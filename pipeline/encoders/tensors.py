@@ -15,7 +15,7 @@ INDEX = "model.safetensors.index.json"
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors of a folder: one, or the shards that an index names.
+    """List the safetensors of a folder: one file, or the shards that an index names.
 
     Raises:
       UserError: there are none, or the index names a file that is not there.
@@ -32,7 +32,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def shards(index: Path) -> list[str]:
-    """The files that an index names, in order.
+    """List the files that an index names, in order.
 
     Raises:
       UserError: the index is malformed, or a name is not that of a file beside it.
@@ -40,6 +40,7 @@ def shards(index: Path) -> list[str]:
     names = read_json(index).get("weight_map")
     if not isinstance(names, dict) or not names:
         raise UserError(f"{index}: weight_map: expected names of tensors to files, found {names!r}")
+    # An index is a stranger's file, so no name in it may lead out of the folder.
     for name in names.values():
         if (
             not isinstance(name, str)
@@ -88,12 +89,13 @@ def widen(tensors: Mapping[str, np.ndarray], where: Path) -> dict[str, np.ndarra
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """Write one file of float32 tensors; the same tensors give the same bytes."""
     arrays = {name: np.ascontiguousarray(tensors[name], np.float32) for name in sorted(tensors)}
-    with atomic_file(path) as temporary:  # without the metadata torch's reader refuses the file
+    with atomic_file(path) as temporary:
+        # Without the metadata torch's reader refuses the file.
         save_file(arrays, temporary, metadata={"format": "pt"})
 
 
 def listed(names: Iterable[str], limit: int = 6) -> str:
-    """Some names for a message, and how many more there are."""
+    """Join some names for a message, with the number of those left out."""
     found = sorted(names)
     more = f" and {len(found) - limit} more" if len(found) > limit else ""
     return ", ".join(found[:limit]) + more

@@ -34,8 +34,8 @@ def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
 
     Args:
       folder: holds model.safetensors without a head (one that is there is not used).
-      model: says what has to be there.
-      seed: of what is drawn.
+      model: says which parameters have to be there.
+      seed: of the parameters that are drawn.
 
     Returns:
       float32 numpy arrays; leaves of the layers are stacked along a leading axis.
@@ -57,7 +57,7 @@ def load_fold(folder: Path, model: TokenClassifier, exact: bool = True) -> Param
 
     Args:
       folder: holds model.safetensors.
-      model: says what has to be there.
+      model: says which tensors have to be there.
       exact: whether another dtype is an error; else halves, as bundles hold them, are widened.
 
     Raises:
@@ -81,7 +81,7 @@ def save_fold(
       folder: is replaced.
       params: the parameter tree.
       model: it belongs to.
-      backbone: folder whose config.json and tokenizer go along.
+      backbone: folder whose config.json and tokenizer are copied too.
       extra: this project's own settings, for pipeline.json beside the name of the encoder.
     """
     labels = {
@@ -104,7 +104,7 @@ def canonical(
 ) -> dict[str, np.ndarray]:
     """Bring a checkpoint's names into one form: no prefix, today's endings, nothing needless.
 
-    What a config has a place for is never needless.
+    A tensor that the config has a place for is never needless.
 
     Raises:
       UserError: two tensors come to the same name.
@@ -123,7 +123,7 @@ def canonical(
 
 
 def table(model: TokenClassifier, prefixed: bool = False) -> dict[str, Tensor]:
-    """Every parameter of a model by its path in the whole tree, encoder and head."""
+    """Return the tensor of every parameter by its path in the whole tree, encoder and head."""
     offered = architecture(model.name_of_encoder)
     prefix = _family(model).prefix if prefixed else ""
     encoder = {
@@ -135,7 +135,7 @@ def table(model: TokenClassifier, prefixed: bool = False) -> dict[str, Tensor]:
 
 
 def parameter_shapes(model: TokenClassifier) -> Shapes:
-    """The shape of every parameter by its path, without computing any."""
+    """Return the shape of every parameter by its path, without computing any."""
     row = jnp.zeros((1, 1), jnp.int32)
     tree = jax.eval_shape(lambda: model.init(jax.random.key(0), row, row, row, None))
     leaves: dict[str, Any] = flatten_dict(tree["params"], sep="/")
@@ -175,7 +175,7 @@ def _gather(
 
 
 def checkpoint_shapes(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
-    """The names and shapes that a checkpoint has to hold, as torch keeps them."""
+    """Return the names and shapes that a checkpoint has to hold, as torch keeps them."""
     wanted = {}
     for path, shape in shapes.items():
         place = places[path]

@@ -1,4 +1,7 @@
-"""Temperature and reliability: reported, never applied to a prediction."""
+"""Temperature and reliability: reported, never applied to a prediction.
+
+The log-linear pool's weights scale each member's logits already, as a temperature would.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +13,8 @@ from scipy.optimize import minimize_scalar
 from pipeline.evaluation.metrics import BINS, confidence_bins, log_loss
 from pipeline.evaluation.nesting import nested, nested_split
 
-FLOOR = 1e-6  # below it a probability's logarithm would be one row's bet against all others
+# Below it the logarithm of one probability would be one row's bet against all others.
+FLOOR = 1e-6
 _BOUNDS = (-4.0, 4.0)  # of the temperature's logarithm
 _FOLDS, _SEED = 5, 0  # of the nested loop
 
@@ -35,11 +39,12 @@ def cool(
 def fit_temperature(
     labels: Int[np.ndarray, " rows"], probabilities: Float[np.ndarray, "rows labels"]
 ) -> float:
-    """The temperature of the least log loss; the loss is convex in its inverse."""
+    """Fit the temperature of the least log loss, which is convex in the inverse temperature."""
 
     def loss(log_temperature: float) -> float:
         return log_loss(labels, cool(probabilities, float(np.exp(log_temperature))))
 
+    # Over the logarithm, so that no step leads to a temperature below zero.
     found = minimize_scalar(loss, bounds=_BOUNDS, method="bounded", options={"xatol": 1e-7})
     return float(np.exp(found.x))
 
@@ -50,6 +55,7 @@ def temperature(
     essays: Sequence[str],
 ) -> Temperature:
     """Fit a temperature on all rows and, for the figure that counts, nested by essay."""
+    # On the rows that it was fitted on, a temperature can only look better than none.
     split = nested_split(essays, min(_FOLDS, len(set(essays))), _SEED)
     held, _ = nested(
         lambda rows: fit_temperature(labels[rows], probabilities[rows]),
@@ -64,7 +70,7 @@ def reliability(
     probabilities: Float[np.ndarray, "rows labels"],
     bins: int = BINS,
 ) -> list[tuple[int, float, float, int]]:
-    """The reliability curve: bin, mean confidence, accuracy and rows of each bin that has rows."""
+    """Return the reliability curve: bin, mean confidence, accuracy and rows of each used bin."""
     which = confidence_bins(probabilities, bins)
     right = probabilities.argmax(axis=1) == labels
     confidence = probabilities.max(axis=1)

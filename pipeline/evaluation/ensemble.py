@@ -76,6 +76,7 @@ def ensemble(
     elements = labelled.of_folds(folds)
     probabilities = gather_members(members, folds, elements)
     labels, partial = elements.labels, labelled.partial(folds)
+    # One split for every kind of pool, so that their nested figures may be compared.
     split = nested_split(elements.essay_ids, settings.nested_folds, settings.seed)
     pools = {
         kind: pooled(kind, probabilities, labels, split, settings.ridge) for kind in get_args(Kind)
@@ -119,7 +120,7 @@ def ensemble(
 def predict_test(
     fitted: Weights, members: Sequence[str], folds: Sequence[int], discourse_ids: Sequence[str]
 ) -> Float[np.ndarray, "rows labels"]:
-    """The pool of the members' test predictions, each member's averaged over its folds first."""
+    """Pool the members' test predictions, each member's averaged over its folds first."""
     return pool(fitted, gather_tests(members, folds, discourse_ids))
 
 

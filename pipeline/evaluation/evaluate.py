@@ -23,7 +23,7 @@ _DIGITS = 6
 
 
 def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, Any]:
-    """Gather a model's folds and write all that is said of it.
+    """Gather a model's folds; write its out-of-fold table, figures and plots.
 
     Args:
       model: its name.
@@ -71,7 +71,7 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
 
 
 def scores(elements: Elements, probabilities: Float[np.ndarray, "rows labels"]) -> dict[str, Any]:
-    """Log loss, accuracy and expected calibration error of some elements."""
+    """Return log loss, accuracy and expected calibration error of some elements."""
     return {
         "elements": len(elements),
         "log_loss": round(log_loss(elements.labels, probabilities), _DIGITS),
@@ -81,7 +81,7 @@ def scores(elements: Elements, probabilities: Float[np.ndarray, "rows labels"]) 
 
 
 def priors(labelled: Elements, folds: Sequence[int]) -> dict[str, float]:
-    """Log loss of class shares, over all types and by type, of the other folds' elements."""
+    """Return the log loss of the other folds' class shares, over all types and by type."""
     covered = np.isin(labelled.folds, list(folds))
     by = {
         "classes": class_priors(labelled.labels, labelled.folds),

@@ -39,6 +39,7 @@ class FoldPredictor:
         compute = self.compute
         attention = default_attention(compute.platform, devices[0].device_kind, compute.dtype)
         settings = Settings(dtype=compute.dtype, attention=attention)
+        # Folds differ in their weights alone, so one model and one compiled step serve them all.
         first = paths.weights(self.model, folds[0])
         model = build(first, self.encoder, settings)
         step = predict_step(model, devices)

@@ -1,4 +1,4 @@
-"""Predictions from where the stages left them, held against the board: none missing, none left."""
+"""Predictions of the stages, held against the board: no table missing, none left over."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ from pipeline.members.predictions import (
 def gather_folds(
     model: str, folds: Sequence[int], elements: Elements
 ) -> Float[np.ndarray, "rows labels"]:
-    """A model's out-of-fold probabilities.
+    """Gather a model's out-of-fold probabilities.
 
     Args:
       model: its name.
@@ -59,11 +59,11 @@ def check_members(members: Sequence[str]) -> None:
 def gather_members(
     members: Sequence[str], folds: Sequence[int], elements: Elements
 ) -> Float[np.ndarray, "rows members labels"]:
-    """Every member's out-of-fold probabilities of the elements of the board's folds.
+    """Gather every member's out-of-fold probabilities of the elements of the board's folds.
 
     Raises:
-      UserError: a member's table has not got just the elements of those folds, or puts an element
-        into another fold.
+      UserError: a member's table does not hold just the elements of those folds, or puts one into
+        another fold.
     """
     out = np.empty((len(elements), len(members), len(LABELS)))
     fold_of = dict(zip(elements.discourse_ids, elements.folds.tolist(), strict=True))
@@ -71,6 +71,7 @@ def gather_members(
         path = paths.oof(member)
         rows = _of_folds(read_predictions(path), folds)
         for discourse_id, fold in zip(rows.discourse_ids, rows.folds.tolist(), strict=True):
+            # A table of an earlier split has the same ids; only its folds give it away.
             if fold_of.get(discourse_id, fold) != fold:
                 raise UserError(
                     f"{path}: discourse_id {discourse_id!r}: expected fold "
@@ -83,10 +84,10 @@ def gather_members(
 def gather_tests(
     members: Sequence[str], folds: Sequence[int], discourse_ids: Sequence[str]
 ) -> Float[np.ndarray, "rows members labels"]:
-    """Every member's test probabilities, averaged over its folds.
+    """Gather every member's test probabilities, averaged over its folds.
 
     Raises:
-      UserError: a table has not got just the test elements, each by every fold of the board.
+      UserError: a table does not hold each test element once for every fold of the board.
     """
     out = np.empty((len(discourse_ids), len(members), len(LABELS)))
     for m, member in enumerate(members):
@@ -100,7 +101,7 @@ def gather_tests(
 
 
 def _of_folds(rows: Predictions, folds: Sequence[int]) -> Predictions:
-    """An external member's table covers every fold, whatever the board's."""
+    """Take the rows of `folds`; an external member's table covers every fold."""
     kept = np.isin(rows.folds, list(folds))
     ids = [rows.discourse_ids[i] for i in np.flatnonzero(kept).tolist()]
     return Predictions(ids, rows.folds[kept], rows.probabilities[kept])

@@ -3,14 +3,15 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-CLIP = 1e-15  # the competition's; the dearest row costs 34.5
+# The competition's: the dearest row costs 34.5.
+CLIP = 1e-15
 BINS = 15
 
 
 def row_losses(
     labels: Int[np.ndarray, " rows"], probabilities: Float[np.ndarray, "rows labels"]
 ) -> Float[np.ndarray, " rows"]:
-    """Log loss of each row as Kaggle computes it: a row is rescaled to sum to 1, then clipped.
+    """Return each row's log loss as Kaggle computes it: rescaled to sum to 1, then clipped.
 
     The order matters: a probability clipped first would be rescaled off the bound.
 
@@ -33,21 +34,21 @@ def row_losses(
 def log_loss(
     labels: Int[np.ndarray, " rows"], probabilities: Float[np.ndarray, "rows labels"]
 ) -> float:
-    """Mean log loss as the competition computes it; see `row_losses`."""
+    """Return the mean log loss as the competition computes it; see `row_losses`."""
     return float(row_losses(labels, probabilities).mean())
 
 
 def accuracy(
     labels: Int[np.ndarray, " rows"], probabilities: Float[np.ndarray, "rows labels"]
 ) -> float:
-    """Share of rows whose largest probability (the first of equals) is the true class."""
+    """Return the share of rows whose largest probability (the first of equals) is the truth."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def confidence_bins(
     probabilities: Float[np.ndarray, "rows labels"], bins: int = BINS
 ) -> Int[np.ndarray, " rows"]:
-    """The bin of each row's largest probability: bin b is (b / bins, (b + 1) / bins]."""
+    """Return the bin of each row's largest probability: bin b is (b / bins, (b + 1) / bins]."""
     confidence = probabilities.max(axis=1)
     return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
@@ -63,6 +64,7 @@ def calibration_error(
     bins, weighted by rows, of |accuracy - mean confidence|.
     """
     right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    # Rows times the gap of means is the sum of the rows' gaps, so bins need no division.
     gaps = np.bincount(
         confidence_bins(probabilities, bins),
         weights=right - probabilities.max(axis=1),

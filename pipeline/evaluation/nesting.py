@@ -1,4 +1,4 @@
-"""The nested loop: what is fitted never sees the essay that it is scored on."""
+"""The nested loop: a fit never sees the essays that it is scored on."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -13,13 +13,15 @@ Fit = TypeVar("Fit")
 
 
 def nested_split(essays: Sequence[str], n_folds: int, seed: int) -> Int[np.ndarray, " rows"]:
-    """A fold for each row: essays whole, drawn from `seed`, as many in each fold as can be.
+    """Draw a fold for each row: essays stay whole, and folds have equally many but for one.
 
-    It depends on the set of essays alone, not on the order of rows.
+    The split depends on `seed` and the set of essays alone, not on the order of rows.
 
     Raises:
       UserError: there are fewer essays than folds.
     """
+    # Elements of an essay are alike: a fit that has seen some of them knows more of the others than
+    # of an essay that is new.
     names, index = np.unique(np.asarray(essays), return_inverse=True)
     if len(names) < n_folds:
         raise UserError(f"ensemble.nested_folds: expected at most {len(names)}, one for each essay")
@@ -34,15 +36,15 @@ def nested(
     apply: Callable[[Fit, Bool[np.ndarray, " rows"]], Float[np.ndarray, "some labels"]],
     split: Int[np.ndarray, " rows"],
 ) -> tuple[Float[np.ndarray, "rows labels"], list[Fit]]:
-    """Predict each part of `split` by what was fitted on all others.
+    """Predict each part of `split` by a fit on all others.
 
     Args:
-      fit: of a mask of rows; it must look at no other row.
-      apply: of what was fitted and a mask, the probabilities of those rows.
+      fit: takes a mask of rows and returns a fit; it must look at no other row.
+      apply: takes a fit and a mask and returns the probabilities of those rows.
       split: the part of each row.
 
     Returns:
-      Probabilities of all rows, and what was fitted for each part.
+      Probabilities of all rows, and the fit of each part.
     """
     fits: list[Fit] = []
     out = np.empty((len(split), len(LABELS)))

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 from pipeline.evaluation.calibration import FLOOR
 
 Kind = Literal["simplex", "loglinear"]
-_DIGITS = 6  # of weights: they are the same on any machine, whatever its last bits
+# Digits of weights: rounded, they are the same on any machine, whatever its last bits.
+_DIGITS = 6
 _STEPS = 100  # ten or so are taken
 _DAMPING = 1e-10  # keeps the curvature of members that are alike invertible
 
@@ -31,14 +32,14 @@ class Weights:
 def arithmetic_mean(
     members: Float[np.ndarray, "rows members labels"],
 ) -> Float[np.ndarray, "rows labels"]:
-    """The plain mean of probabilities."""
+    """Average probabilities."""
     return members.mean(axis=1)
 
 
 def geometric_mean(
     members: Float[np.ndarray, "rows members labels"],
 ) -> Float[np.ndarray, "rows labels"]:
-    """The plain mean of log probabilities, rescaled."""
+    """Average log probabilities, and rescale to sum to 1."""
     return softmax(logarithms(members).mean(axis=1))
 
 
@@ -48,12 +49,13 @@ def fit(
     labels: Int[np.ndarray, " rows"],
     ridge: float,
 ) -> Weights:
-    """Fit a pool to the least log loss on the rows; `ridge` is the log-linear pool's alone.
+    """Fit a pool to the least log loss on the rows; only the log-linear pool has a `ridge`.
 
-    On one thread: matrices are slim, and the result must not depend on the number of cores.
+    It runs on one thread: matrices are slim, and results must not depend on the number of cores.
     """
     with threadpool_limits(1):
         if kind == "simplex":
+            # A mixture's loss depends on the members' probabilities of the true label alone.
             true = members[np.arange(len(labels)), :, labels]
             return Weights(kind, _rounded_simplex(fit_simplex(true)), np.zeros(members.shape[2]))
         weights, bias = fit_loglinear(logarithms(members), labels, ridge)
@@ -63,7 +65,7 @@ def fit(
 def pool(
     fitted: Weights, members: Float[np.ndarray, "rows members labels"]
 ) -> Float[np.ndarray, "rows labels"]:
-    """Probabilities of a fitted pool."""
+    """Return the probabilities of a fitted pool."""
     if fitted.kind == "simplex":
         mixed = np.einsum("rml,m->rl", members, fitted.weights)
         return mixed / mixed.sum(axis=1, keepdims=True)
@@ -72,7 +74,7 @@ def pool(
 
 
 def fit_simplex(true: Float[np.ndarray, "rows members"]) -> Float[np.ndarray, " members"]:
-    """Weights, none negative, sum 1, of the least log loss of the mixture: a convex problem.
+    """Fit weights, none negative, sum 1, to the least log loss of the mixture: a convex problem.
 
     Sequential quadratic programming as in mixsqp (Kim et al. 2020, arXiv:1806.01412): the sum's
     constraint becomes a term of the loss, each step is a non-negative least squares problem, and
@@ -86,7 +88,9 @@ def fit_simplex(true: Float[np.ndarray, "rows members"]) -> Float[np.ndarray, " 
     for _ in range(_STEPS):
         goal = _quadratic_step(floored, weights)
         there = _descend(floored, weights, goal)
-        if there is weights:  # differences of the loss drown in its last bits: the goal is nearer
+        # No step lowers the loss any more: differences drown in its last bits. The gap, which comes
+        # from gradients, still tells which of the two is nearer.
+        if there is weights:
             return min((weights, goal / goal.sum()), key=lambda w: simplex_gap(floored, w))
         weights = there
     return weights / weights.sum()
@@ -95,18 +99,20 @@ def fit_simplex(true: Float[np.ndarray, "rows members"]) -> Float[np.ndarray, " 
 def simplex_gap(
     true: Float[np.ndarray, "rows members"], weights: Float[np.ndarray, " members"]
 ) -> float:
-    """A bound on the log loss that better weights could gain: the log of the largest g_m."""
+    """Bound the log loss that better weights could gain, by the log of the largest g_m."""
     return float(np.log((true / (true @ weights)[:, None]).mean(axis=0).max()))
 
 
 def _quadratic_step(
     true: Float[np.ndarray, "rows members"], weights: Float[np.ndarray, " members"]
 ) -> Float[np.ndarray, " members"]:
-    """The non-negative weights of the least quadratic model of the loss about `weights`."""
+    """Return the non-negative weights of the least quadratic model of the loss at `weights`."""
     ratios = true / (true @ weights)[:, None]
     gains = ratios.mean(axis=0)
     curvature = ratios.T @ ratios / len(true) + _DAMPING * np.eye(len(weights))
-    root = np.linalg.cholesky(curvature).T  # curvature = root.T @ root
+    # With curvature = root.T @ root the quadratic model is a squared distance, the kind of
+    # problem that `nnls` solves over non-negative weights.
+    root = np.linalg.cholesky(curvature).T
     return nnls(root, root @ weights + np.linalg.solve(root.T, gains - 1.0))[0]
 
 
@@ -115,7 +121,7 @@ def _descend(
     weights: Float[np.ndarray, " members"],
     goal: Float[np.ndarray, " members"],
 ) -> Float[np.ndarray, " members"]:
-    """The first of the steps 1, 1/2, 1/4, ... towards `goal` that lowers the loss, else none."""
+    """Take the first of the steps 1, 1/2, 1/4, ... to `goal` that lowers the loss, else none."""
 
     def loss(w: Float[np.ndarray, " members"]) -> float:
         return float(w.sum() - np.log(np.maximum(true @ w, np.finfo(float).tiny)).mean())
@@ -131,17 +137,20 @@ def _descend(
 def fit_loglinear(
     logs: Float[np.ndarray, "rows members labels"], labels: Int[np.ndarray, " rows"], ridge: float
 ) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " labels"]]:
-    """Weights of any sign and a bias for each label: softmax(sum of w_m log p_m + b).
+    """Fit weights of any sign and a bias for each label: softmax(sum of w_m log p_m + b).
 
-    The least of the log loss, summed over rows, plus `ridge` times the squared distance from the
-    plain geometric mean (equal weights, no bias). It is convex; Newton steps in a trust region
-    reach the one optimum. As the ridge is not multiplied by the rows, it fades as data grows.
+    They minimise the log loss, summed over rows, plus `ridge` times the squared distance from the
+    plain geometric mean (equal weights, no bias). The problem is convex; Newton steps in a trust
+    region reach the one optimum. The ridge is not multiplied by the rows: it fades as data grows.
 
     Args:
       logs: members' log probabilities.
       labels: the true classes.
       ridge: above 0 it keeps members that are alike, and the sum of the biases, determined.
     """
+    # A mixture can only average. Here weights that sum to over 1 sharpen what members agree on,
+    # a negative one takes out an error that members share, and a bias moves the share of a class,
+    # which no weight can do for all rows alike.
     n, m, k = logs.shape
     start = np.concatenate([np.full(m, 1.0 / m), np.zeros(k)])
     design = _design(logs)
@@ -169,7 +178,9 @@ def fit_loglinear(
         loss, start, jac=True, hess=hessian, method="trust-exact", options={"gtol": 1e-7}
     )
     theta = found.x
-    for _ in range(2):  # past where differences of the loss drown in its last bits
+    # The trust region stops where differences of the loss drown in its last bits. The gradient
+    # has bits left for two more steps.
+    for _ in range(2):
         theta = theta - np.linalg.lstsq(hessian(theta), loss(theta)[1])[0]
     return theta[:m], theta[m:]
 
@@ -177,12 +188,12 @@ def fit_loglinear(
 def logarithms(
     probabilities: Float[np.ndarray, "rows members labels"],
 ) -> Float[np.ndarray, "rows members labels"]:
-    """Log probabilities, from `FLOOR` up: a member's zero is no veto."""
+    """Return log probabilities, from `FLOOR` up: a member's zero is no veto."""
     return np.log(np.maximum(probabilities, FLOOR))
 
 
 def softmax(logits: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
-    """Each row's softmax."""
+    """Return each row's softmax."""
     return np.exp(_log_softmax(logits))
 
 
@@ -194,7 +205,9 @@ def _log_softmax(logits: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, 
 def _design(
     logs: Float[np.ndarray, "rows members labels"],
 ) -> Float[np.ndarray, "labels rows members+labels"]:
-    """For each label what its logit is a sum of: members' logs, about their mean, and its bias."""
+    """Return the terms of each label's logit: members' logs, about their mean, and its bias."""
+    # Softmax doesn't see what the logits of a row have in common. Left in, it would have to cancel
+    # in the curvature, at the price of digits.
     n, _, k = logs.shape
     centred = (logs - logs.mean(axis=2, keepdims=True)).transpose(2, 0, 1)
     biases = np.broadcast_to(np.eye(k)[:, None, :], (k, n, k))
@@ -208,7 +221,7 @@ def _logits(
 
 
 def _rounded_simplex(weights: Float[np.ndarray, " members"]) -> Float[np.ndarray, " members"]:
-    """Rounded, the largest weight taking up what is missing to 1."""
+    """Round weights; the largest takes up what is missing to 1."""
     out = weights.round(_DIGITS)
     largest = int(out.argmax())
     out[largest] = 0.0

@@ -18,13 +18,14 @@ from pipeline.inputs.tokens import Tokens
 from pipeline.params import Rows
 from pipeline.platforms import rows_per_device
 
-_IN_FLIGHT = 2  # batches dispatched before the host waits: it packs one while devices do another
+# Batches dispatched before the host waits: it packs one while devices compute another.
+_IN_FLIGHT = 2
 
 PredictStep = Callable[[Any, Batch], tuple[Array, Array]]
 
 
 def predict_step(model: TokenClassifier, devices: Sequence[machine.Device]) -> PredictStep:
-    """Compile-once function of (parameters, batch) to token-logit sums and counts per slot."""
+    """Make the function of (parameters, batch) to token-logit sums and counts per slot."""
 
     def step(params: Any, batch: Batch) -> tuple[Array, Array]:
         ids, segment, position, slot, slots = (
@@ -47,7 +48,7 @@ def predict(
     description: str,
     finite: bool = True,
 ) -> Float[np.ndarray, "elements labels"]:
-    """Probabilities of every element that has a token in `windows`; other rows are NaN.
+    """Predict every element that has a token in `windows`; other rows are NaN.
 
     Token-logit sums and counts are added over windows before the softmax, in float64, so that
     an element cut in two is the mean over all of its tokens. Rows that fill up the last batch
@@ -68,6 +69,7 @@ def predict(
       UserError: the rows don't divide over the devices, or a logit is not finite.
     """
     rows_per_device(rows.per_step, len(devices), 1)
+    # Without a seed: chance has no part in predictions, so the windows' own order will do.
     order = plan(tokens.lengths[windows], tokens.n_slots[windows], rows, seed=None)
     n_steps = -(-len(order) // rows.per_step)
     sums: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""What a member has to beat: class shares, over all elements or by discourse type."""
+"""Class shares, over all elements or by discourse type, which every member has to beat."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from pipeline.competition.schema import LABELS
 def class_priors(
     labels: Int[np.ndarray, " rows"], folds: Int[np.ndarray, " rows"]
 ) -> Float[np.ndarray, "rows labels"]:
-    """For each row the class shares of all rows outside its fold.
+    """Return for each row the class shares of all rows outside its fold.
 
-    One pseudo-row spread evenly over the classes keeps a class that is not there off zero.
+    One pseudo-row, spread evenly over the classes, keeps the share of an absent class above zero.
     """
     onehot = np.eye(len(LABELS))[labels]
     out = np.empty_like(onehot)
@@ -25,7 +25,7 @@ def class_priors(
 def type_priors(
     labels: Int[np.ndarray, " rows"], folds: Int[np.ndarray, " rows"], types: Sequence[str]
 ) -> Float[np.ndarray, "rows labels"]:
-    """For each row the class shares of the rows of its type outside its fold.
+    """Return for each row the class shares of the rows of its type outside its fold.
 
     One pseudo-row with the shares of all types stands in for a type that is rare.
     """
@@ -41,5 +41,5 @@ def type_priors(
 def shares(
     onehot: Float[np.ndarray, "rows labels"], pseudo: Float[np.ndarray, " labels"]
 ) -> Float[np.ndarray, " labels"]:
-    """Class shares of some rows and one pseudo-row more, spread as `pseudo` says."""
+    """Return the class shares of some rows and one pseudo-row more, spread as `pseudo` says."""
     return (onehot.sum(axis=0) + pseudo) / (len(onehot) + 1)

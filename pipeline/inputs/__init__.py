@@ -1,1 +1,1 @@
-"""What an encoder reads: marked-up essays as tokens in windows, packed into rows and batches."""
+"""The inputs of an encoder: marked-up essays as tokens in windows, packed into rows and batches."""

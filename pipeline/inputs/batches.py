@@ -37,8 +37,8 @@ def batches(
     """Yield a plan's rows, `rows.per_step` at a time.
 
     Args:
-      tokens: where the windows are.
-      windows: the windows of `tokens` that the plan's indices stand for.
+      tokens: the store of the windows.
+      windows: the windows of `tokens` to which the plan's indices point.
       plan: the windows of each row.
       rows: the shape of a batch.
       pad_id: the token id of padding.
@@ -55,6 +55,8 @@ def batches(
 
 
 def _empty(rows: params.Rows, pad_id: int, first: int) -> Batch:
+    # One shape for every batch, the last included, so that a step compiles once. What isn't filled
+    # has weight 0 and counts for nothing.
     tokens, slots = (rows.per_step, rows.length), (rows.per_step, rows.slots)
     return Batch(
         ids=np.full(tokens, pad_id, np.int32),
@@ -69,6 +71,8 @@ def _empty(rows: params.Rows, pad_id: int, first: int) -> Batch:
 
 
 def _fill_row(batch: Batch, row: int, members: list[Window]) -> None:
+    # Segments count from 1, for 0 is padding. Positions begin anew in each window, so that it has
+    # the logits that it would have alone.
     token = slot = 0
     for segment, window in enumerate(members, 1):
         there = slice(token, token + len(window.ids))

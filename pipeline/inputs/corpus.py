@@ -1,4 +1,4 @@
-"""Clean essays through a tokenizer into windows, saved as memory-mapped Arrow."""
+"""Tokenization of clean essays into windows, saved as memory-mapped Arrow."""
 
 import hashlib
 import tempfile
@@ -39,7 +39,7 @@ def write_tokens(
       inputs: context, length and overlap of windows.
 
     Returns:
-      What was made, cut and left out, as the folder's report holds it.
+      The counts of what was made, cut and left out, as the folder's report holds them.
 
     Raises:
       UserError: an input is missing, or the window doesn't suit the encoder.
@@ -63,7 +63,8 @@ def write_tokens(
         made.save_to_disk(out)
         pq.write_table(index, out / ELEMENTS, compression="zstd")
         write_json(out / REPORT, dict(windowing.counts))
-        del made, essays, windowing.elements  # unmapped before the cache goes
+        # All that maps files of the cache has to go before the cache does.
+        del made, essays, windowing.elements
     return dict(windowing.counts)
 
 
@@ -83,7 +84,7 @@ def _read_index(path: Path) -> pa.Table:
 
 
 def _mapped(path: Path, columns: list[str], cache: str) -> datasets.Dataset:
-    """A Parquet table as Arrow in `cache`, mapped into memory."""
+    """Return a Parquet table as Arrow in `cache`, mapped into memory."""
     if not path.is_file():
         raise UserError(f"{path}: not found; run the validate stage first")
     if not pq.read_metadata(path).num_rows:
@@ -94,7 +95,7 @@ def _mapped(path: Path, columns: list[str], cache: str) -> datasets.Dataset:
 
 
 def _map(essays: datasets.Dataset, windowing: Windowing, description: str) -> datasets.Dataset:
-    """All essays' windows, under a fingerprint of what they hold.
+    """Make all essays' windows, under a fingerprint of their content.
 
     The fingerprint that `datasets` would give depends on where and when the tables were read.
     """

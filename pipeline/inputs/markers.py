@@ -14,10 +14,10 @@ MARKERS: Mapping[str, str] = MappingProxyType(
         "Concluding Statement": "[CONCLUSION]",
     }
 )
-"""What opens an element, by its discourse type."""
+"""The token that opens an element, by its discourse type."""
 
 PARAGRAPH = "[BR]"
-"""What stands for a run of newlines, which most tokenizers would drop."""
+"""The token in place of a run of newlines, which most tokenizers would drop."""
 
 ALL: tuple[str, ...] = (*MARKERS.values(), PARAGRAPH)
 """Every marker, in the order in which they are added to a vocabulary."""

@@ -1,4 +1,4 @@
-"""From an essay and its elements to marked-up text, and from its tokens to their elements."""
+"""Mark-up of an essay and its elements as one text, and the way back from tokens to elements."""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Marked(NamedTuple):
 
 
 class Owned(NamedTuple):
-    """What the tokens of a marked-up text belong to."""
+    """The elements to which the tokens of a marked-up text belong."""
 
     owner: Int[np.ndarray, "tokens"]  # index into the spans, or -1
     bodies: Int[np.ndarray, "elements 2"]  # tokens from an element's marker to its last own one
@@ -45,7 +45,7 @@ def mark_up(text: str, elements: Sequence[Element], reserved: re.Pattern[str]) -
     Args:
       text: the essay.
       elements: in the order of their table.
-      reserved: what would be read as a special token; its occurrences in the text are broken up.
+      reserved: the special tokens; an essay that writes one has it broken up.
     """
     order = _reading_order(elements)
     starts = [elements[i].start for i in order if elements[i].start >= 0]
@@ -55,6 +55,8 @@ def mark_up(text: str, elements: Sequence[Element], reserved: re.Pattern[str]) -
         if element.start >= 0:
             builder.add(text[cursor : element.start])
             found += 1
+            # An element ends where the next one begins, should it reach so far. So the text is
+            # written once.
             cursor = min([max(element.end, element.start), *starts[found : found + 1]])
             own = text[element.start : cursor]
         builder.mark(MARKERS[element.kind])
@@ -65,7 +67,7 @@ def mark_up(text: str, elements: Sequence[Element], reserved: re.Pattern[str]) -
 
 
 def _reading_order(elements: Sequence[Element]) -> list[int]:
-    """Elements by start; one that was not found stays behind the one before it."""
+    """Order elements by start; one that was not found stays behind the one before it."""
     keys, start = [], -1
     for i, element in enumerate(elements):
         start = element.start if element.start >= 0 else start
@@ -112,13 +114,13 @@ class _Builder:
         return (self._length if start is None else start), self._length
 
     def _joins(self, words: str) -> bool:
-        """Whether words would complete a reserved one that the text before them has begun."""
+        """Tell whether `words` would complete a reserved one that the text before has begun."""
         border = len(self._since_marker)
         found = self._reserved.finditer(self._since_marker + words)
         return any(match.start() < border < match.end() for match in found)
 
     def text(self) -> str:
-        """All that was appended."""
+        """Return all that was appended."""
         return "".join(self._parts)
 
     def _append(self, part: str) -> None:
@@ -132,13 +134,14 @@ def _broken_up(found: re.Match[str]) -> str:
 
 
 def reserve(special_tokens: Sequence[str]) -> re.Pattern[str]:
-    """A pattern of the special tokens, which an essay must not be able to write."""
+    """Make a pattern of the special tokens, which an essay must not be able to write."""
+    # An alternation takes the first branch that fits, so a token has to stand before its prefixes.
     longest_first = sorted(set(special_tokens), key=lambda token: (-len(token), token))
     return re.compile("|".join(map(re.escape, longest_first)))
 
 
 def plain(text: str, reserved: re.Pattern[str]) -> str:
-    """Text without markers: an element's alone."""
+    """Return the text of an element alone, without markers."""
     return reserved.sub(_broken_up, text)
 
 
@@ -167,6 +170,7 @@ def own(
     inside = (nearest >= 0) & (last < spans[nearest, 1]) & (offsets[:, 0] <= last) & ~is_marker
     owner = np.where(inside, nearest, -1)
     bare = np.bincount(owner[inside], minlength=len(spans)) == 0
+    # Every element needs a token to be predicted from; without one of its own it gets its marker.
     owner[markers[bare]] = np.flatnonzero(bare)
     owned = np.flatnonzero(owner >= 0)
     ends = markers.copy()

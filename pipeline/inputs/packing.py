@@ -1,4 +1,4 @@
-"""Which windows share a row: best fit, longest first, within seeded pools."""
+"""The packing of windows into rows: best fit, longest first, within seeded pools."""
 
 import bisect
 import zlib
@@ -41,21 +41,26 @@ def plan(
     _check(lengths, n_slots, rows)
     rng = None if seed is None else _stream(seed, epoch)
     order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
+    # Over all windows best fit would put the same lengths together in every epoch. Pools drawn anew
+    # give a window other neighbours each time, and some thousands of windows still fill rows well.
     packed: Plan = []
     for pool in np.array_split(order, -(-len(order) // rows.pool) or 1):
+        # Longest first, so that short windows are left to fill the gaps.
         longest_first = pool[np.argsort(-lengths[pool], kind="stable")]
         packed += _best_fit(longest_first, lengths, n_slots, rows)
+    # A pool's rows come out with the longest windows first, but a step should see all lengths.
     if rng is not None:
         packed = [packed[i] for i in rng.permutation(len(packed))]
     return packed
 
 
 def fill(lengths: Int[np.ndarray, "windows"], plan: Plan, row_length: int) -> float:
-    """The share of a plan's tokens that are real."""
+    """Return the share of a plan's tokens that are real."""
     return float(lengths.sum()) / (len(plan) * row_length) if plan else 0.0
 
 
 def _stream(seed: int, epoch: int) -> np.random.Generator:
+    # The last number keeps this stream apart from others of the same seed.
     return np.random.default_rng([seed % 2**64, epoch, zlib.crc32(b"packing")])
 
 
@@ -105,6 +110,8 @@ class _Vacancies:
     """
 
     def __init__(self, row_length: int) -> None:
+        # Leaves are `size` to 2 `size` - 1, one for each number of free tokens; the parent of a
+        # node is half its number. With a scan of rows packing would take quadratic time.
         self._size = 1 << row_length.bit_length()
         self._most = [-1] * (2 * self._size)
         self._rows: dict[int, list[tuple[int, int]]] = defaultdict(list)  # sorted (slots, row)
@@ -114,6 +121,7 @@ class _Vacancies:
         room = self._first(length, slots)
         if room is None:
             return None
+        # Of the rows with that many tokens free, the one with the fewest slots that suffice.
         here = self._rows[room]
         free, row = here.pop(bisect.bisect_left(here, (slots, -1)))
         self._update(room)
@@ -137,7 +145,9 @@ class _Vacancies:
             self._most[node] = most
 
     def _first(self, length: int, slots: int) -> int | None:
-        """The least number of free tokens, from `length` up, with a row of so many free slots."""
+        """Find the fewest free tokens, at least `length`, of a row with so many free slots."""
+        # From the leaf of `length`, look at ever larger subtrees to its right until one has the
+        # slots. Then go down in it, to the left wherever that side has them.
         node = length + self._size
         while self._most[node] < slots:
             while node % 2:  # a right child: nothing stands further right below its parent

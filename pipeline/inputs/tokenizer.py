@@ -1,4 +1,4 @@
-"""A backbone's tokenizer, and how long a sequence its encoder takes."""
+"""A backbone's tokenizer, and the longest sequence that its encoder takes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ def open_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _special(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
-    """The ids that the tokenizer puts before and after a sequence."""
+    """Return the ids that the tokenizer puts before and after a sequence."""
     made = backend.encode("a")
     mask = made.special_tokens_mask
     first, last = mask.index(0), len(mask) - mask[::-1].index(0)
@@ -83,7 +83,7 @@ def _special(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
 
 
 def position_limit(config: Mapping[str, Any]) -> int | None:
-    """The longest sequence that an encoder has positions for; None where nothing bounds it."""
+    """Return the longest sequence that an encoder has positions for; None if nothing bounds it."""
     positions = config.get("max_position_embeddings") or -1
     kind = config.get("model_type")
     if positions < 0 or (

@@ -1,7 +1,7 @@
 """Token arrays as `datasets` saved them, read as numpy views of memory-mapped files.
 
-`pq.read_table` and `Array.to_numpy` would import pandas, which takes a second; what is used here
-doesn't.
+`pq.read_table` and `Array.to_numpy` would import pandas, which takes a second. The calls used here
+don't.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ ELEMENTS = "elements.parquet"
 """The index of elements, within a folder of tokens: discourse_id, essay_id, label."""
 
 REPORT = "counts.json"
-"""What was cut, continued, inserted, within a folder of tokens."""
+"""The counts of what was cut, continued and inserted, within a folder of tokens."""
 
 
 class Window(NamedTuple):
@@ -35,7 +35,7 @@ class Window(NamedTuple):
 
 
 class _Chunk(NamedTuple):
-    """One record batch: flat values and where each window's begin."""
+    """One record batch: flat values, and the offsets of each window in them."""
 
     first: int
     token_offsets: Int[np.ndarray, "windows+1"]
@@ -59,7 +59,7 @@ class Tokens:
         return len(self.lengths)
 
     def window(self, index: int) -> Window:
-        """Views of one window's arrays."""
+        """Return views of one window's arrays."""
         chunk = self.chunks[self.chunk_of[index]]
         i = index - chunk.first
         t = slice(chunk.token_offsets[i], chunk.token_offsets[i + 1])
@@ -90,7 +90,7 @@ def tokens_of(
     discourse_ids: list[str],
     element_labels: Int[np.ndarray, "elements"],
 ) -> Tokens:
-    """A store of the windows of record batches, and the elements that these speak of."""
+    """Make a store of the windows of record batches and of their elements."""
     chunks = _chunks(parts)
     sizes = [len(chunk.token_offsets) - 1 for chunk in chunks]
     return Tokens(
@@ -105,7 +105,7 @@ def tokens_of(
 
 
 def mapped_windows(path: Path) -> list[pa.RecordBatch]:
-    """An Arrow stream's batches, whose buffers lie in the mapped file."""
+    """Read an Arrow stream's batches, whose buffers lie in the mapped file."""
     if not path.stat().st_size:
         return []
     with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:

@@ -27,7 +27,7 @@ COLUMNS = pa.schema(
         "weight": pa.list_(pa.float32()),
     }
 )
-"""A store of windows: a row each."""
+"""The columns of a store of windows, which has a row for each."""
 
 COUNTS = (
     "essays",
@@ -47,7 +47,7 @@ COUNTS = (
 
 
 class _Whole(NamedTuple):
-    """What is cut into windows: a whole essay, or one element alone."""
+    """A sequence to be cut into windows: a whole essay, or one element alone."""
 
     essay_id: str
     ids: Int[np.ndarray, "tokens"]
@@ -56,7 +56,7 @@ class _Whole(NamedTuple):
 
 
 def capacity(inputs: params.Inputs, tokenizer: Tokenizer) -> int:
-    """Tokens of a window beside the special ones."""
+    """Return the tokens that a window has room for beside the special ones."""
     return inputs.window - sum(map(len, tokenizer.special))
 
 
@@ -92,14 +92,15 @@ class Windowing:
             raise UserError(f"{path}: essays differ from those of the elements, or in order")
 
     def check_complete(self) -> None:
-        """Every element has all of its tokens in windows, and at least one."""
+        """Check that every element has all of its tokens in windows, and at least one."""
+        # Weights are float32 shares of an element's tokens, so their sum is 1 but for rounding.
         if not np.allclose(self._seen, 1.0, rtol=0.0, atol=1e-4):
             raise AssertionError(f"element {int(np.argmax(np.abs(self._seen - 1)))} is not whole")
 
     def batch(
         self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
     ) -> dict[str, list[Any]]:
-        """The windows of consecutive essays, as columns."""
+        """Make the windows of consecutive essays, as columns."""
         wholes = self._essays if self._inputs.context == "essay" else self._alone
         columns: dict[str, list[Any]] = {name: [] for name in COLUMNS.names}
         for whole in wholes(essay_ids, texts, rows):
@@ -120,7 +121,7 @@ class Windowing:
     def _essays(
         self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
     ) -> Iterator[_Whole]:
-        """Each essay as one sequence, its elements marked."""
+        """Yield each essay as one sequence, its elements marked."""
         reserved = self._tokenizer.reserved
         marked = []
         for row, text in zip(rows, texts, strict=True):
@@ -139,7 +140,7 @@ class Windowing:
     def _alone(
         self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
     ) -> Iterator[_Whole]:
-        """Each element as a sequence of its own, without markers."""
+        """Yield each element as a sequence of its own, without markers."""
         whose = []
         plain = []
         for row, essay_id in zip(rows, essay_ids, strict=True):
@@ -171,7 +172,7 @@ class Windowing:
         return made
 
     def _count(self, made: Sequence[Window]) -> None:
-        """Take one sequence's windows into the account."""
+        """Count one sequence's windows."""
         counts = self.counts
         elements, parts = np.unique(np.concatenate([w.element for w in made]), return_counts=True)
         counts["sequences"] += 1

@@ -23,8 +23,8 @@ def cut(
 ) -> list[Cut]:
     """Cut a sequence into windows of at most `capacity` tokens.
 
-    As many whole elements as fit go into a window, each with the text before it. What is longer
-    than a window opens one and goes on in the next. Text between elements that fits into
+    A window takes as many whole elements as fit, each with the text before it. An element that is
+    longer than a window opens one and goes on in the next. Text between elements that fits into
     neither of its windows is left out, and so is overlap that would push out an element.
 
     Args:
@@ -33,6 +33,8 @@ def cut(
       capacity: tokens of a window, special ones aside; more than `overlap`.
       overlap: tokens of preceding context in a further window.
     """
+    # An element that is cut is read in parts that don't attend to each other. So cuts go between
+    # elements wherever they can.
     cuts: list[Cut] = []
     for start, stop in bodies.tolist():
         if cuts and stop - cuts[-1].begin <= capacity:
@@ -40,6 +42,8 @@ def cut(
         else:
             done = cuts[-1].end if cuts else 0
             cuts += _open(start, stop, start - done + overlap, capacity, overlap)
+    # The text behind a window's last element is context too: it goes in as far as there is room,
+    # up to where the next window begins.
     nexts = [following.begin for following in cuts[1:]] + [total]
     return [
         here._replace(end=max(here.end, min(here.begin + capacity, until)))
@@ -48,7 +52,7 @@ def cut(
 
 
 def _open(start: int, stop: int, context: int, capacity: int, overlap: int) -> list[Cut]:
-    """Windows of one element, the first with up to `context` tokens before it."""
+    """Open windows for one element, the first with up to `context` tokens before it."""
     begin = start - max(0, min(context, start, capacity - (stop - start)))
     cuts = [Cut(begin, start, min(stop, begin + capacity))]
     while cuts[-1].end < stop:
@@ -59,7 +63,7 @@ def _open(start: int, stop: int, context: int, capacity: int, overlap: int) -> l
 
 
 def left_out(cuts: Sequence[Cut], total: int) -> int:
-    """Tokens of a sequence that no window holds."""
+    """Count the tokens of a sequence that no window holds."""
     seen = np.zeros(total, bool)
     for here in cuts:
         seen[here.begin : here.end] = True
@@ -67,7 +71,7 @@ def left_out(cuts: Sequence[Cut], total: int) -> int:
 
 
 def repeated(cuts: Sequence[Cut]) -> int:
-    """Tokens that a window shows again after the one before it."""
+    """Count the tokens that a window shows again after the one before it."""
     pairs = itertools.pairwise(cuts)
     return sum(max(0, here.end - following.begin) for here, following in pairs)
 
@@ -77,7 +81,7 @@ def empty(
     labels: Int[np.ndarray, "1"],
     special: tuple[list[int], list[int]],
 ) -> Window:
-    """The window of an element without any token: its first special token stands for it."""
+    """Make the window of an element without any token: its first special token stands for it."""
     ids = np.array([*special[0], *special[1]], np.int32)
     slot = np.full(len(ids), -1, np.int16)
     slot[0] = 0
@@ -109,6 +113,8 @@ def window(
       special: token ids before and after every window.
     """
     before, after = special
+    # Context was the window before's own. Here it belongs to no element, so that each token of an
+    # element counts once and the weights of its parts sum to 1.
     mine = owner[here.begin : here.end].copy()
     mine[: here.fresh - here.begin] = -1
     present, slot, counts = np.unique(mine[mine >= 0], return_inverse=True, return_counts=True)

@@ -35,7 +35,8 @@ class Fitted:
     classifier: LogisticRegression
 
     def matrix(self, texts: Texts) -> sparse.csr_matrix:
-        """One row an element: its type, numbers, numbers by type, and its essay's TF-IDF."""
+        """Make a row for each element: type, numbers, numbers by type, and its essay's TF-IDF."""
+        # A line over `scaled` has one slope for all types; the products give each type its own.
         kind = kinds(texts)
         scaled = np.asarray(self.scaler.transform(numbers(texts)))
         by_kind = (kind[:, :, None] * scaled[:, None, :]).reshape(len(kind), -1)
@@ -44,10 +45,10 @@ class Fitted:
         return sparse.csr_matrix(sparse.hstack([dense, essays[texts.essay]]))
 
     def predict(self, matrix: sparse.csr_matrix) -> Float[np.ndarray, "elements labels"]:
-        """Probabilities; zero for a label that the training essays don't have.
+        """Predict probabilities; zero for a label that the training essays don't have.
 
-        From the decision function: a model saved by one version of scikit-learn has not all that
-        another's `predict_proba` asks for.
+        They are made from the decision function: a model saved by one version of scikit-learn may
+        lack what another's `predict_proba` asks for.
         """
         scores = np.asarray(self.classifier.decision_function(matrix))
         if scores.ndim == 1:  # of the second of two labels
@@ -76,6 +77,8 @@ def fit(
         min_df=knobs.min_documents,
         sublinear_tf=True,
     )
+    # The vocabulary, too, comes from training essays alone. Each counts once, however many elements
+    # it has.
     essays = [texts.essays[i] for i in np.unique(texts.essay[rows])]
     labels = elements.labels[rows]
     if len(np.unique(labels)) < 2:
@@ -99,7 +102,7 @@ def save(path: Path, fitted: Fitted) -> None:
 
 
 def _plain(words: TfidfVectorizer) -> TfidfVectorizer:
-    """A copy without what differs between processes or would be a file for each word.
+    """Copy without the parts that differ between processes or would be a file for each word.
 
     scikit-learn caches the memory address of the stop words, and numbers words by numpy integers.
     """
@@ -110,7 +113,7 @@ def _plain(words: TfidfVectorizer) -> TfidfVectorizer:
 
 
 def load(path: Path) -> Fitted:
-    """Read one fold's model; only what skops itself trusts may stand in it.
+    """Read one fold's model; it may hold only types that skops itself trusts.
 
     Raises:
       UserError: the file is missing, no such file, or holds a type that isn't trusted.
@@ -124,8 +127,8 @@ def run(
 ) -> None:
     """Fit every fold of the board, predict its own essays and the test essays, write all of it.
 
-    On one thread: the last bits depend on the number of threads, and their matrices are too slim to
-    gain by more.
+    It runs on one thread: the last bits depend on the number of threads, and the matrices are too
+    slim to gain by more.
     """
     out = np.zeros((len(elements), len(LABELS)))
     tables = []

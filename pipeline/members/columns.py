@@ -23,7 +23,7 @@ class Columns:
         """Read the columns `names` of `path`.
 
         Raises:
-          UserError: the file is missing or no Parquet, or has not got one of the columns.
+          UserError: the file is missing or no Parquet, or lacks one of the columns.
         """
         self.path = path
         try:
@@ -39,11 +39,11 @@ class Columns:
             raise UserError(f"{path}: not Parquet: {' '.join(str(error).split())}") from None
 
     def strings(self, name: str) -> list[str]:
-        """A column of text."""
+        """Return a column of text."""
         return [str(value) for value in self._column(name).to_pylist()]
 
     def numbers(self, name: str) -> Num[np.ndarray, " rows"]:
-        """A column of numbers, read-only."""
+        """Return a column of numbers, read-only."""
         column = self._column(name).combine_chunks()
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             raise UserError(f"{self.path}: column {name!r}: expected numbers, found {column.type}")

@@ -1,4 +1,4 @@
-"""The clean elements with the folds of their essays: what every member is held against."""
+"""The clean elements with the folds of their essays, against which every member is held."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Elements:
         return len(self.discourse_ids)
 
     def select(self, rows: Bool[np.ndarray, " rows"]) -> "Elements":
-        """The elements of a mask."""
+        """Return the elements of a mask."""
         where = np.flatnonzero(rows).tolist()
         return Elements(
             [self.discourse_ids[i] for i in where],
@@ -44,11 +44,11 @@ class Elements:
         )
 
     def of_folds(self, folds: Sequence[int]) -> "Elements":
-        """The elements whose essays stand in `folds`."""
+        """Return the elements whose essays stand in `folds`."""
         return self.select(np.isin(self.folds, list(folds)))
 
     def partial(self, folds: Sequence[int]) -> bool:
-        """Whether `folds` leave essays out: figures over them are no figures of the whole."""
+        """Tell whether `folds` leave essays out; their figures are then not those of the whole."""
         return set(folds) != set(self.folds.tolist())
 
 
@@ -85,5 +85,5 @@ def read_elements(folds: Sequence[int] = ()) -> Elements:
 
 
 def read_test_ids() -> list[str]:
-    """The ids of the test elements, in the order of their table."""
+    """Read the ids of the test elements, in the order of their table."""
     return Columns(paths.clean("test") / ELEMENTS_FILE, [DISCOURSE_ID]).strings(DISCOURSE_ID)

@@ -20,8 +20,9 @@ _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+')
 def save_estimators(path: Path, estimators: Mapping[str, Any]) -> None:
     """Write estimators by name.
 
-    skops names objects by their memory addresses and stamps the time: the addresses are numbered in
-    the order in which they appear, the times set to one.
+    skops names objects by their memory addresses and stamps the time, so the same fit would have
+    other bytes each time. Here addresses are replaced by numbers in the order of their appearance,
+    and all times by one.
     """
     with atomic_file(path) as temporary:
         _repack(skops.io.dumps(dict(estimators)), temporary)
@@ -39,6 +40,7 @@ def _repack(raw: bytes, path: Path) -> None:
             if name != "schema.json":
                 address, suffix = name.split(".")
                 files[f"{numbers[address]}.{suffix}"] = source.read(name)
+        # Sorted, for the order of the files in an archive is part of its bytes.
         for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
@@ -49,9 +51,9 @@ def load_estimators(path: Path, trusted: Sequence[str], names: Sequence[str]) ->
     """Read estimators; no code of the file runs.
 
     Args:
-      path: what `save_estimators` wrote.
+      path: a file that `save_estimators` wrote.
       trusted: types beyond those of numpy, scipy and scikit-learn that skops itself trusts.
-      names: what has to be there.
+      names: the estimators that have to be there.
 
     Raises:
       UserError: the file is missing or no skops file, a type in it isn't trusted, or it doesn't

@@ -1,7 +1,7 @@
 """Someone else's model as a member: its CSV files of probabilities, checked against our elements.
 
-Whether its out-of-fold predictions are honest can't be seen from here: it has to have kept an
-essay's elements in one fold, and to have trained on no row that it predicts.
+Nobody can see from here that its out-of-fold predictions are honest: it has to have kept an essay's
+elements in one fold, and to have trained on no row that it predicts.
 """
 
 import re
@@ -19,7 +19,7 @@ from pipeline.errors import UserError
 from pipeline.members.elements import Elements
 from pipeline.members.predictions import NO_FOLD, check_ids, write_predictions
 
-_EXACT = 1e-6  # of a row's sum; what is further off is rescaled, and said
+_EXACT = 1e-6  # of a row's sum; a row that is further off is rescaled and counted
 _ROUNDED = (
     0.01  # rounding to two digits leaves sums of 0.99 to 1.01; what is further off is refused
 )
@@ -43,7 +43,7 @@ def adopt(
     """Check both files of a member, then write its tables.
 
     Returns:
-      How many rows were rescaled: out of fold, and of the test set.
+      The numbers of rows that were rescaled: out of fold, and of the test set.
 
     Raises:
       UserError: a file is at fault; see `read_probabilities`, and `check_ids` for the ids.
@@ -59,8 +59,7 @@ def adopt(
 def read_probabilities(path: Path) -> Probabilities:
     """Read `discourse_id,Ineffective,Adequate,Effective`; other columns are ignored.
 
-    Rows of probabilities that were rounded are rescaled; odds, ranks, logits, percentages are no
-    probabilities.
+    Rows of rounded probabilities are rescaled. Odds, ranks, logits and percentages are refused.
 
     Raises:
       UserError: the file is missing or no rectangular CSV, a column is missing or stands twice, an

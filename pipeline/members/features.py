@@ -1,4 +1,4 @@
-"""What the baseline knows of an element beside its essay's words: type, lengths, position."""
+"""The baseline's features of an element beside its essay's words: type, lengths, position."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -49,10 +49,10 @@ def read_texts(split: str) -> Texts:
 
 
 def numbers(texts: Texts) -> Float[np.ndarray, "elements 11"]:
-    """Lengths, position and counts of each element, on scales on which a line can follow them.
+    """Measure lengths, position and counts of each element, on scales that a line can follow.
 
-    The squares let the effect of a length level off; an element's share of its essay, elements of
-    its own type in the essay and the essay's paragraphs are what else Kaggle's baselines used.
+    The squares let the effect of a length level off. An element's share of its essay, the elements
+    of its type in the essay and the essay's paragraphs are further features of Kaggle's baselines.
     """
     words = np.array([len(text.split()) for text in texts.elements], float)
     letters = np.array([len(text) for text in texts.elements], float)
@@ -81,7 +81,7 @@ def numbers(texts: Texts) -> Float[np.ndarray, "elements 11"]:
 
 
 def kinds(texts: Texts) -> Float[np.ndarray, "elements types"]:
-    """One column for each discourse type."""
+    """Return a column for each discourse type, 1 for the elements of the type and 0 for others."""
     index = {kind: i for i, kind in enumerate(TYPES)}
     return np.eye(len(TYPES))[[index[kind] for kind in texts.types]]
 
@@ -93,7 +93,7 @@ def _paragraphs(text: str) -> int:
 def _positions(
     essay: Int[np.ndarray, " elements"],
 ) -> tuple[Float[np.ndarray, " elements"], Float[np.ndarray, " elements"]]:
-    """The place of each element in its essay, from 0, and the number of elements there."""
+    """Return the place of each element in its essay, from 0, and the number of elements there."""
     seen: Counter[int] = Counter()
     position = np.empty(len(essay))
     for i, e in enumerate(essay.tolist()):

@@ -18,7 +18,7 @@ _TOLERANCE = 1e-6  # of a row's sum
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows of a table: out-of-fold each element once, in a test table once for every fold."""
+    """Rows of a table: each element once out of fold, or once for every fold in a test table."""
 
     discourse_ids: list[str]
     folds: Int[np.ndarray, " rows"]
@@ -96,7 +96,7 @@ def mean_over_folds(rows: Predictions, path: Path) -> Predictions:
       path: for messages.
 
     Raises:
-      UserError: an element has not got a row in every fold.
+      UserError: an element lacks a row in a fold.
     """
     ids = list(dict.fromkeys(rows.discourse_ids))
     index = {discourse_id: i for i, discourse_id in enumerate(ids)}
@@ -108,7 +108,8 @@ def mean_over_folds(rows: Predictions, path: Path) -> Predictions:
         found = f"expected {n_folds} folds, found {counts[i]}"
         raise UserError(f"{path}: {DISCOURSE_ID} {ids[i]!r}: {found}")
     sums = np.zeros((len(ids), rows.probabilities.shape[1]))
-    in_order = np.argsort(rows.folds, kind="stable")  # the same sum whatever the order of folds
+    # Sums of floats depend on their order, so folds are added in theirs.
+    in_order = np.argsort(rows.folds, kind="stable")
     np.add.at(sums, where[in_order], rows.probabilities[in_order])
     return Predictions(ids, np.full(len(ids), NO_FOLD, np.int8), sums / max(n_folds, 1))
 
@@ -116,15 +117,15 @@ def mean_over_folds(rows: Predictions, path: Path) -> Predictions:
 def align(
     rows: Predictions, discourse_ids: Sequence[str], path: Path
 ) -> Float[np.ndarray, "rows labels"]:
-    """Probabilities in the order of `discourse_ids`.
+    """Return probabilities in the order of `discourse_ids`.
 
     Args:
       rows: a table in which each element stands once.
-      discourse_ids: the order that is wanted.
+      discourse_ids: in the order that is wanted.
       path: for messages.
 
     Raises:
-      UserError: the two have not got the same ids.
+      UserError: the two have different ids.
     """
     index = {discourse_id: i for i, discourse_id in enumerate(rows.discourse_ids)}
     check_ids(rows.discourse_ids, discourse_ids, str(path))
