@@ -25,9 +25,10 @@ def end_with_parent() -> None:
 
 
 def _was_adopted() -> bool:
-    """Whether DVC died before this process could ask.
+    """True where DVC died before this process could ask the kernel.
 
-    DVC starts a stage in its own session; who adopts an orphan (init, or a supervisor) has another.
+    DVC and its stages share a session. The process that adopts an orphan (init, or a supervisor)
+    is in another one.
     """
     if _STARTED_BY_DVC not in os.environ:
         return False

@@ -55,7 +55,7 @@ def _read_split(folder: Path, split: str) -> Split:
 
 
 def report(split: Split, made: Clean) -> dict[str, Any]:
-    """Counts of one split: what it holds, what is odd in it, and what was not found."""
+    """Count what one split holds, what is odd in it, and what was not found."""
     elements = made.elements
     figures: dict[str, Any] = {
         "essays": len(made.essays),

@@ -16,7 +16,7 @@ DEVIATIONS = 3.0  # and in standard deviations of a share among as many elements
 
 
 def share_bound(share: float, n_elements: int) -> float:
-    """How far a label's share of a fold may lie from its share of the whole.
+    """Return how far a label's share of a fold may lie from its share of the whole.
 
     Args:
       share: of the label among all elements.

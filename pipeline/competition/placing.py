@@ -1,4 +1,4 @@
-"""Which of its places in the essay each element takes, whatever the order of rows."""
+"""The choice of one place in the essay for each element, whatever the order of rows."""
 
 import bisect
 import itertools
@@ -87,12 +87,12 @@ class _Text:
 
     @cached_property
     def bounds(self) -> tuple[Int[np.ndarray, " open"], Int[np.ndarray, " open_and_never"]]:
-        """Where the open places start; where they end, and never."""
+        """The starts of the open places, and their ends with `_NEVER` behind the last."""
         starts = np.array([place.start for place in self.open], np.int64)
         return starts, np.array([place.end for place in self.open] + [_NEVER], np.int64)
 
     def fill(self) -> None:
-        """Choose a place for each row that has none: a free one, else another, else one again."""
+        """Choose a place for each row without one: a free one, else a taken one, else a repeat."""
         free = filter(self._taken.free, self.places)
         spare = itertools.chain(free, self._others(), itertools.cycle(self.places))
         while len(self.chosen) < len(self.rows):
@@ -142,9 +142,9 @@ def _settle(texts: Sequence[_Text]) -> None:
 
 
 def _longest_chain(texts: Sequence[_Text]) -> list[tuple[int, Span]]:
-    """As many rows as can stand in order and apart, with their places: those that end first.
+    """Find the largest number of rows that stand in order and apart, with their places.
 
-    For each length the chain that ends first is kept, as for a longest increasing subsequence; a
+    For each length the chain that ends first is kept, as for a longest increasing subsequence. A
     row extends all of them at once.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a bundle knows beside its members: their pool, and priors for what no member predicts."""
+"""The pool of a bundle's members, and priors for elements that no member predicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Blend:
     def predict(
         self, members: Float[np.ndarray, "rows members labels"], types: Sequence[str]
     ) -> Float[np.ndarray, "rows labels"]:
-        """The pool where every member has a prediction, else (NaN) the type's priors."""
+        """Pool the members where all have a prediction; elsewhere (NaN) give the type's priors."""
         there = np.isfinite(members).all(axis=(1, 2))
         fallback = self.priors[ANY]
         out = np.array([self.priors.get(kind, fallback) for kind in types])

@@ -1,7 +1,7 @@
-"""What the kernel does once its wheels are there: from the hidden test to submission.csv.
+"""Inference on Kaggle, once the wheels are on the path: from the hidden test to submission.csv.
 
-The library's own functions clean, tokenize, predict and pool; what is the kernel's alone is that
-nothing odd in the hidden test ends the run, and that time and memory are kept.
+The library's own functions clean, tokenize, predict and pool. Added here: nothing odd in the hidden
+test ends the run, and the run keeps within its time and memory.
 """
 
 import resource
@@ -91,9 +91,12 @@ def _baseline(bundle: Path, folds: Sequence[int]) -> list[Fitted]:
 
 
 def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
-    """Where most essays can't be encoded it's not they that are odd, and priors are no submission.
+    """End the run where most essays can't be encoded: the bundle or the image is at fault then.
 
-    Kaggle shows the log of the run on the few public essays only: there it has to come out.
+    Kaggle shows the log of the run on the few public essays only, so it has to fail there.
+
+    Raises:
+      UserError: more than half of the essays failed, or no element is left.
     """
     failed = len(prepared.failed)
     if 2 * failed > len(hidden.essays) or not prepared.discourse_ids:
@@ -124,10 +127,10 @@ def _predictor(
 def predict_folds(
     models: Mapping[str, Predictor], folds: Sequence[int], clock: Clock
 ) -> dict[str, Float[np.ndarray, "elements labels"]]:
-    """Every model's mean over its folds.
+    """Average every model's predictions over its folds.
 
-    The first fold of every model comes first. A further one that would not be done before the
-    session's limit is left out, and that is said.
+    The first fold of every model comes first. A further fold that would not end before the
+    session's limit is left out, and the log says so.
     """
     sums: dict[str, Any] = {}
     done: Counter[str] = Counter()

@@ -30,7 +30,7 @@ OFFLINE = {
 
 
 class Unusable(Exception):  # noqa: N818 - read by a person, in one line
-    """What is mounted is not what has to be there; the text is the line that the log shows."""
+    """A mount that is not as it has to be; the text is the line that the log shows."""
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def find_bundle(root: Path) -> tuple[Path, Mapping[str, Any]]:
-    """The folder of the bundle, wherever it is mounted, and its manifest.
+    """Find the bundle's folder, wherever it is mounted, and read its manifest.
 
     Raises:
       Unusable: there is none, or there are two that differ.
@@ -101,7 +101,7 @@ def _read_manifest(path: Path) -> Mapping[str, Any] | None:
 
 
 def find_competition(root: Path) -> Path:
-    """The first folder that holds the competition's tables.
+    """Find the first folder that holds the competition's tables.
 
     Raises:
       Unusable: there is none.

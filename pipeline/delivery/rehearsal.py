@@ -55,7 +55,7 @@ def rehearse(python: Path, bundle: Path, competition: Path, scratch: Path) -> Pa
 
 
 def compare(found: Path, expected: Path) -> float:
-    """The largest difference of any probability.
+    """Return the largest difference of any probability.
 
     Raises:
       UserError: other ids, or another order.
@@ -74,7 +74,7 @@ def _read(path: Path) -> tuple[list[str], Float[np.ndarray, "rows labels"]]:
 
 
 def _mount_test(source: Path, target: Path) -> None:
-    """What the kernel sees of the competition."""
+    """Copy the part of the competition that the kernel sees."""
     target.mkdir(parents=True)
     for name in kernel.TABLES:
         shutil.copy(source / name, target)

@@ -86,7 +86,7 @@ def repack(name: str, into: Path) -> Path:
 
 
 def _belongs(path: metadata.PackagePath) -> bool:
-    """Whether a file of the record came with the wheel; commands in bin/ stand outside."""
+    """Tell whether a file of the record came with the wheel; commands in bin/ stand outside."""
     inside = ".." not in path.parts and "__pycache__" not in path.parts
     return inside and not (path.parts[0].endswith(".dist-info") and path.name in _INSTALLERS)
 

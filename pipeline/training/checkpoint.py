@@ -17,7 +17,7 @@ _PATIENCE = 60.0  # seconds: a killed trainer may still be saving
 
 
 class Restored(NamedTuple):
-    """What the last checkpoint held."""
+    """The contents of the last checkpoint."""
 
     step: int
     arrays: Any
@@ -89,7 +89,7 @@ class Checkpoints:
         digests.write_digests(unfinished, unfinished.name.split(".")[0])
 
     def save(self, step: int, arrays: Any, notes: Mapping[str, Any]) -> None:
-        """Save in the background; what goes for it goes once the new one is whole."""
+        """Save in the background; an old checkpoint goes only once the new one is whole."""
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -98,7 +98,7 @@ class Checkpoints:
         )
 
     def restore(self, like: Any) -> Restored | None:
-        """The last whole checkpoint, on the shardings of `like`; None where there is none."""
+        """Restore the last whole checkpoint onto the shardings of `like`; None if there is none."""
         step = self._manager.latest_step()
         if step is None:
             return None

@@ -1,4 +1,4 @@
-"""Digests of a folder's files, which say later whether it is still what was written."""
+"""Digests of a folder's files, to tell later that nothing in it has changed."""
 
 import hashlib
 import json

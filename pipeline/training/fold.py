@@ -100,7 +100,7 @@ def _publish(
 
 
 def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float) -> dict[str, Any]:
-    """Where and how fast this process trained; a resumed run's earlier parts are not in it."""
+    """Describe this process's hardware and speed; earlier parts of a resumed run don't count."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "platform": job.compute.platform,

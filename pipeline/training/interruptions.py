@@ -1,4 +1,4 @@
-"""When a run has to save and leave: a signal, the end of its session, the death of its parent."""
+"""Reasons for a run to save and leave: a signal, its session's end, the death of its parent."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ class Interruptions:
         self._signal = number
 
     def reason(self) -> str | None:
-        """Why to stop now, or None."""
+        """Return the reason to stop now, or None."""
         if self._signal is not None:
             return signal.Signals(self._signal).name
         if os.getppid() != self._parent:  # where no kernel tells

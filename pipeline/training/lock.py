@@ -1,4 +1,4 @@
-"""A lock that a process holds on a folder until it ends, whatever ends it."""
+"""A lock on a folder that a process holds until it ends, whatever ends it."""
 
 import fcntl
 import os

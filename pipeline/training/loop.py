@@ -29,7 +29,7 @@ Validate = Callable[[Any], float]
 
 @dataclass(frozen=True)
 class Schedule:
-    """Every epoch's plan, and which global step is which."""
+    """Every epoch's plan, and the global steps that they make up."""
 
     tokens: Tokens
     windows: Int[np.ndarray, " windows"]
@@ -50,7 +50,7 @@ class Schedule:
 
     @property
     def evaluations(self) -> set[int]:
-        """After which steps the held-out fold is predicted; the end of the run is not one."""
+        """Steps after which the held-out fold is predicted, without the run's last step."""
         parts = self.options.evaluations
         starts = [0, *self.ends[:-1]]
         steps = {
@@ -61,13 +61,13 @@ class Schedule:
         return steps - {self.total}
 
     def epoch(self, step: int) -> float:
-        """Epochs done after `step` steps, with a fraction."""
+        """Return the epochs done after `step` steps, with a fraction."""
         index = min(int(np.searchsorted(self.ends, step, side="left")), len(self.ends) - 1)
         start = int(self.ends[index - 1]) if index else 0
         return index + (step - start) / (int(self.ends[index]) - start)
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """Every batch from global step `start` to the last."""
+        """Yield every batch from global step `start` to the last."""
         done = 0
         for plan, end in zip(self.plans, self.ends, strict=True):
             if start < end:

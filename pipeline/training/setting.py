@@ -1,4 +1,4 @@
-"""What one fold trains on and with: windows, plans, model, devices."""
+"""The setting of one fold: its windows, plans, model and devices."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from pipeline.training.streams import stream
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Which fold of which model, and every parameter that decides its numbers."""
+    """One fold of one model, with every parameter that decides its numbers."""
 
     model: str
     encoder: str
@@ -54,7 +54,7 @@ class Job:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the numbers beside files, code and libraries."""
+        """The parameters that decide the numbers, beside files, code and libraries."""
         return {
             "encoder": self.encoder,
             "fold": self.fold,
@@ -65,7 +65,7 @@ class Job:
 
 
 def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
-    """How the encoder computes on a kind of device; `attention: auto` is the fastest for it.
+    """Choose how the encoder computes on a kind of device; `attention: auto` is the fastest there.
 
     Raises:
       UserError: the attention that is asked for does not run there.
@@ -91,7 +91,7 @@ def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
 
 
 def held_out(tokens: Tokens, fold: int) -> np.ndarray:
-    """Whether each window is of an essay of `fold`.
+    """Mask the windows of essays of `fold`, a bool for each window.
 
     Raises:
       UserError: an essay has no fold, or no essay is in this one.

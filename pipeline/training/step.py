@@ -24,7 +24,7 @@ from pipeline.training.state import TrainState
 
 
 class StepMetrics(NamedTuple):
-    """What a step reports, the same on every device."""
+    """The figures of one step, the same on every device."""
 
     loss: Float[Array, ""]  # weighted mean over the whole global batch
     norm: Float[Array, ""]  # global norm of the gradient before clipping

@@ -1,4 +1,4 @@
-"""How far each submission got, on disk, so that an interrupted one goes on and none is made twice.
+"""A journal on disk of each submission's steps: an interrupted one goes on, none is made twice.
 
 It holds numbers, names and hashes; never a token.
 """
@@ -45,7 +45,7 @@ class Journal:
         self._steps: dict[str, Any] = entries.setdefault(self._key, {"what": dict(what)})
 
     def get(self, step: str) -> dict[str, Any] | None:
-        """What was noted of a step, or None where it was not taken."""
+        """Return the facts noted of a step, or None where it was not taken."""
         return self._steps.get(step)
 
     def note(self, step: str, **facts: Any) -> None:

@@ -28,7 +28,7 @@ _TAIL = 3  # lines of a log that are printed
 
 
 def kernel_metadata(target: Target) -> dict[str, Any]:
-    """What Kaggle's client reads about the kernel: private, without internet."""
+    """Return the metadata that Kaggle's client reads: a private kernel, without internet."""
     gpu = target.accelerator != "none"
     return {
         "id": target.kernel_ref,

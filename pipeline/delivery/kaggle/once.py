@@ -14,7 +14,7 @@ from pipeline.progress import say
 
 @dataclass(frozen=True)
 class Source:
-    """Where a submission comes from, for its description and the ledger.
+    """The origin of a submission, for its description and the ledger.
 
     Attributes:
       commit: "-dirty" behind it where edits are in no commit; None without git.
@@ -29,7 +29,7 @@ class Source:
     log_loss: float
 
     def note(self, sent: str) -> str:
-        """What is sent, by its hash; with the time it is a description that no other has."""
+        """Describe what is sent by its hash; with the time added the words are unique."""
         commit, dirty, _ = (self.commit or "unknown").partition("-dirty")
         return (
             f"{self.recipe or 'own board'}, out of fold {self.log_loss:.4f}, commit "
@@ -59,12 +59,12 @@ class Submitted:
 
 
 def mark(digest: str) -> str:
-    """As much of a hash as descriptions have."""
+    """Return as much of a hash as descriptions hold."""
     return digest[:16]
 
 
 def source_of(bundle: Bundle) -> Source:
-    """What a bundle's manifest says about where it comes from."""
+    """Read the source of a bundle off its manifest."""
     found = bundle.manifest
     return Source(found["commit"], found["parameters"], found["recipe"], found["log_loss"])
 

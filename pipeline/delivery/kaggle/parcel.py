@@ -63,7 +63,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def dataset_metadata(target: Target, bundle: Bundle) -> dict[str, Any]:
-    """What Kaggle's client reads about the dataset."""
+    """Return the metadata that Kaggle's client reads about the dataset."""
     return {
         "id": target.dataset_ref,
         "title": title(target.dataset),

@@ -1,4 +1,4 @@
-"""What a submission would send, for `--dry-run`: nothing is sent and nobody signs in."""
+"""The plan of a submission, for `--dry-run`: nothing is sent and nobody signs in."""
 
 import hashlib
 import json

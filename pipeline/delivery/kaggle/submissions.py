@@ -86,7 +86,7 @@ class Submissions:
         return self._once(note, sent, request)
 
     def described(self, words: Iterable[str]) -> tuple[int, str] | None:
-        """The newest submission with one of the words in its description, and that."""
+        """Find the newest submission with one of the words in its description; return both."""
         doing = f"submit to {self.competition}"
         listed = self.client.call(doing, self._list, self.competition)
         return next((one for one in listed if any(word in one[1] for word in words)), None)
@@ -128,7 +128,7 @@ class Submissions:
             return kaggle.competitions.competition_api_client.get_submission(request)
 
     def _once(self, note: str, sent: bool, request: Callable[[], Any]) -> int:
-        """Submit; where an answer may have got lost, first look whether Kaggle has it already."""
+        """Submit; where an answer may be lost, first look whether Kaggle has it already."""
         doing = f"submit to {self.competition}"
 
         def attempt() -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Where a submission goes: the competition, and the account's own dataset and kernel."""
+"""The target of a submission: the competition, and the account's own dataset and kernel."""
 
 import re
 from dataclasses import dataclass
