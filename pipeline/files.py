@@ -39,6 +39,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`, moved onto it when the block ends without an error."""
+    # A rename would replace the link, not the folder that it leads to.
     if path.is_symlink():
         path = path.resolve()
     _prepare(path)
@@ -47,6 +48,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
+        # Two renames, as a folder can't replace one that holds files. After a kill in between, the
+        # next writer finds the old folder and puts it back.
         if path.exists():
             path.rename(former)
         temporary.rename(path)
@@ -86,9 +89,11 @@ def _is_another(process: int) -> bool:
     if process == os.getpid():
         return False
     try:
+        # Signal 0 sends nothing; it only asks whether there is such a process.
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    # Somebody else's process, but one that is there.
     except PermissionError:
         pass
     return True

@@ -20,6 +20,7 @@ def end_with_parent() -> None:
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # The kernel tells of deaths from now on only; the parent may have died before it was asked.
     if os.getppid() != parent or _was_adopted():
         os.kill(os.getpid(), signal.SIGTERM)
 

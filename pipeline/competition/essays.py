@@ -92,6 +92,7 @@ def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
     source = read_source(folder)
     splits = {"train": source.train, "test": source.test}
     cleaned = {name: clean_split(split, cleaning) for name, split in splits.items()}
+    # Both splits are checked before the first is written: a mistake leaves the former tables.
     for name, made in cleaned.items():
         checks.check_found(folder / schema.TABLES[name], made.elements, made.not_found)
     figures: dict[str, Any] = {}

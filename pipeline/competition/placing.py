@@ -31,6 +31,7 @@ def assign(places: Sequence[Sequence[Span]]) -> list[Span]:
     Args:
       places: of each row, in order, at least one; rows with the same first place have one text.
     """
+    # Rows that stand in order need no search.
     spans = _behind_one_another(places)
     return _apart(places) if spans is None else spans
 
@@ -157,6 +158,7 @@ def _longest_chain(texts: Sequence[_Text]) -> list[tuple[int, Span]]:
         nearest = np.searchsorted(starts, ends)
         longer = np.append(ends[1:], _NEVER)
         sooner = np.flatnonzero(stops[nearest] < longer)
+        # Longest first: a row extends the chains of before, never one that it has just made.
         for length in sooner[::-1].tolist():
             place = text.open[int(nearest[length])]
             chains[length + 1 : length + 2] = [(row, place, chains[length])]

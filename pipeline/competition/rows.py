@@ -33,6 +33,7 @@ def read_text(path: Path) -> str:
     except IsADirectoryError:
         raise UserError(f"{path}: found a folder, expected a file") from None
     try:
+        # A byte order mark would otherwise become part of the first column's name.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

@@ -35,6 +35,7 @@ def find_elements(essay: str, elements: Iterable[str]) -> Found:
       elements: the elements' texts in the order of rows.
     """
     folded, texts = Folded(essay), [fold(element) for element in elements]
+    # Once for each text: elements that share one have the same places.
     places = {text: folded.places(text) for text in set(texts)}
     rows = [row for row, text in enumerate(texts) if places[text]]
     chosen = assign([places[texts[row]] for row in rows])

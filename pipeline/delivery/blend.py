@@ -42,6 +42,7 @@ class Blend:
         self, members: Float[np.ndarray, "rows members labels"], types: Sequence[str]
     ) -> Float[np.ndarray, "rows labels"]:
         """Pool the members where all have a prediction; elsewhere (NaN) give the type's priors."""
+        # The weights were fitted to all members together and don't hold for some of them.
         there = np.isfinite(members).all(axis=(1, 2))
         fallback = self.priors[ANY]
         out = np.array([self.priors.get(kind, fallback) for kind in types])

@@ -71,6 +71,7 @@ class Packer:
         with atomic_folder(paths.bundle()) as folder:
             for model in self.models:
                 pack_model(folder, model, self.folds, self.dtype)
+            # Rounded weights give other predictions, so the pool is fitted anew to these.
             if self.dtype != "float32" and self.models:
                 rounded = self._round(folder, probabilities)
                 blend = self._say_rounding(probabilities, rounded, blend)

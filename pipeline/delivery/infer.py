@@ -134,9 +134,12 @@ def predict_folds(
     """
     sums: dict[str, Any] = {}
     done: Counter[str] = Counter()
+    # Folds outside, models inside: when time runs out every model has predicted at least once, and
+    # the pool needs them all.
     left = [(fold, name) for fold in folds for name in models]
     while left:
         fold, name = left.pop(0)
+        # A mean over fewer folds is still a submission; a run that is cut off has none.
         if done[name] and not clock.allows(name):
             say(f"{name} fold {fold}: left out, it would not be done in time")
             continue

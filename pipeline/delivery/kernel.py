@@ -35,6 +35,7 @@ class Unusable(Exception):  # noqa: N818 - read by a person, in one line
 
 def main() -> None:
     """Write submission.csv."""
+    # Kaggle's nine hours begin with the session, so checking and unpacking count too.
     started = time.time()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", type=Path, default=Path("/kaggle/input"))
@@ -48,6 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.update(OFFLINE, JAX_COMPILATION_CACHE_DIR=f"{scratch}/compilations")
         sys.path[:0] = unpack(bundle / WHEELS, Path(scratch))
+        # Not at the top: the project's wheel is on the path only from here on.
         from pipeline.delivery.clock import Clock
         from pipeline.delivery.infer import infer
 
@@ -84,6 +86,7 @@ def find_bundle(root: Path) -> tuple[Path, Mapping[str, Any]]:
     for folder in folders(root):
         manifest = _read_manifest(folder / MANIFEST)
         if manifest:
+            # By content: one bundle mounted under an old and a new path is no conflict.
             found.setdefault(json.dumps(manifest["files"], sort_keys=True), (folder, manifest))
     if len(found) != 1:
         where = ", ".join(str(folder) for folder, _ in found.values()) or "none"
@@ -149,6 +152,7 @@ if __name__ == "__main__":
     try:
         main()
     except Exception as error:
+        # By name, as the library's UserError can't be imported before the wheels are there.
         if type(error).__name__ not in ("Unusable", "UserError"):
             raise  # no mistake in what is mounted: the log gets the whole traceback
         print(f"error: {error}", file=sys.stderr, flush=True)

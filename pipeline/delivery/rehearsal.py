@@ -39,6 +39,7 @@ def rehearse(python: Path, bundle: Path, competition: Path, scratch: Path) -> Pa
     for folder in (code, output, scratch / "home"):
         folder.mkdir()
     shutil.copy(kernel.__file__, code / "script.py")
+    # Read-only folders don't stop root, so their state is compared as well.
     before = _state(mounts), _state(code)
     for folder in (mounts, code):
         _read_only(folder)

@@ -52,6 +52,7 @@ def mend() -> str | None:
     whole = next(_known(), None)
     if not _is_cut(found, whole):
         return None
+    # That it is cut short is a guess, so nothing may be lost by it.
     _write(ASIDE, found)
     begin, end = f"{LOCK}: cut short, as by a kill; ", "comes out of DVC's cache"
     if whole is None:
@@ -83,6 +84,7 @@ def _is_cut(content: bytes, whole: _Whole | None) -> bool:
         return True
     if whole is None or not stages:
         return False
+    # A kill cuts the end off, so only the last entry can have lost lines.
     last = list(stages)[-1]
     is_the_beginning = whole.content.startswith(content) and whole.content != content
     return is_the_beginning or bool(_outputs(whole.stages, last) - _outputs(stages, last))

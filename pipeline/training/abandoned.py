@@ -61,6 +61,7 @@ def find(root: Path, settings: Mapping[str, Mapping[str, Any]]) -> list[Found]:
 
 def remove(folder: Path) -> bool:
     """Remove a run's checkpoints; False where a process of this machine holds them by now."""
+    # A run may have begun since `find` looked.
     held = lock.take(folder, 0.0)
     if held is None:
         return False

@@ -42,6 +42,7 @@ class Checkpoints:
         if held is None:
             raise UserError(f"{folder}: another process is training this fold; wait or end it")
         self._lock = held
+        # Before Orbax looks, so that its last step is one that can be restored.
         self._set_damaged_aside()
         self._manager = ocp.CheckpointManager(
             self._state.absolute(),
@@ -63,6 +64,7 @@ class Checkpoints:
         The next to be damaged takes the place of those that were set aside before.
         """
         aside = self.folder / "damaged"
+        # Orbax gives a checkpoint its number only when it is whole: other names are cut-off saves.
         for path in set(self._state.iterdir()) - set(self._steps()):
             _remove(path)
         damaged = []
@@ -121,6 +123,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Delete what is saved: the fold is published."""
+        # A save in the background would otherwise write into a folder that is being removed.
         self._manager.wait_until_finished()
         shutil.rmtree(self.folder)
 

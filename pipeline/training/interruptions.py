@@ -21,6 +21,7 @@ class Interruptions:
         self._started = float(os.environ.get(SESSION_STARTED, time.time()))
         self._parent = os.getppid()
         for number in SIGNALS:
+            # `nohup` starts a run with SIGHUP ignored, and it has to stay so.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note)
 

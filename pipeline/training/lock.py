@@ -27,7 +27,10 @@ def take(folder: Path, patience: float) -> TextIO | None:
         folder.mkdir(parents=True, exist_ok=True)
         stream = (folder / NAME).open("a")
         try:
+            # The kernel lets go of it when the process ends, even by SIGKILL.
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The former holder may have removed the folder since `open`. This lock would then be
+            # on a file that nobody else can find.
             if os.path.samestat(os.fstat(stream.fileno()), (folder / NAME).stat()):
                 return stream
         except BlockingIOError:

@@ -58,6 +58,7 @@ class Schedule:
             for start, end in zip(starts, self.ends, strict=True)
             for part in range(1, parts + 1)
         }
+        # After the last step the fold is predicted anyway, for its out-of-fold file.
         return steps - {self.total}
 
     def epoch(self, step: int) -> float:
@@ -160,8 +161,10 @@ class Loop:
                 pending = (done, metrics, int(np.count_nonzero(batch.segment)))
                 reason = interruptions.reason()
                 due = time.monotonic() - saved >= checkpoint_seconds
+                # A signal only sets a flag, so a run leaves between two steps and never within one.
                 if not (reason or due or done in evaluations):
                     continue
+                # Before a save: its curve holds this step, and a loss that is not finite stops it.
                 self._note(pending, history, bar)
                 pending = None
                 if done in evaluations:
@@ -193,6 +196,7 @@ class Loop:
             best = jax.device_get(found.arrays["best"])
             self.best = Best(notes["best"]["loss"], best, notes["best"]["step"])
         progress.say(f"{self.name}: resumed at step {found.step} of {self.schedule.total}")
+        # The plan doesn't depend on the devices, so this is no error: only sums round differently.
         if notes["devices"] != len(self.devices):
             progress.say(
                 f"{self.name}: saved with {notes['devices']} device(s), going on with "
@@ -204,6 +208,8 @@ class Loop:
         self, state: TrainState, step: int, history: History, checkpoints: Checkpoints
     ) -> None:
         keep_best = self.schedule.options.select == "best"
+        # A checkpoint has the same tree before the first evaluation as after it, since `restore`
+        # describes the tree in advance.
         best = (self.best.params or jax.device_get(state.params)) if keep_best else {}
         loss = self.best.loss if self.best.step else 0.0  # JSON has no infinity
         notes = {
@@ -223,6 +229,7 @@ class Loop:
             f"{self.name}: step {step} of {self.schedule.total}, validation log loss {loss:.4f}"
         )
         if self.schedule.options.select == "best" and loss < self.best.loss:
+            # On the host: the next step donates the device's own copy.
             self.best = Best(loss, jax.device_get(params), step)
 
     def _note(

@@ -30,6 +30,7 @@ def directions(options: Optimizer) -> optax.GradientTransformation:
 
 def decays(params: Params) -> Params:
     """Mask the leaves that weight decay touches: all but biases and the scales of norms."""
+    # Names alone decide: a scanned stack gives biases a leading axis, so ranks tell nothing.
     return jax.tree_util.tree_map_with_path(
         lambda path, _: str(path[-1].key) not in ("bias", "scale"), params
     )
@@ -67,6 +68,7 @@ def schedule(step: Int[Array, ""], total: Int[Array, ""], options: Optimizer) ->
     Both are traced, so that folds with different numbers of steps share one compilation.
     """
     warmup = jnp.round(options.warmup * total)
+    # From `step + 1`, so that the first step moves too.
     up = (step + 1) / jnp.maximum(warmup, 1.0)
     left = (total - step) / jnp.maximum(total - warmup, 1.0)
     down = left if options.schedule == "linear" else 0.5 * (1.0 - jnp.cos(jnp.pi * left))

@@ -59,6 +59,7 @@ class Origin:
             stage=stage,
             settings=json.loads(json.dumps(settings)),
             inputs={path.as_posix(): sha256(path) for path in sorted(inputs)},
+            # By what is loaded: an edit to another encoder must not cost this run its checkpoints.
             code={path.relative_to(ROOT).as_posix(): sha256(path) for path in _loaded()},
             libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
             environment=dict(_environment()),

@@ -126,6 +126,8 @@ class Setting:
         self.model = build(paths.backbone(job.model), job.encoder, self.settings)
         lengths, n_slots = self.tokens.lengths[windows], self.tokens.n_slots[windows]
         seed = self._seed("packing")
+        # From lengths, seed and epoch alone: the number of devices must not decide which rows share
+        # a step.
         plans = [plan(lengths, n_slots, rows, seed, epoch) for epoch in range(job.train.epochs)]
         self.schedule = Schedule(
             self.tokens, windows, plans, job.train, self.model.config.pad_token_id
@@ -155,6 +157,7 @@ class Setting:
     def step(self) -> Step:
         """The parallel train step; its state argument is donated."""
         step = train_step(self.model, self.job.train)
+        # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 
     @cached_property

@@ -129,6 +129,7 @@ def _upload(client: Client, ref: str, folder: Path, notes: str) -> int:
         return before.current_version_number, response
 
     number, response = client.call(f"upload dataset {ref}", attempt)
+    # A refusal may come as a field of a good answer, without any exception.
     error, status = field(response, "error"), field(response, "status")
     if error or status.lower() != "ok":
         raise UserError(f"dataset {ref}: Kaggle did not take it: {error or status or 'no reason'}")

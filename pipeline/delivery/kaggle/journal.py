@@ -69,6 +69,7 @@ class Journal:
             json.dump(self._entries, stream, indent=2, sort_keys=True)
             stream.flush()
             os.fsync(stream.fileno())
+        # A rename is on the disk only once the folder is.
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # of the new name
@@ -96,6 +97,7 @@ def alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as stream:
         try:
+            # Two processes with one journal could both find that nothing has been sent.
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"{folder}: another submission is under way; wait for it") from None

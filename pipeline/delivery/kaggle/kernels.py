@@ -85,9 +85,11 @@ def push(client: Client, target: Target, script: str, folder: Path, patience: Pa
         return (_waiting(said), None) if _SESSIONS_TAKEN.search(said) else ("pushed", response)
 
     response = wait(f"kernel {ref}", look, patience, offline=False)
+    # A refusal may come as a field of a good answer, without any exception.
     error = field(response, "error")
     if error or not response.version_number:
         raise UserError(f"kernel {ref}: Kaggle did not take it: {error or 'no version number'}")
+    # Kaggle runs a kernel without the sources that it did not accept; its own command only warns.
     for kind in _SOURCES:
         invalid = getattr(response, f"invalid_{kind}_sources", None)
         if invalid:

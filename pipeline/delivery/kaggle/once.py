@@ -98,11 +98,14 @@ def submit_once(journal: Journal, note: str, send: Callable[[str, bool], int]) -
     done = journal.get("submitted")
     if done:
         return done["reference"]
+    # The description is noted before the request and holds the time, so a later run can find just
+    # this submission on Kaggle's list.
     before = journal.get("submitting")
     description = before["description"] if before else f"{note}, {ledger.now()}"
     journal.note("submitting", description=description)
     try:
         reference = send(description, before is not None)
+    # The intention stays noted: the next run has to look before it sends.
     except PerhapsSentError:
         raise
     except RefusedError:  # for certain: next time nothing has to be looked for

@@ -133,6 +133,7 @@ def _archive(folder: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
+                # ZipInfo's default date keeps the files' own times out, so that the bytes repeat.
                 entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
                 entry.file_size = file.stat().st_size  # decides about zip64
                 entry.external_attr = 0o644 << 16

@@ -139,6 +139,7 @@ class Submissions:
             try:
                 response = self.client.ask(request)
             except (OSError, ValueError) as error:
+                # A 5xx or a broken connection may hide a submission that was made.
                 sent = sent or refusals.perhaps_taken(error)
                 raise
             return int(response.ref or 0), field(response, "message")

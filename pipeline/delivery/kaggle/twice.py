@@ -36,6 +36,7 @@ class Guard:
         Raises:
           UserError: it was submitted before.
         """
+        # A submission under way may stand on Kaggle's list already, and must not refuse itself.
         if self.journal.get("again") or self.journal.get("submitting"):
             return
         for number, line in enumerate(ledger.read(self.path), start=1):
