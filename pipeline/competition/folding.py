@@ -87,7 +87,7 @@ class Folded:
         return Span(begin, stop)
 
     def _piece(self, index: int) -> _Piece:
-        """The piece of a character that is no space between words."""
+        """Find the piece of a character other than a space between words."""
         return self._pieces[bisect.bisect_right(self._starts, index) - 1]
 
 
@@ -96,5 +96,5 @@ def _seen(grapheme: str) -> str:
 
 
 def fold(text: str) -> str:
-    """The folded text alone."""
+    """Return the folded text alone."""
     return Folded(text).text

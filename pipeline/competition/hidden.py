@@ -43,7 +43,7 @@ class Hidden:
         self.essays = list(self._places)
 
     def split(self, essays: Sequence[str]) -> Split:
-        """The rows and texts of some essays.
+        """Return the rows and texts of some essays.
 
         Raises:
           UserError: a text is not there, or an element's type is unknown.

@@ -37,7 +37,7 @@ def assign(places: Sequence[Sequence[Span]]) -> list[Span]:
 
 
 def _behind_one_another(places: Sequence[Sequence[Span]]) -> list[Span] | None:
-    """Each row's first place behind the row before; None where a row has none there."""
+    """Give each row its first place behind the row before; None where a row has none there."""
     spans, cursor = [], 0
     for its_places in places:
         nearest = bisect.bisect_left(its_places, cursor, key=attrgetter("start"))
@@ -49,7 +49,7 @@ def _behind_one_another(places: Sequence[Sequence[Span]]) -> list[Span] | None:
 
 
 class _Taken:
-    """The characters of an essay that have an element."""
+    """The characters of an essay that an element has taken."""
 
     def __init__(self, length: int) -> None:
         self._taken = bytearray(length)
@@ -76,7 +76,7 @@ class _Text:
             self._taken.take(place)
 
     def narrow(self) -> None:
-        """Leave open only what nothing has taken."""
+        """Close the places of which a character is taken."""
         self.open = [place for place in self.open if self._taken.free(place)]
 
     def settle(self) -> bool:

@@ -99,5 +99,5 @@ def check_columns(path: Path, found: Collection[str], expected: Collection[str])
 
 
 def _letters(name: str) -> str:
-    """A column's name without case, spaces and what can't be seen."""
+    """Reduce a column's name to its letters and digits, without case."""
     return "".join(filter(str.isalnum, name)).casefold()

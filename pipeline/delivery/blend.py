@@ -69,7 +69,7 @@ def read_blend(path: Path) -> Blend:
 
 
 def priors_of(elements: Elements) -> dict[str, list[float]]:
-    """The class shares of all labelled elements by type, and over all types."""
+    """Compute the class shares of all labelled elements by type, and over all types."""
     onehot, kinds = np.eye(len(LABELS))[elements.labels], np.asarray(elements.types)
     overall = shares(onehot, np.full(len(LABELS), 1 / len(LABELS)))
     by_type = {kind: shares(onehot[kinds == kind], overall) for kind in TYPES}

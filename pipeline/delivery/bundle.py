@@ -111,7 +111,7 @@ class Packer:
         say(f"bundle: {line}")
 
     def _round(self, folder: Path, probabilities: Probabilities) -> Probabilities:
-        """The members' out-of-fold probabilities under the bundle's weights."""
+        """Return the members' out-of-fold probabilities under the bundle's weights."""
         held_out = HeldOut(folder, self.board.read("compute", params.Compute), self.elements)
         out = probabilities.copy()
         for model in self.models:

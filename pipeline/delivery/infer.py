@@ -33,7 +33,7 @@ from pipeline.members.baseline import Fitted, load
 from pipeline.progress import say
 
 Predictor = Callable[[int], Float[np.ndarray, "elements labels"]]
-"""Of a fold: its probabilities."""
+"""A function from a fold to its probabilities."""
 
 _NAMED = 20  # essays without a prediction that are named; the others are counted
 
@@ -116,7 +116,7 @@ def _predictor(
     machines: tuple[Sequence[machine.Device], params.Compute],
     prepared: Prepared,
 ) -> Predictor:
-    """One model of the bundle on the test's windows."""
+    """Make the predictor of one model of the bundle on the test's windows."""
     devices, compute = machines
     rows = board.read(f"models.{model}.predict", params.Rows)
     encoder = board.read(f"models.{model}.encoder", str)
@@ -155,7 +155,7 @@ def _members(
     prepared: Prepared,
     found: Mapping[str, Float[np.ndarray, "elements labels"]],
 ) -> Float[np.ndarray, "rows members labels"]:
-    """Every member's probabilities in the order of the submission; NaN where there are none."""
+    """Bring every member's probabilities into the submission's order; NaN where there are none."""
     out = np.full((len(order), len(blend.members), len(LABELS)), np.nan)
     mean = {**found, "baseline": np.concatenate(prepared.baseline).mean(axis=1)}
     stacked = np.stack([mean[name] for name in blend.members], axis=1)

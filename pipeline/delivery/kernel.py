@@ -1,4 +1,4 @@
-"""The file that runs on Kaggle: finds what is mounted, checks it, and hands over to the library.
+"""The file that runs on Kaggle: it finds and checks the mounts, then hands over to the library.
 
 Kaggle uploads this file alone, so that until the bundle's wheels are on the path it uses the
 standard library only. It needs no network, writes into the output folder and a temporary one, and
@@ -57,12 +57,12 @@ def main() -> None:
 
 
 def manifest_line(digest: str) -> str:
-    """The line of the log by which a run's bundle is known; nothing else stands in it."""
+    """Return the log's line that identifies a run's bundle; nothing else stands in it."""
     return f"manifest sha256 {digest}"
 
 
 def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """The folders below `root`, itself included, those above others first."""
+    """Yield `root` and the folders below it down to `depth`, level by level."""
     level = [root]
     for _ in range(depth + 1):
         yield from level

@@ -94,7 +94,7 @@ def _read_only(folder: Path) -> None:
 
 
 def _isolation() -> tuple[str, ...]:
-    """A network namespace without a network, where the machine allows one."""
+    """Return a command prefix that cuts the network off; empty where the machine forbids it."""
     try:
         allowed = subprocess.run([*_NO_NETWORK, "true"], capture_output=True, check=False)
     except FileNotFoundError:
@@ -103,7 +103,9 @@ def _isolation() -> tuple[str, ...]:
 
 
 def _bare(scratch: Path) -> Mapping[str, str]:
-    """An environment of its own; where no namespace is allowed, proxies lead nowhere."""
+    """Make an environment for the kernel alone, with proxies that lead nowhere.
+
+    They stop it where the network can't be cut off."""
     proxies = {f"{kind}_proxy": _DEAD for kind in ("http", "https", "all")}
     return {
         "PATH": os.defpath,

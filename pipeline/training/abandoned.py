@@ -90,7 +90,7 @@ def _look(folder: Path, settings: Mapping[str, Mapping[str, Any]], digest: _Dige
 
 
 def _files(folder: Path) -> Iterator[os.stat_result]:
-    """Sizes and times; a run that saves meanwhile removes some."""
+    """Yield sizes and times; files that a run removes meanwhile are left out."""
     for parent, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(FileNotFoundError):

@@ -56,7 +56,7 @@ class History:
         self._live.log_metric(f"{series}/loss", loss, timestamp=False)
 
     def close(self) -> None:
-        """End dvclive's files."""
+        """Finish dvclive's files."""
         self._live.end()
 
 

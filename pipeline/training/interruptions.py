@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last one: its te
 
 
 class Interruptions:
-    """Watches for reasons to stop; a signal only sets a flag, the loop ends its step first."""
+    """A watch for reasons to stop; a signal only sets a flag, so the loop ends its step first."""
 
     def __init__(self, session: Session) -> None:
         """Take over the signals, but for those that the run was started to ignore (`nohup`)."""

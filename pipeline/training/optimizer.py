@@ -1,4 +1,4 @@
-"""AdamW with decoupled decay, a rate for each part of the model, and the schedule over steps."""
+"""AdamW with decoupled decay, a learning rate for each leaf, and the schedule over steps."""
 
 from collections.abc import Mapping
 from typing import Any

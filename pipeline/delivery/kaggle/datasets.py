@@ -88,7 +88,7 @@ def wait_until_ready(client: Client, ref: str, notes: str, before: int, patience
 
 
 def current_version(client: Client, ref: str) -> int:
-    """The number of the version that a kernel would mount now; 0 where there is none."""
+    """Return the number of the version that a kernel would mount now; 0 where there is none."""
     found = _look(client, ref)
     return found.current_version_number if found else 0
 
@@ -151,7 +151,7 @@ def _look(client: Client, ref: str) -> Any:
 
 
 def _find(client: Client, ref: str) -> Any:
-    """The dataset, or None."""
+    """Find the dataset; None where there is none."""
     from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
 
     request = ApiGetDatasetRequest()

@@ -201,7 +201,7 @@ def _status(client: Client, ref: str, version: int) -> Any:
 
 
 def _list(client: Client, ref: str, version: int) -> tuple[str, dict[str, str]]:
-    """The log of a version's run, and the addresses of its files by name."""
+    """Return the log of a version's run, and the addresses of its files by name."""
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
     request = ApiListKernelSessionOutputRequest()
@@ -218,7 +218,7 @@ def _list(client: Client, ref: str, version: int) -> tuple[str, dict[str, str]]:
 
 
 def _label(version: int) -> str:
-    """A version as Kaggle's service has it; the bare number is answered with 404."""
+    """Write a version as Kaggle's service has it; the bare number is answered with 404."""
     return f"v{version}"
 
 
@@ -230,7 +230,7 @@ def _save_log(raw: str, folder: Path) -> list[str]:
 
 
 def _lines(raw: str) -> list[str]:
-    """A log's lines; Kaggle keeps them as JSON with the stream and the time."""
+    """Split a log into lines; Kaggle keeps it as JSON with the stream and the time."""
     try:
         text = "".join(str(entry["data"]) for entry in json.loads(raw))
     except (ValueError, TypeError, KeyError):

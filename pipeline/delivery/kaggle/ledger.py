@@ -43,7 +43,7 @@ class Line:
 
 
 def now() -> str:
-    """The present time, UTC, to the millisecond."""
+    """Return the present time, UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 

@@ -32,11 +32,11 @@ class RefusedError(UserError):
 
 
 class UnavailableError(UserError):
-    """Kaggle is overloaded, broken or out of reach; trying later may help."""
+    """An overloaded or broken Kaggle, or none in reach; trying later may help."""
 
 
 class FailedError(UserError):
-    """A step that ended badly on Kaggle's side: waiting won't help, it has to be taken again."""
+    """A step that failed on Kaggle's side: waiting won't help, it has to be taken again."""
 
 
 def passing(error: BaseException) -> bool:
@@ -52,7 +52,7 @@ def perhaps_taken(error: BaseException) -> bool:
 
 
 def retry_after(error: BaseException | None) -> float:
-    """The seconds that an answer asks to wait for; 0 where it asks for none."""
+    """Read the seconds that an answer asks to wait; 0 where it asks for none."""
     response = getattr(error, "response", None)
     value = "" if response is None else response.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else 0.0

@@ -20,7 +20,7 @@ _NOT_FOUND_YET = re.compile(r"(could not find|not found|still running|not finish
 
 
 class NotSubmittableError(UserError):
-    """Kaggle ran the kernel's version and can't submit it; another version helps."""
+    """A version that Kaggle has run and can't submit; pushing another one helps."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Submissions:
         return reference
 
     def _look_for(self, note: str) -> int | None:
-        """The reference of the submission with this description; the list may be late."""
+        """Find the reference of the submission with this description; the list may be late."""
         seconds = f"{self.patience.lag:g} s at most"
         say(f"looking whether Kaggle has the submission already, {seconds}")
 

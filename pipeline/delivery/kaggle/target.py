@@ -45,5 +45,5 @@ class Target:
 
 
 def title(slug: str) -> str:
-    """A title that Kaggle turns back into the slug."""
+    """Make a title that Kaggle turns back into the slug."""
     return slug.replace("-", " ").capitalize()

@@ -14,7 +14,7 @@ _ONCE_MORE = "--again submits it once more"
 
 @dataclass(frozen=True)
 class Guard:
-    """Refuses to submit the same twice, whatever became of the journal.
+    """A guard against submitting the same twice, whatever became of the journal.
 
     Attributes:
       journal: of the submission; one that `--again` asked for may be the same as another.
