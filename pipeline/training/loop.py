@@ -58,7 +58,7 @@ class Schedule:
             for start, end in zip(starts, self.ends, strict=True)
             for part in range(1, parts + 1)
         }
-        # After the last step the fold is predicted anyway, for its out-of-fold file.
+        # After the last one it is predicted anyway, for the out-of-fold file.
         return steps - {self.total}
 
     def epoch(self, step: int) -> float:
@@ -161,7 +161,6 @@ class Loop:
                 pending = (done, metrics, int(np.count_nonzero(batch.segment)))
                 reason = interruptions.reason()
                 due = time.monotonic() - saved >= checkpoint_seconds
-                # A signal only sets a flag, so a run leaves between two steps and never within one.
                 if not (reason or due or done in evaluations):
                     continue
                 # Before a save: its curve holds this step, and a loss that is not finite stops it.
@@ -208,8 +207,7 @@ class Loop:
         self, state: TrainState, step: int, history: History, checkpoints: Checkpoints
     ) -> None:
         keep_best = self.schedule.options.select == "best"
-        # A checkpoint has the same tree before the first evaluation as after it, since `restore`
-        # describes the tree in advance.
+        # The same tree before the first evaluation as after it, since `restore` expects one form.
         best = (self.best.params or jax.device_get(state.params)) if keep_best else {}
         loss = self.best.loss if self.best.step else 0.0  # JSON has no infinity
         notes = {
