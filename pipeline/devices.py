@@ -63,10 +63,12 @@ def start(compute: Compute) -> list[Device]:
     """
     check_installed(compute.platform)
     platform = BUILDS[compute.platform]
-    if platform == "cuda":  # bit-identical reruns need deterministic reductions
+    # On a GPU reductions may add in any order, so bit-identical reruns need deterministic ones.
+    if platform == "cuda":
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}=true".strip()
     jax.config.update("jax_platforms", platform)
+    # CPU devices are simulated, so there are as many as the board asks for.
     if platform == "cpu" and compute.devices != "auto":
         jax.config.update("jax_num_cpu_devices", compute.devices)
     _set_up()
@@ -110,10 +112,13 @@ def start_best(compute: Compute) -> tuple[list[Device], Compute]:
 
 def _set_up() -> None:
     """Compute as JAX does where nothing is set, and keep whatever gets compiled."""
+    # A shell's JAX_ variables must not decide a number. What can't be set here, as a user's
+    # XLA_FLAGS, is part of the fingerprint instead.
     for name, value in SETTINGS.items():
         if name in jax.config.values:  # versions of JAX drop some
             jax.config.update(name, value)
     jax.config.update("jax_compilation_cache_dir", str(paths.compile_cache().absolute()))
+    # By default JAX keeps only programs that take a second to compile.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
@@ -131,6 +136,8 @@ def parallel(
     must be the number of devices. With `replicated_out` the function has to return the same on
     every device (it summed over `AXIS`), and one copy comes back.
     """
+    # `in_axes` and `out_axes` of None keep the state one array without an axis of devices. So it
+    # goes from step to step, and into checkpoints, as it is.
     return jax.pmap(
         function,
         AXIS,
@@ -151,6 +158,7 @@ def replicate(tree: Tree, devices: Sequence[Device]) -> Tree:
 
 def replicated(devices: Sequence[Device]) -> NamedSharding:
     """The sharding of `replicate`, for arrays that are restored straight onto the devices."""
+    # By the name of `pmap`'s own axis: on another mesh a step compiles twice.
     return NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
 
 

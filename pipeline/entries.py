@@ -1,4 +1,4 @@
-"""What lies in the folders of the graph, held against what the board says should."""
+"""Checks that the graph's folders hold what the board names, and nothing else."""
 
 from collections.abc import Collection
 from pathlib import Path

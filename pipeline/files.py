@@ -39,6 +39,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`, moved onto it when the block ends without an error."""
+    # A rename would replace the link, not the folder that it leads to.
     if path.is_symlink():
         path = path.resolve()
     _prepare(path)
@@ -47,6 +48,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
+        # Two renames, as a folder can't replace one that holds files. After a kill in between, the
+        # next writer finds the old folder and puts it back.
         if path.exists():
             path.rename(former)
         temporary.rename(path)
@@ -56,7 +59,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _beside(path: Path, kind: str) -> Path:
-    """A new name in the folder of `path`; it says which process writes there."""
+    """Make a new name in the folder of `path`; it holds the number of this process."""
     unique = f"{os.getpid()}.{secrets.token_hex(4)}"
     return path.with_name(f".{path.name}.{kind}.{unique}{_UNFINISHED}")
 
@@ -64,7 +67,8 @@ def _beside(path: Path, kind: str) -> Path:
 def _prepare(path: Path) -> None:
     """Make the folder of `path`, and clear it of what killed writers of `path` left.
 
-    Where the kill came between moving the old folder away and the new one in, the old one is back.
+    A kill may have come after the old folder was moved away and before the new one was moved in.
+    The old one is put back then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = rf"\.{re.escape(path.name)}\.({_FORMER}|{_NEW})\.(\d{{1,9}})\.[^.]+{_UNFINISHED}"
@@ -81,20 +85,22 @@ def _prepare(path: Path) -> None:
 
 
 def _is_another(process: int) -> bool:
-    """Whether a process other than this one has the number; numbers begin anew in a container."""
+    """Tell whether another process has this number; in a container numbers begin anew."""
     if process == os.getpid():
         return False
     try:
+        # Signal 0 sends nothing; it only asks whether there is such a process.
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    # Somebody else's process, but one that is there.
     except PermissionError:
         pass
     return True
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text whole and as far as the disk: a power cut loses no note of what is done."""
+    """Write UTF-8 text whole, and flush it to the disk, so that a power cut does not lose it."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
@@ -102,7 +108,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON with sorted keys; not-a-number is refused."""
+    """Write JSON with sorted keys; not-a-number raises ValueError."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 

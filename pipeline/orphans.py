@@ -20,14 +20,16 @@ def end_with_parent() -> None:
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # The kernel tells of deaths from now on only; the parent may have died before it was asked.
     if os.getppid() != parent or _was_adopted():
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _was_adopted() -> bool:
-    """Whether DVC died before this process could ask.
+    """True where DVC died before this process could ask the kernel.
 
-    DVC starts a stage in its own session; who adopts an orphan (init, or a supervisor) has another.
+    DVC and its stages share a session. The process that adopts an orphan (init, or a supervisor)
+    is in another one.
     """
     if _STARTED_BY_DVC not in os.environ:
         return False

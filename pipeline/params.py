@@ -34,7 +34,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 @frozen
 class Data:
-    """Where the competition's files are: a folder in Kaggle's layout, relative or absolute."""
+    """The competition's files: a folder in Kaggle's layout, relative or absolute."""
 
     source: str
 
@@ -57,7 +57,7 @@ class Split:
 
 @frozen
 class Compute:
-    """The machine: a platform that is not there is an error, `devices: auto` takes all of it."""
+    """The machine: a missing platform is an error; `devices: auto` takes every device."""
 
     platform: Literal["cpu", "gpu", "tpu"]
     devices: Literal["auto"] | Count
@@ -66,7 +66,7 @@ class Compute:
 
 @frozen
 class Session:
-    """How a run is interrupted and saved. Changes no result, so no stage declares it to DVC."""
+    """Limits of a session, in minutes. They change no result, so no stage declares them to DVC."""
 
     checkpoint_minutes: Positive
     stop_after_minutes: Positive | None
@@ -84,7 +84,7 @@ class Baseline:
 
 @frozen
 class Backbone:
-    """Where the encoder comes from: a Hub id with a revision, a folder with a sha256, `builtin:`.
+    """The encoder's source: a Hub id with a revision, a folder with a sha256, or `builtin:`.
 
     `seed` draws what the source does not bring: the marker rows, builtin weights.
     """
@@ -97,9 +97,9 @@ class Backbone:
 
 @frozen
 class Inputs:
-    """What the encoder reads: whole essays or single elements, in windows of so many tokens.
+    """The encoder's inputs: whole essays or single elements, in windows of `window` tokens.
 
-    `overlap` tokens of preceding text stand at the start of a further window, free of loss.
+    A further window starts with `overlap` tokens of the text before it, which bear no loss.
     """
 
     context: Literal["essay", "element"]
@@ -184,7 +184,7 @@ class Member:
 
 @frozen
 class Ensemble:
-    """How members are pooled; everything fitted is refitted inside `nested_folds` by essay."""
+    """The pool of the members; everything fitted is refitted inside `nested_folds` by essay."""
 
     pool: Literal["simplex", "loglinear"]
     ridge: NonNegative
@@ -251,7 +251,7 @@ class Board:
         return name
 
     def without(self, sections: Collection[str]) -> dict[str, Any]:
-        """All sections but some, for comparison with another board."""
+        """Return all sections but some, for comparison with another board."""
         return {k: v for k, v in vars(self._parameters).items() if k not in sections}
 
 
@@ -262,6 +262,7 @@ def load(path: Path = Path("params.yaml")) -> Board:
       UserError: the file is missing or no YAML, or keys are at fault, as in `check`.
     """
     try:
+        # YAML 1.2: a loader of YAML 1.1 takes 9e-5, as `dvc exp run -S` writes it, for text.
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run from the root of the project") from None
@@ -292,7 +293,7 @@ def check(tree: object, path: Path) -> Parameters:
 
 
 def _contradictions(parameters: Parameters) -> Iterator[str]:
-    """What is wrong with values that are right one by one."""
+    """Find contradictions between values that are right one by one."""
     outside = [fold for fold in parameters.folds if fold >= parameters.split.n_folds]
     if outside or len(set(parameters.folds)) < len(parameters.folds):
         yield (

@@ -49,7 +49,7 @@ def weights(model: str, fold: int | None = None) -> Path:
 
 
 def fold(model: str, fold: int | None = None) -> Path:
-    """What training a fold leaves beside weights: predictions, history, metrics; or all folds."""
+    """One fold's predictions, history and metrics, or the folder of all folds."""
     folder = Path("artifacts/folds") / model
     return folder if fold is None else folder / f"fold{fold}"
 
@@ -85,7 +85,7 @@ def plots(model: str) -> Path:
 
 
 def bundle() -> Path:
-    """What Kaggle gets as a dataset; a command makes it, no stage."""
+    """The bundle that becomes a dataset on Kaggle; a command makes it, no stage."""
     return Path("artifacts/bundle")
 
 
@@ -108,7 +108,7 @@ def compile_cache() -> Path:
 
 
 def _named_by(variable: str, default: str) -> Path:
-    """The folder that a variable of the environment names; an empty one names none."""
+    """Read a folder off an environment variable; the default stands in for an empty one."""
     folder = os.environ.get(variable) or default
     address = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):/+([^/]*)", folder)
     if address is None:

@@ -60,7 +60,7 @@ def check_asked(platform: str, accelerator: str | None) -> None:
 def rows_per_device(
     per_step: int, devices: int, accumulation: int, key: str = "rows.per_step"
 ) -> int:
-    """Rows that one device sees at once.
+    """Return the number of rows that one device sees at once.
 
     Args:
       per_step: rows of a step, over all devices and all parts of an accumulated step.

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
-    """The fold that the arguments name, with its parameters."""
+    """Read the fold that the arguments name, with its parameters."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     parser.add_argument("--fold", required=True, type=int)
@@ -33,7 +33,7 @@ def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
 
 
 def job_of(board: params.Board, model: str, fold: int) -> Job:
-    """A fold of a model of the board."""
+    """Return one fold of a model of the board."""
     return Job(
         model=model,
         encoder=board.read(f"models.{model}.encoder", str),

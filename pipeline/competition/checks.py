@@ -75,7 +75,7 @@ def check_rows(path: Path, table: pd.DataFrame, rows: pa.DataFrameSchema) -> Non
 
 
 def _explain(path: Path, table: pd.DataFrame, cases: pd.DataFrame) -> NoReturn:
-    """One line on the first of pandera's findings, in order of rows and columns."""
+    """Raise one line on the first of pandera's findings, in order of rows and columns."""
     places = {str(name): place for place, name in enumerate(table.columns)}
     mistakes: dict[tuple[int, int], tuple[str, str]] = {}
     for case in cases.to_dict("records"):
@@ -94,7 +94,7 @@ def _explain(path: Path, table: pd.DataFrame, cases: pd.DataFrame) -> NoReturn:
 
 
 def _more(count: int, what: str) -> str:
-    """How many there are beside the one that a line names."""
+    """Give the end of a line that names one of `count`; empty where there are no more."""
     return f" (and {count - 1:,} more {what})" if count > 1 else ""
 
 

@@ -7,7 +7,7 @@ NO_BREAK_SPACES = "\u00a0\u202f"
 
 
 def table(cleaning: params.Clean) -> dict[int, str]:
-    """What each code point becomes, for `str.translate`; always one character for one."""
+    """Map code points to their repair, for `str.translate`; always one character for one."""
     becomes: dict[int, str] = {}
     if cleaning.repair_cp1252:
         for code in C1:  # five of the 32 mean nothing in cp1252 either: they stay

@@ -55,7 +55,7 @@ def _read_split(folder: Path, split: str) -> Split:
 
 
 def report(split: Split, made: Clean) -> dict[str, Any]:
-    """Counts of one split: what it holds, what is odd in it, and what was not found."""
+    """Count what one split holds, what is odd in it, and what was not found."""
     elements = made.elements
     figures: dict[str, Any] = {
         "essays": len(made.essays),
@@ -92,6 +92,7 @@ def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
     source = read_source(folder)
     splits = {"train": source.train, "test": source.test}
     cleaned = {name: clean_split(split, cleaning) for name, split in splits.items()}
+    # Both splits are checked before the first is written: a mistake leaves the former tables.
     for name, made in cleaned.items():
         checks.check_found(folder / schema.TABLES[name], made.elements, made.not_found)
     figures: dict[str, Any] = {}

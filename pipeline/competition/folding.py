@@ -1,4 +1,4 @@
-"""Texts as they look: what nobody sees is folded away, with the way back to the characters."""
+"""Texts as they look: invisible characters are folded away, and spans lead back to the original."""
 
 import bisect
 import unicodedata
@@ -23,7 +23,7 @@ class Span(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """A part of a folded text, and what it was: one character for one, or one grapheme."""
+    """A part of a folded text and its source: plain characters one for one, or one grapheme."""
 
     folded: Span
     original: Span
@@ -31,9 +31,9 @@ class _Piece(NamedTuple):
 
 
 class Folded:
-    """A text in NFC, without characters that nobody sees, stripped, one space between words.
+    """A text in NFC, without invisible characters, stripped, one space between words.
 
-    Nobody sees what Unicode calls Default_Ignorable_Code_Point: zero-width characters, byte order
+    Invisible is what Unicode calls Default_Ignorable_Code_Point: zero-width characters, byte order
     marks, soft hyphens, variation selectors. Graphemes are those of Unicode's annex 29.
 
     Attributes:
@@ -60,9 +60,9 @@ class Folded:
         self.text = "".join(parts)
 
     def places(self, text: str) -> list[Span]:
-        """Where a folded text stands in the original, in order; repeats may overlap.
+        """Find every span of the original where a folded text stands, in order.
 
-        A place that begins or ends within a grapheme is none.
+        Repeats may overlap. A span that would cut through a grapheme is left out.
         """
         found: list[Span] = []
         start = self.text.find(text) if text else -1
@@ -87,7 +87,7 @@ class Folded:
         return Span(begin, stop)
 
     def _piece(self, index: int) -> _Piece:
-        """The piece of a character that is no space between words."""
+        """Find the piece of a character other than a space between words."""
         return self._pieces[bisect.bisect_right(self._starts, index) - 1]
 
 
@@ -96,5 +96,5 @@ def _seen(grapheme: str) -> str:
 
 
 def fold(text: str) -> str:
-    """The folded text alone."""
+    """Return the folded text alone."""
     return Folded(text).text

@@ -1,4 +1,4 @@
-"""The hidden test as it comes: what is odd in it costs elements their prediction, never the run."""
+"""The hidden test as it comes: an odd row costs elements their prediction, never the run."""
 
 import csv
 from collections import Counter, defaultdict
@@ -43,7 +43,7 @@ class Hidden:
         self.essays = list(self._places)
 
     def split(self, essays: Sequence[str]) -> Split:
-        """The rows and texts of some essays.
+        """Return the rows and texts of some essays.
 
         Raises:
           UserError: a text is not there, or an element's type is unknown.
@@ -55,7 +55,7 @@ class Hidden:
         return Split(rows, {essay: self._read(essay) for essay in essays}, [])
 
     def elements(self, essay: str) -> int:
-        """How many elements an essay has."""
+        """Count the elements of an essay."""
         return len(self._places[essay])
 
     def _read(self, essay: str) -> str:
@@ -76,10 +76,11 @@ class Hidden:
             self.notes.append(f"{path.name}: {len(absent):,} ids of the test set are not in it")
         if not order and not ids:
             raise UserError(f"{path.parent}: no id in {schema.TABLES['test']} or {path.name}")
+        # An id that only test.csv has is predicted too: the submission lacks none.
         return order + absent
 
     def _rows(self, path: Path, columns: Sequence[str]) -> list[list[str]]:
-        """The rows of a table, its first column the id; what can't be read is no row."""
+        """Read a table whose first column is the id; note what can't be read and leave it out."""
         try:
             with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
                 return self._checked(csv.reader(stream), path.name, columns)

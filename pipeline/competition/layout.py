@@ -8,7 +8,7 @@ from pipeline.competition import schema
 
 
 def missing(folder: Path) -> Iterator[str]:
-    """A line for each part of the layout that is not there; for no folder a single one."""
+    """Yield a line for each missing part of the layout; only one if the folder is missing."""
     if not folder.is_dir():
         yield (
             f"params.yaml: data.source: {folder}: not found, expected a folder in Kaggle's layout; "

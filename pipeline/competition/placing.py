@@ -1,4 +1,4 @@
-"""Which of its places in the essay each element takes, whatever the order of rows."""
+"""The choice of one place in the essay for each element, whatever the order of rows."""
 
 import bisect
 import itertools
@@ -31,12 +31,13 @@ def assign(places: Sequence[Sequence[Span]]) -> list[Span]:
     Args:
       places: of each row, in order, at least one; rows with the same first place have one text.
     """
+    # Rows that stand in order need no search.
     spans = _behind_one_another(places)
     return _apart(places) if spans is None else spans
 
 
 def _behind_one_another(places: Sequence[Sequence[Span]]) -> list[Span] | None:
-    """Each row's first place behind the row before; None where a row has none there."""
+    """Give each row its first place behind the row before; None where a row has none there."""
     spans, cursor = [], 0
     for its_places in places:
         nearest = bisect.bisect_left(its_places, cursor, key=attrgetter("start"))
@@ -48,7 +49,7 @@ def _behind_one_another(places: Sequence[Sequence[Span]]) -> list[Span] | None:
 
 
 class _Taken:
-    """The characters of an essay that have an element."""
+    """The characters of an essay that an element has taken."""
 
     def __init__(self, length: int) -> None:
         self._taken = bytearray(length)
@@ -75,7 +76,7 @@ class _Text:
             self._taken.take(place)
 
     def narrow(self) -> None:
-        """Leave open only what nothing has taken."""
+        """Close the places of which a character is taken."""
         self.open = [place for place in self.open if self._taken.free(place)]
 
     def settle(self) -> bool:
@@ -87,12 +88,12 @@ class _Text:
 
     @cached_property
     def bounds(self) -> tuple[Int[np.ndarray, " open"], Int[np.ndarray, " open_and_never"]]:
-        """Where the open places start; where they end, and never."""
+        """The starts of the open places, and their ends with `_NEVER` behind the last."""
         starts = np.array([place.start for place in self.open], np.int64)
         return starts, np.array([place.end for place in self.open] + [_NEVER], np.int64)
 
     def fill(self) -> None:
-        """Choose a place for each row that has none: a free one, else another, else one again."""
+        """Choose a place for each row without one: a free one, else a taken one, else a repeat."""
         free = filter(self._taken.free, self.places)
         spare = itertools.chain(free, self._others(), itertools.cycle(self.places))
         while len(self.chosen) < len(self.rows):
@@ -142,9 +143,9 @@ def _settle(texts: Sequence[_Text]) -> None:
 
 
 def _longest_chain(texts: Sequence[_Text]) -> list[tuple[int, Span]]:
-    """As many rows as can stand in order and apart, with their places: those that end first.
+    """Find the largest number of rows that stand in order and apart, with their places.
 
-    For each length the chain that ends first is kept, as for a longest increasing subsequence; a
+    For each length the chain that ends first is kept, as for a longest increasing subsequence. A
     row extends all of them at once.
 
     Args:
@@ -157,6 +158,7 @@ def _longest_chain(texts: Sequence[_Text]) -> list[tuple[int, Span]]:
         nearest = np.searchsorted(starts, ends)
         longer = np.append(ends[1:], _NEVER)
         sooner = np.flatnonzero(stops[nearest] < longer)
+        # Longest first: a row extends the chains of before, never one that it has just made.
         for length in sooner[::-1].tolist():
             place = text.open[int(nearest[length])]
             chains[length + 1 : length + 2] = [(row, place, chains[length])]

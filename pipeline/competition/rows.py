@@ -33,6 +33,7 @@ def read_text(path: Path) -> str:
     except IsADirectoryError:
         raise UserError(f"{path}: found a folder, expected a file") from None
     try:
+        # A byte order mark would otherwise become part of the first column's name.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
@@ -98,5 +99,5 @@ def check_columns(path: Path, found: Collection[str], expected: Collection[str])
 
 
 def _letters(name: str) -> str:
-    """A column's name without case, spaces and what can't be seen."""
+    """Reduce a column's name to its letters and digits, without case."""
     return "".join(filter(str.isalnum, name)).casefold()

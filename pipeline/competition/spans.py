@@ -1,4 +1,4 @@
-"""Where the elements stand in their essay."""
+"""The search for elements in their essay."""
 
 import bisect
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ NOT_FOUND: Final = Span(-1, -1)
 
 
 class Found(NamedTuple):
-    """What was found of one essay's elements.
+    """The places of one essay's elements.
 
     Attributes:
       spans: one for each element, `NOT_FOUND` for those that the essay doesn't hold.
@@ -27,14 +27,15 @@ class Found(NamedTuple):
 def find_elements(essay: str, elements: Iterable[str]) -> Found:
     """Find each element, whatever the order of rows; see `assign` for texts that stand twice.
 
-    A run of white space in an element stands for any run in the essay, and what nobody sees makes
-    no difference; see `Folded`.
+    Any run of white space equals any other, and invisible characters make no difference; see
+    `Folded`.
 
     Args:
       essay: the whole text.
       elements: the elements' texts in the order of rows.
     """
     folded, texts = Folded(essay), [fold(element) for element in elements]
+    # Once for each text: elements that share one have the same places.
     places = {text: folded.places(text) for text in set(texts)}
     rows = [row for row, text in enumerate(texts) if places[text]]
     chosen = assign([places[texts[row]] for row in rows])
@@ -46,12 +47,12 @@ def find_elements(essay: str, elements: Iterable[str]) -> Found:
 
 
 def find_spans(essay: str, elements: Iterable[str]) -> list[Span]:
-    """The spans alone; see `find_elements`."""
+    """Return the spans alone; see `find_elements`."""
     return find_elements(essay, elements).spans
 
 
 def _out_of_order(starts: Sequence[int]) -> int:
-    """How many starts are not in the longest chain that doesn't descend."""
+    """Count the starts that are not in the longest chain that doesn't descend."""
     tails: list[int] = []  # the least start in which a chain of each length can end
     for start in starts:
         place = bisect.bisect_right(tails, start)

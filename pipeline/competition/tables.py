@@ -49,6 +49,7 @@ def clean_split(split: Split, cleaning: params.Clean) -> Clean:
     An element that was not found stays behind the one before it in the file.
     """
     essay_ids = split.rows[schema.ESSAY_ID]
+    # Stable, so that rows of an essay keep the file's order, which tells equal texts apart.
     rows = split.rows.iloc[np.argsort(pd.factorize(essay_ids)[0], kind="stable")]
     texts = [clean(text, cleaning).strip() for text in rows[schema.DISCOURSE_TEXT]]
     elements = pd.DataFrame(

@@ -1,1 +1,1 @@
-"""What leaves the project: submissions."""
+"""Everything that leaves the project: submissions, and the bundles that make them."""

@@ -1,4 +1,4 @@
-"""What a bundle knows beside its members: their pool, and priors for what no member predicts."""
+"""The pool of a bundle's members, and priors for elements that no member predicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,8 @@ class Blend:
     def predict(
         self, members: Float[np.ndarray, "rows members labels"], types: Sequence[str]
     ) -> Float[np.ndarray, "rows labels"]:
-        """The pool where every member has a prediction, else (NaN) the type's priors."""
+        """Pool the members where all have a prediction; elsewhere (NaN) give the type's priors."""
+        # The weights were fitted to all members together and don't hold for some of them.
         there = np.isfinite(members).all(axis=(1, 2))
         fallback = self.priors[ANY]
         out = np.array([self.priors.get(kind, fallback) for kind in types])
@@ -68,7 +69,7 @@ def read_blend(path: Path) -> Blend:
 
 
 def priors_of(elements: Elements) -> dict[str, list[float]]:
-    """The class shares of all labelled elements by type, and over all types."""
+    """Compute the class shares of all labelled elements by type, and over all types."""
     onehot, kinds = np.eye(len(LABELS))[elements.labels], np.asarray(elements.types)
     overall = shares(onehot, np.full(len(LABELS), 1 / len(LABELS)))
     by_type = {kind: shares(onehot[kinds == kind], overall) for kind in TYPES}

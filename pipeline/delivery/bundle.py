@@ -28,7 +28,7 @@ Probabilities = Float[np.ndarray, "rows members labels"]
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was made."""
+    """The bundle as written."""
 
     folder: Path
     log_loss: float  # nested, out of fold, of what the bundle predicts
@@ -71,6 +71,7 @@ class Packer:
         with atomic_folder(paths.bundle()) as folder:
             for model in self.models:
                 pack_model(folder, model, self.folds, self.dtype)
+            # Rounded weights give other predictions, so the pool is fitted anew to these.
             if self.dtype != "float32" and self.models:
                 rounded = self._round(folder, probabilities)
                 blend = self._say_rounding(probabilities, rounded, blend)
@@ -78,7 +79,7 @@ class Packer:
         return Bundle(paths.bundle(), self._loss(blend), total)
 
     def _outputs(self) -> list[Path]:
-        """All that the bundle is made of or scored by."""
+        """List every output that the bundle is made from or scored by."""
         weights = [paths.weights(m, fold) for m in self.models for fold in self.folds]
         oof = [paths.oof(member) for member in [*self.members, *self.external]]
         tokens = [paths.tokens(m, "train") for m in self.models if self.dtype != "float32"]
@@ -88,7 +89,7 @@ class Packer:
         return gather_members(members, self.folds, self.elements)
 
     def _pool(self, probabilities: Probabilities) -> Pooled:
-        """The board's pool, fitted as the ensemble stage does."""
+        """Fit the board's pool as the ensemble stage does."""
         settings = self.board.read("ensemble", params.Ensemble)
         essays = self.elements.essay_ids
         split = nested_split(essays, settings.nested_folds, settings.seed)
@@ -110,7 +111,7 @@ class Packer:
         say(f"bundle: {line}")
 
     def _round(self, folder: Path, probabilities: Probabilities) -> Probabilities:
-        """The members' out-of-fold probabilities under the bundle's weights."""
+        """Return the members' out-of-fold probabilities under the bundle's weights."""
         held_out = HeldOut(folder, self.board.read("compute", params.Compute), self.elements)
         out = probabilities.copy()
         for model in self.models:

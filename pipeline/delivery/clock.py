@@ -1,4 +1,4 @@
-"""How long the parts of a run take, and whether what is left fits into the session."""
+"""Timing of a run's parts, and the check that the next one fits into the session."""
 
 import time
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ class Clock:
         return time.time() - self._started
 
     def allows(self, part: str) -> bool:
-        """Whether the part, at the pace of its last lap, would be done in time."""
+        """Tell whether another lap of `part`, as long as its last one, would end in time."""
         return self.elapsed + self._seconds(part) < self._limit - _RESERVE
 
     def lap(self, part: str, title: str = "", left: Sequence[str] = ()) -> None:
-        """End a lap; say how long it took and, from the last lap of each, all of `left` will."""
+        """End a lap; say how long it took, and how long `left` will by the last lap of each."""
         now = time.time()
         self.laps.append((part, now - self._last))
         self._last = now

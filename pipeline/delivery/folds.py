@@ -42,7 +42,7 @@ class BundledModel:
     def predict(
         self, fold: int, windows: Int[np.ndarray, " n"] | None = None
     ) -> Float[np.ndarray, "elements labels"]:
-        """Probabilities under one fold's weights; NaN where they are not finite.
+        """Predict under one fold's weights; NaN where a probability is not finite.
 
         Args:
           fold: whose weights.
@@ -63,6 +63,6 @@ class BundledModel:
 
 
 def fitting(rows: Rows, devices: int, fullest: int) -> Rows:
-    """The board's rows, rounded up to a multiple of the devices, with slots for any window."""
+    """Round the board's rows up to a multiple of the devices; give slots for any window."""
     per_step = -(-rows.per_step // devices) * devices
     return dataclasses.replace(rows, per_step=per_step, slots=max(rows.slots, fullest))

@@ -1,7 +1,7 @@
-"""What the kernel does once its wheels are there: from the hidden test to submission.csv.
+"""Inference on Kaggle, once the wheels are on the path: from the hidden test to submission.csv.
 
-The library's own functions clean, tokenize, predict and pool; what is the kernel's alone is that
-nothing odd in the hidden test ends the run, and that time and memory are kept.
+The library's own functions clean, tokenize, predict and pool. Added here: nothing odd in the hidden
+test ends the run, and the run keeps within its time and memory.
 """
 
 import resource
@@ -33,7 +33,7 @@ from pipeline.members.baseline import Fitted, load
 from pipeline.progress import say
 
 Predictor = Callable[[int], Float[np.ndarray, "elements labels"]]
-"""Of a fold: its probabilities."""
+"""A function from a fold to its probabilities."""
 
 _NAMED = 20  # essays without a prediction that are named; the others are counted
 
@@ -91,9 +91,12 @@ def _baseline(bundle: Path, folds: Sequence[int]) -> list[Fitted]:
 
 
 def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
-    """Where most essays can't be encoded it's not they that are odd, and priors are no submission.
+    """End the run where most essays can't be encoded: the bundle or the image is at fault then.
 
-    Kaggle shows the log of the run on the few public essays only: there it has to come out.
+    Kaggle shows the log of the run on the few public essays only, so it has to fail there.
+
+    Raises:
+      UserError: more than half of the essays failed, or no element is left.
     """
     failed = len(prepared.failed)
     if 2 * failed > len(hidden.essays) or not prepared.discourse_ids:
@@ -113,7 +116,7 @@ def _predictor(
     machines: tuple[Sequence[machine.Device], params.Compute],
     prepared: Prepared,
 ) -> Predictor:
-    """One model of the bundle on the test's windows."""
+    """Make the predictor of one model of the bundle on the test's windows."""
     devices, compute = machines
     rows = board.read(f"models.{model}.predict", params.Rows)
     encoder = board.read(f"models.{model}.encoder", str)
@@ -124,16 +127,19 @@ def _predictor(
 def predict_folds(
     models: Mapping[str, Predictor], folds: Sequence[int], clock: Clock
 ) -> dict[str, Float[np.ndarray, "elements labels"]]:
-    """Every model's mean over its folds.
+    """Average every model's predictions over its folds.
 
-    The first fold of every model comes first. A further one that would not be done before the
-    session's limit is left out, and that is said.
+    The first fold of every model comes first. A further fold that would not end before the
+    session's limit is left out, and the log says so.
     """
     sums: dict[str, Any] = {}
     done: Counter[str] = Counter()
+    # Folds outside, models inside: when time runs out every model has predicted at least once, and
+    # the pool needs them all.
     left = [(fold, name) for fold in folds for name in models]
     while left:
         fold, name = left.pop(0)
+        # A mean over fewer folds is still a submission; a run that is cut off has none.
         if done[name] and not clock.allows(name):
             say(f"{name} fold {fold}: left out, it would not be done in time")
             continue
@@ -149,7 +155,7 @@ def _members(
     prepared: Prepared,
     found: Mapping[str, Float[np.ndarray, "elements labels"]],
 ) -> Float[np.ndarray, "rows members labels"]:
-    """Every member's probabilities in the order of the submission; NaN where there are none."""
+    """Bring every member's probabilities into the submission's order; NaN where there are none."""
     out = np.full((len(order), len(blend.members), len(LABELS)), np.nan)
     mean = {**found, "baseline": np.concatenate(prepared.baseline).mean(axis=1)}
     stacked = np.stack([mean[name] for name in blend.members], axis=1)

@@ -1,4 +1,4 @@
-"""The file that runs on Kaggle: finds what is mounted, checks it, and hands over to the library.
+"""The file that runs on Kaggle: it finds and checks the mounts, then hands over to the library.
 
 Kaggle uploads this file alone, so that until the bundle's wheels are on the path it uses the
 standard library only. It needs no network, writes into the output folder and a temporary one, and
@@ -30,11 +30,12 @@ OFFLINE = {
 
 
 class Unusable(Exception):  # noqa: N818 - read by a person, in one line
-    """What is mounted is not what has to be there; the text is the line that the log shows."""
+    """A mount that is not as it has to be; the text is the line that the log shows."""
 
 
 def main() -> None:
     """Write submission.csv."""
+    # Kaggle's nine hours begin with the session, so checking and unpacking count too.
     started = time.time()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", type=Path, default=Path("/kaggle/input"))
@@ -48,6 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.update(OFFLINE, JAX_COMPILATION_CACHE_DIR=f"{scratch}/compilations")
         sys.path[:0] = unpack(bundle / WHEELS, Path(scratch))
+        # Not at the top: the project's wheel is on the path only from here on.
         from pipeline.delivery.clock import Clock
         from pipeline.delivery.infer import infer
 
@@ -55,12 +57,12 @@ def main() -> None:
 
 
 def manifest_line(digest: str) -> str:
-    """The line of the log by which a run's bundle is known; nothing else stands in it."""
+    """Return the log's line that identifies a run's bundle; nothing else stands in it."""
     return f"manifest sha256 {digest}"
 
 
 def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """The folders below `root`, itself included, those above others first."""
+    """Yield `root` and the folders below it down to `depth`, level by level."""
     level = [root]
     for _ in range(depth + 1):
         yield from level
@@ -75,7 +77,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def find_bundle(root: Path) -> tuple[Path, Mapping[str, Any]]:
-    """The folder of the bundle, wherever it is mounted, and its manifest.
+    """Find the bundle's folder, wherever it is mounted, and read its manifest.
 
     Raises:
       Unusable: there is none, or there are two that differ.
@@ -84,6 +86,7 @@ def find_bundle(root: Path) -> tuple[Path, Mapping[str, Any]]:
     for folder in folders(root):
         manifest = _read_manifest(folder / MANIFEST)
         if manifest:
+            # By content: one bundle mounted under an old and a new path is no conflict.
             found.setdefault(json.dumps(manifest["files"], sort_keys=True), (folder, manifest))
     if len(found) != 1:
         where = ", ".join(str(folder) for folder, _ in found.values()) or "none"
@@ -101,7 +104,7 @@ def _read_manifest(path: Path) -> Mapping[str, Any] | None:
 
 
 def find_competition(root: Path) -> Path:
-    """The first folder that holds the competition's tables.
+    """Find the first folder that holds the competition's tables.
 
     Raises:
       Unusable: there is none.
@@ -149,6 +152,7 @@ if __name__ == "__main__":
     try:
         main()
     except Exception as error:
+        # By name, as the library's UserError can't be imported before the wheels are there.
         if type(error).__name__ not in ("Unusable", "UserError"):
             raise  # no mistake in what is mounted: the log gets the whole traceback
         print(f"error: {error}", file=sys.stderr, flush=True)

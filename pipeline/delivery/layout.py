@@ -1,4 +1,4 @@
-"""Where things stand in a bundle. The manifest and the wheels are the kernel's own business."""
+"""The paths inside a bundle. `kernel.py` has those of the manifest and the wheels."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ _SETTING = ("data", "compute", "session")  # where a board runs, not what it is
 
 @dataclass(frozen=True)
 class Origin:
-    """What a bundle was made from."""
+    """The sources of a bundle."""
 
     # "-dirty" behind it: edits that no commit has, in what people write; None: no git or no commit
     commit: str | None
@@ -27,7 +27,7 @@ class Origin:
 
     @classmethod
     def here(cls, board: params.Board) -> "Origin":
-        """The origin of what stands in the current folder."""
+        """Return the origin of the current folder."""
         return cls(_commit(), sha256(LOCK), sha256(BOARD), _recipe(board))
 
 
@@ -70,7 +70,7 @@ def _commit() -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git prints; None where it fails or is not there."""
+    """Return what git prints; None where it fails or is not installed."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):

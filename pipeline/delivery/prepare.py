@@ -30,7 +30,7 @@ CHUNK = 512  # essays; the baseline's matrix of a chunk takes some tens of megab
 
 @dataclass(frozen=True)
 class Reader:
-    """How one model reads essays."""
+    """One model's tokenizer and the shape of its windows."""
 
     tokenizer: Tokenizer
     inputs: params.Inputs
@@ -62,7 +62,7 @@ class Prepared:
 
     @property
     def notes(self) -> list[str]:
-        """What was odd, a line each."""
+        """A line for each oddity of the test set."""
         return [*self._of_rows(), *self.failed]
 
     def _of_rows(self) -> Iterator[str]:

@@ -39,6 +39,7 @@ def rehearse(python: Path, bundle: Path, competition: Path, scratch: Path) -> Pa
     for folder in (code, output, scratch / "home"):
         folder.mkdir()
     shutil.copy(kernel.__file__, code / "script.py")
+    # Read-only folders don't stop root, so their state is compared as well.
     before = _state(mounts), _state(code)
     for folder in (mounts, code):
         _read_only(folder)
@@ -55,7 +56,7 @@ def rehearse(python: Path, bundle: Path, competition: Path, scratch: Path) -> Pa
 
 
 def compare(found: Path, expected: Path) -> float:
-    """The largest difference of any probability.
+    """Return the largest difference of any probability.
 
     Raises:
       UserError: other ids, or another order.
@@ -74,7 +75,7 @@ def _read(path: Path) -> tuple[list[str], Float[np.ndarray, "rows labels"]]:
 
 
 def _mount_test(source: Path, target: Path) -> None:
-    """What the kernel sees of the competition."""
+    """Copy the part of the competition that the kernel sees."""
     target.mkdir(parents=True)
     for name in kernel.TABLES:
         shutil.copy(source / name, target)
@@ -93,7 +94,7 @@ def _read_only(folder: Path) -> None:
 
 
 def _isolation() -> tuple[str, ...]:
-    """A network namespace without a network, where the machine allows one."""
+    """Return a command prefix that cuts the network off; empty where the machine forbids it."""
     try:
         allowed = subprocess.run([*_NO_NETWORK, "true"], capture_output=True, check=False)
     except FileNotFoundError:
@@ -102,7 +103,9 @@ def _isolation() -> tuple[str, ...]:
 
 
 def _bare(scratch: Path) -> Mapping[str, str]:
-    """An environment of its own; where no namespace is allowed, proxies lead nowhere."""
+    """Make an environment for the kernel alone, with proxies that lead nowhere.
+
+    They stop it where the network can't be cut off."""
     proxies = {f"{kind}_proxy": _DEAD for kind in ("http", "https", "all")}
     return {
         "PATH": os.defpath,

@@ -44,6 +44,7 @@ def write_submission(
     check_predictions(Predictions(list(order), folds[: len(order)], values), path)
     with atomic_file(path) as temporary:
         temporary.write_text(_text(order, values), encoding="utf-8", newline="\n")
+        # Before the file gets its name: what stands there has been read back and is right.
         check_submission(temporary, order, path)
 
 

@@ -75,6 +75,7 @@ def repack(name: str, into: Path) -> Path:
         if _belongs(path):
             files[path.as_posix()] = Path(str(path.locate())).read_bytes()
     info = next(path.split("/")[0] for path in files if path.endswith(".dist-info/METADATA"))
+    # The installer has added files of its own to the record that is on disk.
     files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD")
     target = into / f"{info.removesuffix('.dist-info')}-py3-none-any.whl"
     with zipfile.ZipFile(target, "w") as archive:
@@ -86,7 +87,7 @@ def repack(name: str, into: Path) -> Path:
 
 
 def _belongs(path: metadata.PackagePath) -> bool:
-    """Whether a file of the record came with the wheel; commands in bin/ stand outside."""
+    """Tell whether a file of the record came with the wheel; commands in bin/ stand outside."""
     inside = ".." not in path.parts and "__pycache__" not in path.parts
     return inside and not (path.parts[0].endswith(".dist-info") and path.name in _INSTALLERS)
 

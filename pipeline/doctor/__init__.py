@@ -1,1 +1,1 @@
-"""What stands in the way of a board, told before the first stage runs: all of it, a line each."""
+"""Checks of a board before the first stage runs: everything in its way, a line each."""

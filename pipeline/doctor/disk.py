@@ -55,7 +55,7 @@ def device(path: Path) -> object:
 
 
 def _there(path: Path) -> Path:
-    """The path, or what is there of those above it."""
+    """Return the path, or the nearest folder above it that exists."""
     return next(place for place in (path, *path.parents) if place.exists())
 
 

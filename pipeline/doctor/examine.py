@@ -8,7 +8,7 @@ from pipeline.doctor.findings import Finding, refusals
 
 
 def examine(path: Path, accelerator: str | None, model: str | None) -> list[Finding]:
-    """Everything that stands in the way of a board, and what there is to know beforehand.
+    """List everything that stands in the way of a board, and what there is to know beforehand.
 
     Args:
       path: of the board.

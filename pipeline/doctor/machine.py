@@ -12,7 +12,7 @@ from pipeline.platforms import check_asked, check_installed, rows_per_device
 def examine(
     compute: Compute, models: Mapping[str, Model], accelerator: str | None
 ) -> Iterator[str]:
-    """What training would refuse on this machine.
+    """Yield the lines with which training would refuse this machine.
 
     Args:
       compute: the board's.
@@ -35,7 +35,9 @@ def examine(
 
 
 def _count(compute: Compute) -> int:
-    """Devices that a stage would take. JAX tells, which takes seconds; for a CPU the board does.
+    """Count the devices that a stage would take.
+
+    Of a CPU the board says how many; else JAX is asked, which takes seconds.
 
     Raises:
       UserError: the platform is not there, or has fewer than asked for.

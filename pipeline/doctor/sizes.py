@@ -1,4 +1,4 @@
-"""How large a backbone is: by its files where there are some, else by its config or its name."""
+"""The size of a backbone: by its files where there are some, else by its config or its name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ _BY_NAME = (
 
 
 def is_made(model: str, source: params.Backbone) -> bool:
-    """Whether data/backbones holds a model's backbone from this very source."""
+    """Tell whether data/backbones holds a model's backbone from this very source."""
     try:
         origin = read_json(paths.backbone(model) / "origin.json")
     except UserError:
@@ -38,13 +38,13 @@ def is_made(model: str, source: params.Backbone) -> bool:
 
 
 def by_name(repository: str) -> float | None:
-    """Bytes in float32 of a repository of the Hub, roughly; None where its name tells nothing."""
+    """Estimate a Hub repository's bytes in float32; None where its name tells nothing."""
     name = repository.lower()
     return next((size * 1e9 for word, size in _BY_NAME if word in name), None)
 
 
 def measured(model: str, source: params.Backbone) -> float | None:
-    """Bytes of a model's parameters in float32; None for what is yet to be downloaded."""
+    """Measure a model's parameters in bytes of float32; None for what is yet to be downloaded."""
     made = paths.backbone(model) / FILE
     if made.is_file():
         return float(made.stat().st_size)

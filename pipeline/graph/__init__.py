@@ -1,1 +1,1 @@
-"""What the graph of stages is made of: each stage's code, and what it alone owns."""
+"""The make-up of the graph of stages: each stage's code, and the outputs that it alone owns."""

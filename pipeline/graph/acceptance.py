@@ -1,4 +1,4 @@
-"""Whether a stage is stale through its code alone, which `make accept` may take as it is."""
+"""The check before `make accept`: a stage is stale through its code and nothing else."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -56,6 +56,7 @@ def stage_code(stage: str, root: Path) -> tuple[frozenset[Path], frozenset[Path]
     encoders = architectures(root)
     for encoder in encoders:
         code |= closure(encoder, root)
+    # With the encoders' files, a line added to one would retrain the models of all others.
     return code - encoders, encoders
 
 

@@ -1,4 +1,4 @@
-"""What `dvc.yaml` declares for each stage beside what the stage's code reads."""
+"""The declarations of `dvc.yaml`, and what each stage's code really reads."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ UNDECLARED = frozenset({"session"})  # how a run is saved and interrupted: chang
 
 
 def with_code(text: str, root: Path) -> str:
-    """`dvc.yaml` with every stage's list of modules written anew; all else stays as it stands."""
+    """Rewrite every stage's list of modules in the text of `dvc.yaml`; all else stays as it is."""
     yaml = _yaml()
     tree = yaml.load(text)
     for body in bodies(tree).values():
@@ -44,7 +44,7 @@ def entry(body: Mapping[str, Any]) -> str:
 
 
 def is_code(dependency: str) -> bool:
-    """Whether `make deps` owns an entry; what is interpolated is written by hand."""
+    """True of an entry that `make deps` owns; interpolated ones are written by hand."""
     return dependency.endswith(".py") and "${" not in dependency
 
 

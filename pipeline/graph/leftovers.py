@@ -45,6 +45,7 @@ def _unknown(path: Path, known: set[Path], above: set[Path]) -> Iterator[Path]:
         yield path
         return
     for child in path.iterdir():
+        # DVC and git put these beside outputs; they belong to the folder.
         if child.name != ".gitignore":
             yield from _unknown(child, known, above)
 

@@ -1,4 +1,4 @@
-"""A dvc.lock that is whole: DVC writes it in place, so a kill may leave a part of it.
+"""Repair of a dvc.lock that was cut short: DVC writes it in place, so a kill may leave a part.
 
 A part can be valid YAML. DVC's results are in its cache by the time it writes the lock, so an older
 whole one costs no more than looking them up there.
@@ -29,7 +29,7 @@ class _Whole(NamedTuple):
 
 
 def is_known() -> bool:
-    """Whether the lock is the very one of the last run that ended well, or there is none."""
+    """True where the lock is that of the last run that ended well, byte for byte, or is missing."""
     return not LOCK.exists() or (COPY.exists() and COPY.read_bytes() == LOCK.read_bytes())
 
 
@@ -52,6 +52,7 @@ def mend() -> str | None:
     whole = next(_known(), None)
     if not _is_cut(found, whole):
         return None
+    # That it is cut short is a guess, so nothing may be lost by it.
     _write(ASIDE, found)
     begin, end = f"{LOCK}: cut short, as by a kill; ", "comes out of DVC's cache"
     if whole is None:
@@ -73,16 +74,17 @@ def _known() -> Iterator[_Whole]:
 
 
 def _is_cut(content: bytes, whole: _Whole | None) -> bool:
-    """Whether a lock is a part only.
+    """True of a lock that was cut short.
 
-    One that ends between two entries that are new is taken for whole; what is missing comes out of
-    DVC's cache as well.
+    A cut between two new entries can't be seen, and the lock passes for whole. No harm is done:
+    what is missing comes out of DVC's cache.
     """
     stages = _stages(content)
     if stages is None:
         return True
     if whole is None or not stages:
         return False
+    # A kill cuts the end off, so only the last entry can have lost lines.
     last = list(stages)[-1]
     is_the_beginning = whole.content.startswith(content) and whole.content != content
     return is_the_beginning or bool(_outputs(whole.stages, last) - _outputs(stages, last))

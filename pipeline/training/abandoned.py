@@ -1,4 +1,4 @@
-"""Checkpoints on disk: which of them a run still goes on from, and which none does."""
+"""Checkpoints on disk: those that a run can still go on from, and those that none can."""
 
 import contextlib
 import functools
@@ -43,12 +43,12 @@ class Found(NamedTuple):
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether it can go."""
+        """True where no run goes on from it and no process holds it."""
         return self.reason is not None and self.in_use is None
 
 
 def find(root: Path, settings: Mapping[str, Mapping[str, Any]]) -> list[Found]:
-    """Every run's checkpoints below `root`; what else lies there is left out.
+    """List every run's checkpoints below `root`; other files there are left out.
 
     Args:
       root: may not be there.
@@ -61,6 +61,7 @@ def find(root: Path, settings: Mapping[str, Mapping[str, Any]]) -> list[Found]:
 
 def remove(folder: Path) -> bool:
     """Remove a run's checkpoints; False where a process of this machine holds them by now."""
+    # A run may have begun since `find` looked.
     held = lock.take(folder, 0.0)
     if held is None:
         return False
@@ -89,7 +90,7 @@ def _look(folder: Path, settings: Mapping[str, Mapping[str, Any]], digest: _Dige
 
 
 def _files(folder: Path) -> Iterator[os.stat_result]:
-    """Sizes and times; a run that saves meanwhile removes some."""
+    """Yield sizes and times; files that a run removes meanwhile are left out."""
     for parent, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(FileNotFoundError):
@@ -97,7 +98,7 @@ def _files(folder: Path) -> Iterator[os.stat_result]:
 
 
 def _noted(folder: Path) -> dict[str, Any] | None:
-    """What was noted of a run's origin, or None where that cannot be read."""
+    """Read the note of a run's origin; None where it cannot be read."""
     try:
         noted = read_json(folder / FILE)
         tables = [noted["settings"], noted["inputs"], noted["code"], noted["libraries"]]
@@ -109,7 +110,10 @@ def _noted(folder: Path) -> dict[str, Any] | None:
 
 
 def _in_use(folder: Path, noted: Mapping[str, Any] | None, age: float) -> str | None:
-    """A lock tells on one machine only; of another's runs on a shared drive, their saves do."""
+    """Say in words that a process may be at work on a folder; None where none is.
+
+    A lock tells on one machine only. For another machine's runs on a shared drive, a recent save
+    counts as work."""
     held = lock.take(folder, 0.0)
     if held is None:
         return "in use"
@@ -122,7 +126,7 @@ def _in_use(folder: Path, noted: Mapping[str, Any] | None, age: float) -> str | 
 def _differences(
     noted: Mapping[str, Any] | None, settings: Mapping[str, Mapping[str, Any]], digest: _Digest
 ) -> Iterator[str]:
-    """Why no run of this board, on these files, goes on from checkpoints of that origin.
+    """Yield the reasons why no run of this board, on these files, goes on from that origin.
 
     Variables of the environment are left out: another shell may still have them.
     """

@@ -17,7 +17,7 @@ _PATIENCE = 60.0  # seconds: a killed trainer may still be saving
 
 
 class Restored(NamedTuple):
-    """What the last checkpoint held."""
+    """The contents of the last checkpoint."""
 
     step: int
     arrays: Any
@@ -42,6 +42,7 @@ class Checkpoints:
         if held is None:
             raise UserError(f"{folder}: another process is training this fold; wait or end it")
         self._lock = held
+        # Before Orbax looks, so that its last step is one that can be restored.
         self._set_damaged_aside()
         self._manager = ocp.CheckpointManager(
             self._state.absolute(),
@@ -63,6 +64,7 @@ class Checkpoints:
         The next to be damaged takes the place of those that were set aside before.
         """
         aside = self.folder / "damaged"
+        # Orbax gives a checkpoint its number only when it is whole: other names are cut-off saves.
         for path in set(self._state.iterdir()) - set(self._steps()):
             _remove(path)
         damaged = []
@@ -89,7 +91,7 @@ class Checkpoints:
         digests.write_digests(unfinished, unfinished.name.split(".")[0])
 
     def save(self, step: int, arrays: Any, notes: Mapping[str, Any]) -> None:
-        """Save in the background; what goes for it goes once the new one is whole."""
+        """Save in the background; an old checkpoint goes only once the new one is whole."""
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -98,7 +100,7 @@ class Checkpoints:
         )
 
     def restore(self, like: Any) -> Restored | None:
-        """The last whole checkpoint, on the shardings of `like`; None where there is none."""
+        """Restore the last whole checkpoint onto the shardings of `like`; None if there is none."""
         step = self._manager.latest_step()
         if step is None:
             return None
@@ -121,6 +123,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Delete what is saved: the fold is published."""
+        # A save in the background would otherwise write into a folder that is being removed.
         self._manager.wait_until_finished()
         shutil.rmtree(self.folder)
 

@@ -1,4 +1,4 @@
-"""Digests of a folder's files, which say later whether it is still what was written."""
+"""Digests of a folder's files, to tell later that nothing in it has changed."""
 
 import hashlib
 import json
@@ -30,6 +30,7 @@ def damage(folder: Path) -> str | None:
         noted = read_json(folder / FILE)
     except (UserError, OSError):
         return f"no {FILE} that can be read, as after a save that was cut off"
+    # The list is checked first, for a damaged list could leave a damaged file out.
     files = noted.get("files")
     if not isinstance(files, dict) or noted.get("all") != _digest(folder.name, files):
         return f"{FILE} is not as it was written"
@@ -44,6 +45,7 @@ def damage(folder: Path) -> str | None:
 
 
 def _digest(name: str, files: Mapping[str, str]) -> str:
-    """Of the list itself, and of the folder's name."""
+    """Digest the list itself together with the folder's name."""
+    # With the name, a checkpoint that got another step's number counts as damaged too.
     text = json.dumps([name, files], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -32,6 +32,7 @@ def train_fold(job: Job) -> float:
       Stopped: asked to stop; the state is saved.
     """
     started = time.monotonic()
+    # Before JAX starts, which takes seconds: a signal or the parent's death meanwhile counts too.
     interruptions = Interruptions(job.session)
     devices = machine.start(job.compute)
     setting = Setting(job, devices)
@@ -60,6 +61,7 @@ def train_fold(job: Job) -> float:
         live = checkpoints.folder / "live"
         _publish(setting, params, probabilities, step, history.points, live)
         files.write_json(paths.timing(job.model, job.fold), timing)
+        # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
     return setting.loss(probabilities)
 
@@ -78,6 +80,7 @@ def _publish(
 ) -> None:
     """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock."""
     job, tokens = setting.job, setting.tokens
+    # Elements of other folds are NaN.
     there = np.flatnonzero(np.isfinite(probabilities[:, 0]))
     labels, held = tokens.element_labels[there], probabilities[there]
     trained = {"fold": job.fold, "step": step, "platform": job.compute.platform}
@@ -100,7 +103,7 @@ def _publish(
 
 
 def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float) -> dict[str, Any]:
-    """Where and how fast this process trained; a resumed run's earlier parts are not in it."""
+    """Describe this process's hardware and speed; earlier parts of a resumed run don't count."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "platform": job.compute.platform,

@@ -32,7 +32,7 @@ class History:
             self._write(step, series, loss)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint needs to hold: copies, for it is written while training goes on."""
+        """Copy what a checkpoint has to hold; it is written while training goes on."""
         return {"points": [list(point) for point in self.points], "pending": list(self._pending)}
 
     def train(self, step: int, epoch: float, loss: float) -> None:
@@ -56,7 +56,7 @@ class History:
         self._live.log_metric(f"{series}/loss", loss, timestamp=False)
 
     def close(self) -> None:
-        """End dvclive's files."""
+        """Finish dvclive's files."""
         self._live.end()
 
 

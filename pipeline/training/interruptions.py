@@ -1,4 +1,4 @@
-"""When a run has to save and leave: a signal, the end of its session, the death of its parent."""
+"""Reasons for a run to save and leave: a signal, its session's end, the death of its parent."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last one: its te
 
 
 class Interruptions:
-    """Watches for reasons to stop; a signal only sets a flag, the loop ends its step first."""
+    """A watch for reasons to stop; a signal only sets a flag, so the loop ends its step first."""
 
     def __init__(self, session: Session) -> None:
         """Take over the signals, but for those that the run was started to ignore (`nohup`)."""
@@ -21,6 +21,7 @@ class Interruptions:
         self._started = float(os.environ.get(SESSION_STARTED, time.time()))
         self._parent = os.getppid()
         for number in SIGNALS:
+            # `nohup` starts a run with SIGHUP ignored, and it has to stay so.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note)
 
@@ -28,7 +29,7 @@ class Interruptions:
         self._signal = number
 
     def reason(self) -> str | None:
-        """Why to stop now, or None."""
+        """Return the reason to stop now, or None."""
         if self._signal is not None:
             return signal.Signals(self._signal).name
         if os.getppid() != self._parent:  # where no kernel tells

@@ -1,4 +1,4 @@
-"""A lock that a process holds on a folder until it ends, whatever ends it."""
+"""A lock on a folder that a process holds until it ends, whatever ends it."""
 
 import fcntl
 import os
@@ -27,7 +27,10 @@ def take(folder: Path, patience: float) -> TextIO | None:
         folder.mkdir(parents=True, exist_ok=True)
         stream = (folder / NAME).open("a")
         try:
+            # The kernel lets go of it when the process ends, even by SIGKILL.
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The former holder may have removed the folder since `open`. This lock would then be
+            # on a file that nobody else can find.
             if os.path.samestat(os.fstat(stream.fileno()), (folder / NAME).stat()):
                 return stream
         except BlockingIOError:

@@ -29,7 +29,7 @@ Validate = Callable[[Any], float]
 
 @dataclass(frozen=True)
 class Schedule:
-    """Every epoch's plan, and which global step is which."""
+    """Every epoch's plan, and the global steps that they make up."""
 
     tokens: Tokens
     windows: Int[np.ndarray, " windows"]
@@ -50,7 +50,7 @@ class Schedule:
 
     @property
     def evaluations(self) -> set[int]:
-        """After which steps the held-out fold is predicted; the end of the run is not one."""
+        """Steps after which the held-out fold is predicted, without the run's last step."""
         parts = self.options.evaluations
         starts = [0, *self.ends[:-1]]
         steps = {
@@ -58,16 +58,17 @@ class Schedule:
             for start, end in zip(starts, self.ends, strict=True)
             for part in range(1, parts + 1)
         }
+        # After the last one it is predicted anyway, for the out-of-fold file.
         return steps - {self.total}
 
     def epoch(self, step: int) -> float:
-        """Epochs done after `step` steps, with a fraction."""
+        """Return the epochs done after `step` steps, with a fraction."""
         index = min(int(np.searchsorted(self.ends, step, side="left")), len(self.ends) - 1)
         start = int(self.ends[index - 1]) if index else 0
         return index + (step - start) / (int(self.ends[index]) - start)
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """Every batch from global step `start` to the last."""
+        """Yield every batch from global step `start` to the last."""
         done = 0
         for plan, end in zip(self.plans, self.ends, strict=True):
             if start < end:
@@ -162,6 +163,7 @@ class Loop:
                 due = time.monotonic() - saved >= checkpoint_seconds
                 if not (reason or due or done in evaluations):
                     continue
+                # Before a save: its curve holds this step, and a loss that is not finite stops it.
                 self._note(pending, history, bar)
                 pending = None
                 if done in evaluations:
@@ -193,6 +195,7 @@ class Loop:
             best = jax.device_get(found.arrays["best"])
             self.best = Best(notes["best"]["loss"], best, notes["best"]["step"])
         progress.say(f"{self.name}: resumed at step {found.step} of {self.schedule.total}")
+        # The plan doesn't depend on the devices, so this is no error: only sums round differently.
         if notes["devices"] != len(self.devices):
             progress.say(
                 f"{self.name}: saved with {notes['devices']} device(s), going on with "
@@ -204,6 +207,7 @@ class Loop:
         self, state: TrainState, step: int, history: History, checkpoints: Checkpoints
     ) -> None:
         keep_best = self.schedule.options.select == "best"
+        # The same tree before the first evaluation as after it, since `restore` expects one form.
         best = (self.best.params or jax.device_get(state.params)) if keep_best else {}
         loss = self.best.loss if self.best.step else 0.0  # JSON has no infinity
         notes = {
@@ -223,6 +227,7 @@ class Loop:
             f"{self.name}: step {step} of {self.schedule.total}, validation log loss {loss:.4f}"
         )
         if self.schedule.options.select == "best" and loss < self.best.loss:
+            # On the host: the next step donates the device's own copy.
             self.best = Best(loss, jax.device_get(params), step)
 
     def _note(

@@ -1,4 +1,4 @@
-"""Weighted cross entropy of elements, as sums: what is divided is divided once, at the end."""
+"""Weighted cross entropy of elements, as sums: the caller divides once, at the end."""
 
 import jax
 import jax.numpy as jnp

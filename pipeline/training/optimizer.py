@@ -1,4 +1,4 @@
-"""AdamW with decoupled decay, a rate for each part of the model, and the schedule over steps."""
+"""AdamW with decoupled decay, a learning rate for each leaf, and the schedule over steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +16,10 @@ Params = Mapping[str, Any]
 
 
 def directions(options: Optimizer) -> optax.GradientTransformation:
-    """Clipped, Adam-scaled gradients plus the decay term, before any learning rate.
+    """Make the update's direction: clipped, Adam-scaled gradients plus decay, before any rate.
 
-    Decay is decoupled (Loshchilov & Hutter, 2019): multiplied by the rate, never part of Adam's
-    moments; none on biases and norms.
+    Decay is decoupled (Loshchilov & Hutter, 2019): it is multiplied by the rate and never enters
+    Adam's moments. Biases and norms have none.
     """
     return optax.chain(
         optax.clip_by_global_norm(options.clip),
@@ -29,18 +29,19 @@ def directions(options: Optimizer) -> optax.GradientTransformation:
 
 
 def decays(params: Params) -> Params:
-    """Whether weight decay touches each leaf: all but biases and the scales of norms."""
+    """Mask the leaves that weight decay touches: all but biases and the scales of norms."""
+    # Names alone decide: a scanned stack gives biases a leading axis, so ranks tell nothing.
     return jax.tree_util.tree_map_with_path(
         lambda path, _: str(path[-1].key) not in ("bias", "scale"), params
     )
 
 
 def rates(params: Params, places: Mapping[str, Tensor], depth: int, options: Optimizer) -> Params:
-    """The peak learning rate of each leaf, in a shape that broadcasts against it.
+    """Return the peak learning rate of each leaf, in a shape that broadcasts against it.
 
-    The head has its own. In the encoder layer i of n has `layer_decay ** (n - 1 - i)` of the
-    backbone's rate, along the leading axis of leaves of several layers; what is below the layers
-    has `layer_decay ** n` of it.
+    The head has a rate of its own. Layer i of the encoder's n has the backbone's rate times
+    `layer_decay ** (n - 1 - i)`; the embeddings below have it times `layer_decay ** n`. A leaf that
+    stacks several layers has one rate for each along its leading axis.
 
     Args:
       params: the whole tree.
@@ -62,11 +63,12 @@ def rates(params: Params, places: Mapping[str, Tensor], depth: int, options: Opt
 
 
 def schedule(step: Int[Array, ""], total: Int[Array, ""], options: Optimizer) -> Float[Array, ""]:
-    """Share of the peak rate at `step` of `total`: linear warm-up, then down to zero.
+    """Return the share of the peak rate at `step` of `total`: linear warm-up, then down to zero.
 
     Both are traced, so that folds with different numbers of steps share one compilation.
     """
     warmup = jnp.round(options.warmup * total)
+    # From `step + 1`, so that the first step moves too.
     up = (step + 1) / jnp.maximum(warmup, 1.0)
     left = (total - step) / jnp.maximum(total - warmup, 1.0)
     down = left if options.schedule == "linear" else 0.5 * (1.0 - jnp.cos(jnp.pi * left))

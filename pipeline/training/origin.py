@@ -31,7 +31,7 @@ _FLAG_CHANGES_NOTHING = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """What a run's checkpoints are made of; a run goes on from those of the same origin only.
+    """The origin of a run's checkpoints; a run goes on from those of the same origin only.
 
     Checkpoints stand outside DVC's outputs: as an output that persists they would survive a
     change of parameters, and the fold would go on from weights that don't belong to it.
@@ -59,6 +59,7 @@ class Origin:
             stage=stage,
             settings=json.loads(json.dumps(settings)),
             inputs={path.as_posix(): sha256(path) for path in sorted(inputs)},
+            # By what is loaded: an edit to another encoder must not cost this run its checkpoints.
             code={path.relative_to(ROOT).as_posix(): sha256(path) for path in _loaded()},
             libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
             environment=dict(_environment()),

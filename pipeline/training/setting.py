@@ -1,4 +1,4 @@
-"""What one fold trains on and with: windows, plans, model, devices."""
+"""The setting of one fold: its windows, plans, model and devices."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from pipeline.training.streams import stream
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Which fold of which model, and every parameter that decides its numbers."""
+    """One fold of one model, with every parameter that decides its numbers."""
 
     model: str
     encoder: str
@@ -54,7 +54,7 @@ class Job:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the numbers beside files, code and libraries."""
+        """The parameters that decide the numbers, beside files, code and libraries."""
         return {
             "encoder": self.encoder,
             "fold": self.fold,
@@ -65,7 +65,7 @@ class Job:
 
 
 def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
-    """How the encoder computes on a kind of device; `attention: auto` is the fastest for it.
+    """Choose how the encoder computes on a kind of device; `attention: auto` is the fastest there.
 
     Raises:
       UserError: the attention that is asked for does not run there.
@@ -91,7 +91,7 @@ def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
 
 
 def held_out(tokens: Tokens, fold: int) -> np.ndarray:
-    """Whether each window is of an essay of `fold`.
+    """Mask the windows of essays of `fold`, a bool for each window.
 
     Raises:
       UserError: an essay has no fold, or no essay is in this one.
@@ -126,6 +126,8 @@ class Setting:
         self.model = build(paths.backbone(job.model), job.encoder, self.settings)
         lengths, n_slots = self.tokens.lengths[windows], self.tokens.n_slots[windows]
         seed = self._seed("packing")
+        # From lengths, seed and epoch alone: the number of devices must not decide which rows share
+        # a step.
         plans = [plan(lengths, n_slots, rows, seed, epoch) for epoch in range(job.train.epochs)]
         self.schedule = Schedule(
             self.tokens, windows, plans, job.train, self.model.config.pad_token_id
@@ -155,6 +157,7 @@ class Setting:
     def step(self) -> Step:
         """The parallel train step; its state argument is donated."""
         step = train_step(self.model, self.job.train)
+        # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 
     @cached_property

@@ -19,7 +19,7 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Smoke:
-    """What a few steps showed.
+    """The measurements of a few steps.
 
     Attributes:
       steps: how many ran.

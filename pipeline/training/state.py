@@ -29,7 +29,7 @@ class TrainState(NamedTuple):
     def create(
         cls, params: Any, optimizer: optax.GradientTransformation, total: int, seed: int
     ) -> "TrainState":
-        """The state before the first step."""
+        """Make the state before the first step."""
         return cls(
             step=jnp.zeros((), jnp.int32),
             total=jnp.asarray(total, jnp.int32),

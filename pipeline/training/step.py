@@ -24,7 +24,7 @@ from pipeline.training.state import TrainState
 
 
 class StepMetrics(NamedTuple):
-    """What a step reports, the same on every device."""
+    """The figures of one step, the same on every device."""
 
     loss: Float[Array, ""]  # weighted mean over the whole global batch
     norm: Float[Array, ""]  # global norm of the gradient before clipping
@@ -43,6 +43,8 @@ def train_step(
     optimizer, places = directions(options.optimizer), table(model)
 
     def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
+        # By the row's number in the plan, never by the device: a row draws the same mask wherever
+        # it lies, so one, two and eight devices train alike.
         row_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.row)
         logits = model.apply(
             {"params": params},
@@ -50,12 +52,14 @@ def train_step(
             batch.segment,
             batch.position,
             row_keys,
+            # What all rows share, as DeBERTa's relative positions, drops by one key for the step.
             rngs={"batch": key},
         )
         means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
+        # The step's number is in the state, so a resumed run draws what it would have drawn.
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
 
         def part(batch: Batch) -> Any:
@@ -64,12 +68,18 @@ def train_step(
             (loss, weight), gradient = differentiate(state.params, batch, key)
             return loss, weight, gradient
 
+        # Packed rows hold different numbers of elements, so a mean of the devices' means would be
+        # wrong: sums go through `psum`, and one division follows.
         sums = _accumulate(part, batch)
         loss, weight, gradient = jax.lax.psum(sums, AXIS)
+        # A batch whose elements all weigh nothing must not become a division by zero.
         weight = jnp.maximum(weight, 1e-6)
         gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
+        # The optimizer clips, and does so after the division: the norm of a sum would depend on how
+        # many elements the batch happens to hold.
         update, moments = optimizer.update(gradient, state.moments, state.params)
         rate = schedule(state.step, state.total, options.optimizer)
+        # Rates come in here, leaf by leaf: the moments know nothing of layers or schedule.
         params = jax.tree.map(
             lambda leaf, peak, direction: leaf - rate * peak * direction,
             state.params,

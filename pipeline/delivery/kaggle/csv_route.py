@@ -49,7 +49,7 @@ class CsvRoute:
 
 
 def source_here() -> Source:
-    """Where submission.csv comes from, by the board, the metrics and git."""
+    """Describe the origin of submission.csv by the board, the metrics and git."""
     here = Origin.here(params.load())
     figures = read_json(paths.metrics("ensemble"))
     return Source(here.commit, here.parameters, here.recipe, float(figures["log_loss"]))

@@ -88,7 +88,7 @@ def wait_until_ready(client: Client, ref: str, notes: str, before: int, patience
 
 
 def current_version(client: Client, ref: str) -> int:
-    """The number of the version that a kernel would mount now; 0 where there is none."""
+    """Return the number of the version that a kernel would mount now; 0 where there is none."""
     found = _look(client, ref)
     return found.current_version_number if found else 0
 
@@ -129,6 +129,7 @@ def _upload(client: Client, ref: str, folder: Path, notes: str) -> int:
         return before.current_version_number, response
 
     number, response = client.call(f"upload dataset {ref}", attempt)
+    # A refusal may come as a field of a good answer, without any exception.
     error, status = field(response, "error"), field(response, "status")
     if error or status.lower() != "ok":
         raise UserError(f"dataset {ref}: Kaggle did not take it: {error or status or 'no reason'}")
@@ -150,7 +151,7 @@ def _look(client: Client, ref: str) -> Any:
 
 
 def _find(client: Client, ref: str) -> Any:
-    """The dataset, or None."""
+    """Find the dataset; None where there is none."""
     from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
 
     request = ApiGetDatasetRequest()

@@ -13,7 +13,7 @@ _DEVICES = re.compile(r"on (\d+) (\w+) device\(s\)")  # as inference says it
 
 
 class OtherBundleError(FailedError):
-    """A version ran, but by its log on another bundle than was sent."""
+    """A run that, by its log, read another bundle than was sent."""
 
 
 def check_bundle(digest: str, run: str, folder: Path) -> None:

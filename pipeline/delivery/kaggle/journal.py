@@ -1,4 +1,4 @@
-"""How far each submission got, on disk, so that an interrupted one goes on and none is made twice.
+"""A journal on disk of each submission's steps: an interrupted one goes on, none is made twice.
 
 It holds numbers, names and hashes; never a token.
 """
@@ -45,7 +45,7 @@ class Journal:
         self._steps: dict[str, Any] = entries.setdefault(self._key, {"what": dict(what)})
 
     def get(self, step: str) -> dict[str, Any] | None:
-        """What was noted of a step, or None where it was not taken."""
+        """Return the facts noted of a step, or None where it was not taken."""
         return self._steps.get(step)
 
     def note(self, step: str, **facts: Any) -> None:
@@ -69,6 +69,7 @@ class Journal:
             json.dump(self._entries, stream, indent=2, sort_keys=True)
             stream.flush()
             os.fsync(stream.fileno())
+        # A rename is on the disk only once the folder is.
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # of the new name
@@ -96,6 +97,7 @@ def alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as stream:
         try:
+            # Two processes with one journal could both find that nothing has been sent.
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"{folder}: another submission is under way; wait for it") from None

@@ -28,7 +28,7 @@ _TAIL = 3  # lines of a log that are printed
 
 
 def kernel_metadata(target: Target) -> dict[str, Any]:
-    """What Kaggle's client reads about the kernel: private, without internet."""
+    """Return the metadata that Kaggle's client reads: a private kernel, without internet."""
     gpu = target.accelerator != "none"
     return {
         "id": target.kernel_ref,
@@ -85,9 +85,11 @@ def push(client: Client, target: Target, script: str, folder: Path, patience: Pa
         return (_waiting(said), None) if _SESSIONS_TAKEN.search(said) else ("pushed", response)
 
     response = wait(f"kernel {ref}", look, patience, offline=False)
+    # A refusal may come as a field of a good answer, without any exception.
     error = field(response, "error")
     if error or not response.version_number:
         raise UserError(f"kernel {ref}: Kaggle did not take it: {error or 'no version number'}")
+    # Kaggle runs a kernel without the sources that it did not accept; its own command only warns.
     for kind in _SOURCES:
         invalid = getattr(response, f"invalid_{kind}_sources", None)
         if invalid:
@@ -199,7 +201,7 @@ def _status(client: Client, ref: str, version: int) -> Any:
 
 
 def _list(client: Client, ref: str, version: int) -> tuple[str, dict[str, str]]:
-    """The log of a version's run, and the addresses of its files by name."""
+    """Return the log of a version's run, and the addresses of its files by name."""
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
     request = ApiListKernelSessionOutputRequest()
@@ -216,7 +218,7 @@ def _list(client: Client, ref: str, version: int) -> tuple[str, dict[str, str]]:
 
 
 def _label(version: int) -> str:
-    """A version as Kaggle's service has it; the bare number is answered with 404."""
+    """Write a version as Kaggle's service has it; the bare number is answered with 404."""
     return f"v{version}"
 
 
@@ -228,7 +230,7 @@ def _save_log(raw: str, folder: Path) -> list[str]:
 
 
 def _lines(raw: str) -> list[str]:
-    """A log's lines; Kaggle keeps them as JSON with the stream and the time."""
+    """Split a log into lines; Kaggle keeps it as JSON with the stream and the time."""
     try:
         text = "".join(str(entry["data"]) for entry in json.loads(raw))
     except (ValueError, TypeError, KeyError):

@@ -43,7 +43,7 @@ class Line:
 
 
 def now() -> str:
-    """The present time, UTC, to the millisecond."""
+    """Return the present time, UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -73,6 +73,7 @@ def add(path: Path, line: Line) -> bool:
     present = read(path)
     if line.reference in {other.reference for other in present}:
         return False
+    # Written anew rather than appended to: a kill leaves no half line in a file that git keeps.
     write_text(path, "".join(json.dumps(dataclasses.asdict(x)) + "\n" for x in [*present, line]))
     return True
 

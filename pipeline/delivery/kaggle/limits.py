@@ -1,4 +1,4 @@
-"""A limit to each silence: Kaggle's client waits for an answer as long as there is none."""
+"""A limit to each silence of Kaggle's, whose client would wait for an answer without end."""
 
 import contextlib
 from collections.abc import Iterator

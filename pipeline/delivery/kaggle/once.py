@@ -14,7 +14,7 @@ from pipeline.progress import say
 
 @dataclass(frozen=True)
 class Source:
-    """Where a submission comes from, for its description and the ledger.
+    """The origin of a submission, for its description and the ledger.
 
     Attributes:
       commit: "-dirty" behind it where edits are in no commit; None without git.
@@ -29,7 +29,7 @@ class Source:
     log_loss: float
 
     def note(self, sent: str) -> str:
-        """What is sent, by its hash; with the time it is a description that no other has."""
+        """Describe what is sent by its hash; with the time added the words are unique."""
         commit, dirty, _ = (self.commit or "unknown").partition("-dirty")
         return (
             f"{self.recipe or 'own board'}, out of fold {self.log_loss:.4f}, commit "
@@ -59,12 +59,12 @@ class Submitted:
 
 
 def mark(digest: str) -> str:
-    """As much of a hash as descriptions have."""
+    """Return as much of a hash as descriptions hold."""
     return digest[:16]
 
 
 def source_of(bundle: Bundle) -> Source:
-    """What a bundle's manifest says about where it comes from."""
+    """Read the source of a bundle off its manifest."""
     found = bundle.manifest
     return Source(found["commit"], found["parameters"], found["recipe"], found["log_loss"])
 
@@ -98,11 +98,14 @@ def submit_once(journal: Journal, note: str, send: Callable[[str, bool], int]) -
     done = journal.get("submitted")
     if done:
         return done["reference"]
+    # The description is noted before the request and holds the time, so a later run can find just
+    # this submission on Kaggle's list.
     before = journal.get("submitting")
     description = before["description"] if before else f"{note}, {ledger.now()}"
     journal.note("submitting", description=description)
     try:
         reference = send(description, before is not None)
+    # The intention stays noted: the next run has to look before it sends.
     except PerhapsSentError:
         raise
     except RefusedError:  # for certain: next time nothing has to be looked for

@@ -63,7 +63,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def dataset_metadata(target: Target, bundle: Bundle) -> dict[str, Any]:
-    """What Kaggle's client reads about the dataset."""
+    """Return the metadata that Kaggle's client reads about the dataset."""
     return {
         "id": target.dataset_ref,
         "title": title(target.dataset),
@@ -76,9 +76,9 @@ def dataset_metadata(target: Target, bundle: Bundle) -> dict[str, Any]:
 
 
 def identity(bundle: Bundle, script: str, accelerator: str) -> str:
-    """The hash of all that is sent and decides the predictions.
+    """Hash all that is sent and decides the predictions.
 
-    Neither a commit nor another name on Kaggle makes another submission of the same files.
+    The same files stay the same submission under another commit or another name on Kaggle.
     """
     what = {"files": bundle.manifest["files"], "script": script, "accelerator": accelerator}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
@@ -117,12 +117,12 @@ def pack(bundle: Bundle, target: Target, folder: Path, begun: str | None = None)
 
 
 def packed_files(packed: Bundle) -> list[Path]:
-    """The files that are uploaded: all beside the metadata."""
+    """List the files that are uploaded: all but the metadata."""
     return [path for path in sorted(packed.folder.iterdir()) if path.name != METADATA]
 
 
 def names_and_sizes(bundle: Bundle) -> Iterator[tuple[str, int]]:
-    """Every file of a bundle and its bytes, the manifest first."""
+    """Yield every file of a bundle and its bytes, the manifest first."""
     yield MANIFEST, (bundle.folder / MANIFEST).stat().st_size
     for name, facts in sorted(bundle.manifest["files"].items()):
         yield name, facts["bytes"]
@@ -133,6 +133,7 @@ def _archive(folder: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
+                # ZipInfo's default date keeps the files' own times out, so that the bytes repeat.
                 entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
                 entry.file_size = file.stat().st_size  # decides about zip64
                 entry.external_attr = 0o644 << 16

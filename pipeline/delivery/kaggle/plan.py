@@ -1,4 +1,4 @@
-"""What a submission would send, for `--dry-run`: nothing is sent and nobody signs in."""
+"""The plan of a submission, for `--dry-run`: nothing is sent and nobody signs in."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ def lines(target: Target, bundle: Bundle, script: str) -> Iterator[str]:
 
 
 def file_lines(competition: str, path: str, size: int, source: Source, digest: str) -> list[str]:
-    """All that `--csv` would send."""
+    """List all that `--csv` would send."""
     return [
         f"would submit to {competition}:",
         f"  {size:>13,}  {path}  sha256 {digest}",

@@ -1,4 +1,4 @@
-"""What Kaggle and the network refuse, each as one line that says what to do about it."""
+"""Refusals of Kaggle and the network, each as one line that says what to do about it."""
 
 import errno
 from http import HTTPStatus
@@ -32,41 +32,41 @@ class RefusedError(UserError):
 
 
 class UnavailableError(UserError):
-    """Kaggle is overloaded, broken or out of reach; trying later may help."""
+    """An overloaded or broken Kaggle, or none in reach; trying later may help."""
 
 
 class FailedError(UserError):
-    """A step that ended badly on Kaggle's side: waiting won't help, it has to be taken again."""
+    """A step that failed on Kaggle's side: waiting won't help, it has to be taken again."""
 
 
 def passing(error: BaseException) -> bool:
-    """Whether the same request may succeed a little later: 429, 5xx, a broken connection."""
+    """Tell whether the same request may succeed a little later: 429, 5xx, a broken connection."""
     if isinstance(error, requests.HTTPError):
         return _status(error) == HTTPStatus.TOO_MANY_REQUESTS or _status(error) >= 500
     return isinstance(error, requests.RequestException)
 
 
 def perhaps_taken(error: BaseException) -> bool:
-    """Whether Kaggle may have done what was asked for: a 5xx or no answer does not deny it."""
+    """Tell whether Kaggle may have done what was asked: a 5xx or no answer leaves it open."""
     return not isinstance(error, requests.HTTPError) or _status(error) >= 500
 
 
 def retry_after(error: BaseException | None) -> float:
-    """The seconds that an answer asks to wait for; 0 where it asks for none."""
+    """Read the seconds that an answer asks to wait; 0 where it asks for none."""
     response = getattr(error, "response", None)
     value = "" if response is None else response.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else 0.0
 
 
 def no_credentials(source: str | None) -> UserError:
-    """Nobody to sign in as; `source` is where a token was found that Kaggle did not accept."""
+    """Make the error of a failed sign-in; `source` is where a refused token was found."""
     if source:
         return UserError(f"the access token of {source} has expired or was revoked: {HOW}")
     return UserError(f"no Kaggle credentials: {HOW}")
 
 
 def disk_full(path: object, needed: int | None = None, free: int | None = None) -> UserError:
-    """No room; sizes in bytes."""
+    """Make the error of a full disk; sizes in bytes."""
     sizes = ""
     if needed is not None and free is not None:
         sizes = f": {needed / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free"

@@ -20,7 +20,7 @@ _NOT_FOUND_YET = re.compile(r"(could not find|not found|still running|not finish
 
 
 class NotSubmittableError(UserError):
-    """Kaggle ran the kernel's version and can't submit it; another version helps."""
+    """A version that Kaggle has run and can't submit; pushing another one helps."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Submissions:
         return self._once(note, sent, request)
 
     def described(self, words: Iterable[str]) -> tuple[int, str] | None:
-        """The newest submission with one of the words in its description, and that."""
+        """Find the newest submission with one of the words in its description; return both."""
         doing = f"submit to {self.competition}"
         listed = self.client.call(doing, self._list, self.competition)
         return next((one for one in listed if any(word in one[1] for word in words)), None)
@@ -128,7 +128,7 @@ class Submissions:
             return kaggle.competitions.competition_api_client.get_submission(request)
 
     def _once(self, note: str, sent: bool, request: Callable[[], Any]) -> int:
-        """Submit; where an answer may have got lost, first look whether Kaggle has it already."""
+        """Submit; where an answer may be lost, first look whether Kaggle has it already."""
         doing = f"submit to {self.competition}"
 
         def attempt() -> tuple[int, str]:
@@ -139,6 +139,7 @@ class Submissions:
             try:
                 response = self.client.ask(request)
             except (OSError, ValueError) as error:
+                # A 5xx or a broken connection may hide a submission that was made.
                 sent = sent or refusals.perhaps_taken(error)
                 raise
             return int(response.ref or 0), field(response, "message")
@@ -155,7 +156,7 @@ class Submissions:
         return reference
 
     def _look_for(self, note: str) -> int | None:
-        """The reference of the submission with this description; the list may be late."""
+        """Find the reference of the submission with this description; the list may be late."""
         seconds = f"{self.patience.lag:g} s at most"
         say(f"looking whether Kaggle has the submission already, {seconds}")
 

@@ -1,4 +1,4 @@
-"""Where a submission goes: the competition, and the account's own dataset and kernel."""
+"""The target of a submission: the competition, and the account's own dataset and kernel."""
 
 import re
 from dataclasses import dataclass
@@ -45,5 +45,5 @@ class Target:
 
 
 def title(slug: str) -> str:
-    """A title that Kaggle turns back into the slug."""
+    """Make a title that Kaggle turns back into the slug."""
     return slug.replace("-", " ").capitalize()

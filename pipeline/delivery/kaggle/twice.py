@@ -14,7 +14,7 @@ _ONCE_MORE = "--again submits it once more"
 
 @dataclass(frozen=True)
 class Guard:
-    """Refuses to submit the same twice, whatever became of the journal.
+    """A guard against submitting the same twice, whatever became of the journal.
 
     Attributes:
       journal: of the submission; one that `--again` asked for may be the same as another.
@@ -36,6 +36,7 @@ class Guard:
         Raises:
           UserError: it was submitted before.
         """
+        # A submission under way may stand on Kaggle's list already, and must not refuse itself.
         if self.journal.get("again") or self.journal.get("submitting"):
             return
         for number, line in enumerate(ledger.read(self.path), start=1):

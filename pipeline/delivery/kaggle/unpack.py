@@ -67,7 +67,8 @@ def _check(archive: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
 
 
 def _finding(member: zipfile.ZipInfo) -> str | None:
-    """What is wrong with one member."""
+    """Say what is wrong with one member; None where nothing is."""
+    # The name as the archive has it: zipfile cuts `filename` at a null byte.
     path = PurePosixPath(member.orig_filename)
     if path.is_absolute() or ".." in path.parts or any(c in member.orig_filename for c in "\\:\0"):
         return "a path that leads out of the folder"
