@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline.errors import UserError, exit_with_message
-from pipeline.graph import lock
+from pipeline.graph import lock_repair
 from pipeline.progress import say
 
 
@@ -18,8 +18,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--keep", action="store_true", help="copy the lock of a run that is done")
     if parser.parse_args(argv).keep:
-        lock.keep()
-    elif not lock.is_known():
+        lock_repair.keep()
+    elif not lock_repair.is_known():
         _mend()
 
 
@@ -36,9 +36,9 @@ def _mend() -> None:
     with Repo() as repo:
         try:
             with repo.lock:
-                said = lock.mend()
+                said = lock_repair.mend()
         except LockError:
-            raise UserError(f"{lock.LOCK}: another dvc is at work; wait for it") from None
+            raise UserError(f"{lock_repair.LOCK}: another dvc is at work; wait for it") from None
     if said:
         say(said)
 

@@ -7,7 +7,7 @@ from dvc.repo import Repo
 
 from pipeline import paths
 from pipeline.errors import exit_with_message
-from pipeline.graph import lock
+from pipeline.graph import lock_repair
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
 from pipeline.progress import say
 
@@ -26,9 +26,9 @@ def main() -> None:
     for path in found:
         remove(path)
         say(f"removed {path}")
-    dead = drop_lock_entries(lock.LOCK, [stage.addressing for stage in stages])
+    dead = drop_lock_entries(lock_repair.LOCK, [stage.addressing for stage in stages])
     if dead:
-        lock.keep()  # else it could look as if a kill had cut it short
+        lock_repair.keep()  # else it could look as if a kill had cut it short
     for name in dead:
         say(f"removed the lock entry of {name}")
     if not found and not dead:

@@ -11,7 +11,7 @@ from pipeline import params, paths
 from pipeline.delivery import layout, wheels
 from pipeline.delivery.blend import Blend, priors_of
 from pipeline.delivery.kernel import WHEELS
-from pipeline.delivery.lock import BOARD, check_outputs
+from pipeline.delivery.locked_outputs import BOARD, check_outputs
 from pipeline.delivery.manifest import Origin, write_manifest
 from pipeline.delivery.rounding import HeldOut, pack_model
 from pipeline.errors import UserError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.delivery.kernel import FORMAT, MANIFEST
-from pipeline.delivery.lock import BOARD, LOCK
+from pipeline.delivery.locked_outputs import BOARD, LOCK
 from pipeline.errors import UserError
 from pipeline.files import sha256, write_json
 

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from pipeline import devices as machine
 from pipeline import paths
+from pipeline.competition.schema import LABELS
 from pipeline.delivery import layout
 from pipeline.delivery.folds import BundledModel
 from pipeline.encoders.tensors import read_tensors
@@ -86,7 +87,7 @@ class HeldOut:
         bundled = BundledModel(
             self._bundle, model, encoder, rows, self._compute, self._devices, tokens
         )
-        out = np.full((len(self._elements), 3), np.nan)
+        out = np.full((len(self._elements), len(LABELS)), np.nan)
         for fold in folds:
             windows = np.flatnonzero(held_out(tokens, fold))
             own = self._elements.folds == fold

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256
-from pipeline.training import lock
+from pipeline.training import file_lock
 from pipeline.training.origin import FILE, ROOT
 
 _NAME = re.compile(r".+-fold\d+-[0-9a-f]{16}")
@@ -62,7 +62,7 @@ def find(root: Path, settings: Mapping[str, Mapping[str, Any]]) -> list[Found]:
 def remove(folder: Path) -> bool:
     """Remove a run's checkpoints; False where a process of this machine holds them by now."""
     # A run may have begun since `find` looked.
-    held = lock.take(folder, 0.0)
+    held = file_lock.take(folder, 0.0)
     if held is None:
         return False
     with held:
@@ -71,7 +71,7 @@ def remove(folder: Path) -> bool:
 
 
 def _is_a_run(folder: Path) -> bool:
-    return bool(_NAME.fullmatch(folder.name)) and (folder / lock.NAME).is_file()
+    return bool(_NAME.fullmatch(folder.name)) and (folder / file_lock.NAME).is_file()
 
 
 def _look(folder: Path, settings: Mapping[str, Mapping[str, Any]], digest: _Digest) -> Found:
@@ -114,7 +114,10 @@ def _in_use(folder: Path, noted: Mapping[str, Any] | None, age: float) -> str | 
 
     A lock tells on one machine only. For another machine's runs on a shared drive, a recent save
     counts as work."""
-    held = lock.take(folder, 0.0)
+    try:
+        held = file_lock.take(folder, 0.0)
+    except OSError as error:  # such as a drive that is mounted for reading only
+        return f"cannot be locked ({error.strerror})"
     if held is None:
         return "in use"
     held.close()
@@ -146,8 +149,16 @@ def _differences(
             if found != noted_digest:
                 yield f"{name} has changed" if found else f"{name} is missing"
     for name, version in noted["libraries"].items():
-        if version != importlib.metadata.version(name):
-            yield f"{name} was {version}, is {importlib.metadata.version(name)}"
+        found = _version(name)
+        if version != found:
+            yield f"{name} was {version}, is {found or 'not installed'}"
+
+
+def _version(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import orbax.checkpoint as ocp
 
 from pipeline import progress
 from pipeline.errors import UserError
-from pipeline.training import digests, lock
+from pipeline.training import digests, file_lock
 
 _KEPT = 2  # where the last one turns out to be damaged, the run goes on from the one before
 _PATIENCE = 60.0  # seconds: a killed trainer may still be saving
@@ -35,7 +35,7 @@ class Checkpoints:
         """
         self.folder, self._state = folder, folder / "state"
         try:
-            held = lock.take(folder, _PATIENCE)
+            held = file_lock.take(folder, _PATIENCE)
             self._state.mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(f"{folder}: no place for checkpoints: {error.strerror}") from None

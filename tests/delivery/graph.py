@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from pipeline import devices as machine
 from pipeline import params, paths
-from pipeline.delivery.lock import md5
+from pipeline.delivery.locked_outputs import md5
 from pipeline.encoders.config import Settings
 from pipeline.encoders.draws import draw_all
 from pipeline.encoders.head import build

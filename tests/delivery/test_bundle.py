@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from pipeline import paths
 from pipeline.competition.schema import LABELS
-from pipeline.delivery.lock import md5
+from pipeline.delivery.locked_outputs import md5
 from pipeline.delivery.wheels import LACKING, build_own, repack
 from pipeline.errors import UserError
 from pipeline.members.elements import read_elements

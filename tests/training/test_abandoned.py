@@ -1,5 +1,6 @@
 """`make checkpoints` tells what a run still goes on from, and removes what none does."""
 
+import errno
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import params
-from pipeline.training import lock
+from pipeline.training import file_lock
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.origin import Origin
 from stages import checkpoints
@@ -125,7 +126,7 @@ def test_a_flag_of_another_shell_abandons_nothing(
 def test_one_in_use_is_never_removed(capsys: pytest.CaptureFixture[str]) -> None:
     folder = interrupted(0)
     edit("params.yaml", "epochs: 1", "epochs: 3")
-    held = lock.take(folder, 0.0)
+    held = file_lock.take(folder, 0.0)
     assert held is not None
     with held:
         assert said(capsys, "--remove")[0].endswith(", in use")
@@ -165,3 +166,27 @@ def test_what_is_no_checkpoint_is_left_alone(capsys: pytest.CaptureFixture[str])
         Path(".checkpoints", name).mkdir(parents=True)
     assert said(capsys, "--remove") == [".checkpoints: no checkpoints"]
     assert len(list(Path(".checkpoints").iterdir())) == 3
+
+
+def test_a_library_that_is_gone_is_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    origin = interrupted(0) / "origin.json"
+    noted = json.loads(origin.read_text())
+    noted["libraries"]["no-such-library"] = "1.0"
+    origin.write_text(json.dumps(noted))
+    assert "abandoned: no-such-library was 1.0, is not installed" in said(capsys)[0]
+
+
+def test_a_folder_that_cannot_be_locked_is_left_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drive that is mounted for reading only."""
+    folder = interrupted(0)
+    edit("params.yaml", "epochs: 1", "epochs: 3")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(file_lock, "take", refuse)
+    lines = said(capsys, "--remove")
+    assert "cannot be locked (Read-only file system)" in lines[0]
+    assert folder.is_dir()

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import devices as machine
 from pipeline.errors import UserError
-from pipeline.training import checkpoint, lock
+from pipeline.training import checkpoint, file_lock
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.origin import Origin
 
@@ -81,11 +81,11 @@ def test_the_fingerprint_follows_settings_and_inputs(tmp_path: Path) -> None:
 def test_a_folder_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
     """Who waited for the lock must not go on with that of a folder which is gone."""
     folder = tmp_path / "run"
-    first = lock.take(folder, 0.0)
+    first = file_lock.take(folder, 0.0)
     assert first is not None
-    assert lock.take(folder, 0.0) is None
+    assert file_lock.take(folder, 0.0) is None
     with ThreadPoolExecutor() as other:
-        waiting = other.submit(lock.take, folder, 20.0)
+        waiting = other.submit(file_lock.take, folder, 20.0)
         while not waiting.running():
             pass
         shutil.rmtree(folder)
@@ -93,4 +93,4 @@ def test_a_folder_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
         second = waiting.result()
     assert second is not None
     with second:
-        assert lock.take(folder, 0.0) is None
+        assert file_lock.take(folder, 0.0) is None
