@@ -54,6 +54,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             path.rename(former)
         temporary.rename(path)
     finally:
+        # The new one could not be moved in: nothing may be lost.
+        if former.exists() and not path.exists():
+            former.rename(path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
 

@@ -1,5 +1,6 @@
 """Files and folders are whole or not there, and nobody takes what a kill leaves for data."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -136,3 +137,23 @@ def test_an_error_leaves_the_old_one(tmp_path: Path) -> None:
         (folder / "file").write_text(str(1 / 0))
     assert (tmp_path / "one/file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_new_folder_that_cannot_be_moved_in_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old").touch()
+    rename = Path.rename
+
+    def refuse(self: Path, onto: Path) -> Path:
+        if ".new." in self.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, onto)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="Input/output"), atomic_folder(target) as folder:
+        (folder / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]

@@ -11,7 +11,7 @@ from pipeline.doctor.findings import Finding
 from pipeline.params import Model
 
 _STATE = 3  # parameters and the two moments of AdamW
-_KEPT = 2  # checkpoints: the former one goes once the new one is whole
+_CHECKPOINTS = 3  # at once: two are kept, and a third while it is written
 _TOKENS = 1.5  # bytes of token arrays for a byte of train.csv and test.csv, as on the sample
 _TOLD = 1e9  # bytes below which nobody needs to know
 
@@ -40,7 +40,7 @@ def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> 
         if to_train:
             outputs += (to_train + (not paths.backbone(name).exists())) * size
             held = _STATE + (model.train.select == "best")
-            checkpoints = max(checkpoints, _KEPT * held * size)
+            checkpoints = max(checkpoints, _CHECKPOINTS * held * size)
     root, elsewhere = _there(Path.cwd()), _there(paths.checkpoints().absolute())
     if device(root) == device(elsewhere):
         yield from _hold(root, outputs + checkpoints, sure)
