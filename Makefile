@@ -4,10 +4,10 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-# Of stages.data, stages.submit and stages.checkpoints.
+# Of commands.data, commands.submit and commands.checkpoints.
 OPTIONS ?=
 DTYPE ?= float32
-COMPAT := tests/training tests/encoders tests/delivery/kaggle
+COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -38,26 +38,26 @@ ready: venv
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 
 # An accelerator that is asked for, and not only found installed, is the one to compute on.
-DOCTOR := python -m stages.doctor$(if \
+DOCTOR := python -m commands.doctor$(if \
 	$(filter command environment,$(firstword $(origin ACCELERATOR))), --accelerator '$(ACCELERATOR)')
 
 doctor: ready  ## tell all that stands in the way of params.yaml, and what mends it
 	@$(DOCTOR)
 
 submission: doctor  ## bring the whole graph up to date: submission.csv
-	@python -m stages.lock
+	@python -m commands.lock
 	@dvc --wait-for-lock repro
-	@python -m stages.lock --keep
-	@python -m stages.summary
+	@python -m commands.lock --keep
+	@python -m commands.summary
 
 data: ready  ## download the competition's files from Kaggle into data/raw, under DVC
-	@python -m stages.data $(OPTIONS)
+	@python -m commands.data $(OPTIONS)
 
 submit: ready  ## bundle, upload, run on Kaggle, submit, print the score (OPTIONS=--dry-run, --csv, ...)
-	@python -m stages.submit $(OPTIONS)
+	@python -m commands.submit $(OPTIONS)
 
 leaderboard: venv  ## submissions.jsonl, out of fold against the leaderboard: dvc_plots/leaderboard.html
-	@python -m stages.leaderboard
+	@python -m commands.leaderboard
 
 test: venv  ## the tests, but for the slow ones
 	@python -m pytest $(PARALLEL) -m "not slow"
@@ -83,31 +83,31 @@ compat:  ## train, resume, export and submit with the oldest supported libraries
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(PARALLEL) $(COMPAT)
 
 bundle: ready  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bfloat16)
-	@python -m stages.bundle --dtype $(DTYPE)
+	@python -m commands.bundle --dtype $(DTYPE)
 
 kaggle: ready  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
-	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m stages.rehearse --python .venv-kaggle/bin/python
+	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m commands.rehearse --python .venv-kaggle/bin/python
 
 peers:  ## make the environments of bench/peers: torch, and the seed's recipe (Python 3.11)
 	@$(call elsewhere,parity,3.11)
 	@$(call elsewhere,seed,3.11)
 
 tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TPU (CHECK=its options)
-	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m bench.tpu_check $(CHECK)
+	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m tpu_check $(CHECK)
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
-	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m stages.smoke --model $(MODEL) --fold $(FOLD)
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
 
-prune: ready  ## remove outputs and lock entries that no stage of the present board owns
-	@python -m stages.prune
+prune: ready  ## remove outputs and lock entries that no stage of the present configuration owns
+	@python -m commands.prune
 
 checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: what none goes on from)
-	@python -m stages.checkpoints $(OPTIONS)
+	@python -m commands.checkpoints $(OPTIONS)
 
 accept: doctor  ## golden tests, then take an edit to STAGE's code that changes no result
-	@python -m stages.accept $(STAGE)
+	@python -m commands.accept $(STAGE)
 
 plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
@@ -116,7 +116,7 @@ experiments: ready  ## experiments side by side: their figures, and the paramete
 	@dvc exp show --only-changed --keep '.*(log_loss|accuracy|best_member|priors)$$' --drop '(artifacts|data|pipeline|stages)/'
 
 deps: venv  ## write each stage's modules into dvc.yaml
-	@python -m stages.deps
+	@python -m commands.deps
 
 lock:  ## write every file in requirements/ anew (needs uv)
 	@bash requirements/lock.sh

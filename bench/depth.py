@@ -15,7 +15,7 @@ from flax.traverse_util import unflatten_dict
 from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.encoders.head import build
-from pipeline.encoders.weights import parameter_shapes
+from pipeline.encoders.weights.folders import parameter_shapes
 from pipeline.files import read_json, write_json
 from pipeline.inputs.batches import Batch
 from pipeline.training.optimizer import directions
@@ -26,14 +26,14 @@ from pipeline.training.step import train_step
 
 def main(model: str, layers: int) -> None:
     """Trace and compile, without weights or data, and print the seconds of both."""
-    board = params.load()
-    train = board.read(f"models.{model}.train", params.Train)
-    compute = board.read("compute", params.Compute)
+    configuration = params.load()
+    train = configuration.read(f"models.{model}.train", params.Train)
+    compute = configuration.read("compute", params.Compute)
     devices = machine.start(compute)
     with tempfile.TemporaryDirectory() as scratch:
         config = read_json(paths.backbone(model) / "config.json") | {"num_hidden_layers": layers}
         write_json(Path(scratch) / "config.json", config)
-        encoder = board.read(f"models.{model}.encoder", str)
+        encoder = configuration.read(f"models.{model}.encoder", str)
         settings = encoder_settings(compute, train, devices[0].device_kind)
         classifier = build(Path(scratch), encoder, settings)
     leaves = {

@@ -1,6 +1,6 @@
 """Training and inference on a GPU with its utilisation, beside torch: python -m bench.gpu.
 
-Each shape on the board's own essays: the board's model as it is, and DeBERTa-v3's shapes with
+Each shape on the configuration's own essays: its model as it is, and DeBERTa-v3's shapes with
 random weights, which no download needs. Torch runs transformers' own class with the fastest
 attention that the class supports. Utilisation is the model's operations by formula
 (`bench/flops.py`) over seconds and the peak of the chip. The same command runs with
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import flops, shapes, tables
 from bench.peers import speed
-from bench.peers.board import TORCH, Comparison
+from bench.peers.configuration import TORCH, Comparison
 from pipeline import paths
 from pipeline.errors import exit_with_message
 from pipeline.files import read_json
@@ -70,7 +70,7 @@ def utilisation(
         most = peak * 1e12 if peak else flops.peak(figures[0]["device"])
         done = [speed * a_token for speed in tables.column(figures, "tokens_per_second")]
         share = "peak not known" if most is None else tables.spread([d / most for d in done], ".1%")
-        attention = figures[0].get("attention", "as the board says")
+        attention = figures[0].get("attention", "as the configuration says")
         rows.append([name, attention, tables.spread([d / 1e12 for d in done], ",.3f"), share])
     told = f"{a_token / 1e6:,.1f} million operations a token of the model's own\n\n"
     header = ("peer", "attention", "TFLOP/s of the model", "share of the peak")

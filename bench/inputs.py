@@ -1,4 +1,4 @@
-"""Times of what surrounds the steps, on the board's data: python -m bench.inputs --model minilm.
+"""Times of what surrounds the steps, on params.yaml's data: python -m bench.inputs --model minilm.
 
 Tokenization of all training essays; packing of every window into rows of several lengths, with the
 share of tokens that are real beside what one window a row would give; and how long a process takes
@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 from bench import tables, turns
-from bench.peers import board
+from bench.peers import configuration
 from pipeline import params, paths
 from pipeline.errors import exit_with_message
 from pipeline.inputs.packing import fill, plan
@@ -86,12 +86,12 @@ def packing(model: str, lengths: list[int], rounds: int) -> str:
 
 def start(model: str, rounds: int) -> list[turns.Figures]:
     """Processes that end with the first step; the first one finds an empty compile cache."""
-    comparison = board.Comparison(model, "cpu")
+    comparison = configuration.Comparison(model, "cpu")
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "windows.npz"
         comparison.whole(50, data)
         request = comparison.request("train", data, "float32")
-        peer = board.ours(request, {"JAX_COMPILATION_CACHE_DIR": scratch})
+        peer = configuration.ours(request, {"JAX_COMPILATION_CACHE_DIR": scratch})
         return turns.in_turn([peer], rounds + 1)[0]
 
 

@@ -2,7 +2,7 @@
 
 Steps a second over 1, 2, 4 and 8 simulated devices; seconds of an epoch and of a pass of
 predictions over one, two and four times as many essays; tokens a second in longer rows; seconds to
-compile with more layers. Each is this project's own step on the board's model and essays, in turn.
+compile with more layers. Each is this project's own step on params.yaml's model and essays in turn.
 Simulated devices share the machine's cores: beyond as many as there are, efficiency says only what
 the split itself costs.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import tables, turns
-from bench.peers import board
+from bench.peers import configuration
 from pipeline.errors import UserError, exit_with_message
 from pipeline.params import Train
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048])
     parser.add_argument("--layers", type=int, nargs="+", default=[2, 6, 12, 24])
     arguments = parser.parse_args()
-    comparison = board.Comparison(arguments.model, "cpu")
+    comparison = configuration.Comparison(arguments.model, "cpu")
     check(comparison.train, arguments)
     parts = {"devices": over_devices, "essays": over_essays, "rows": over_rows, "depth": over_depth}
     figures = []
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def check(train: Train, options: argparse.Namespace) -> None:
-    """Check, before anything is measured, that the board's steps can be cut as asked.
+    """Check, before anything is measured, that the configuration's steps can be cut as asked.
 
     Raises:
       UserError: a step's rows can't be split over so many devices, or can't be joined to rows of
@@ -77,13 +77,15 @@ def fresh() -> Iterator[tuple[Path, dict[str, str]]]:
         yield Path(scratch), {"JAX_COMPILATION_CACHE_DIR": scratch}
 
 
-def over_devices(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+def over_devices(
+    comparison: configuration.Comparison, options: argparse.Namespace
+) -> list[turns.Figures]:
     """Steps a second over simulated devices."""
     with fresh() as (folder, environment):
         comparison.whole(8 * options.essays, folder / "windows.npz")
         asked = comparison.request("train", folder / "windows.npz", "float32", steps=options.steps)
         peers = [
-            board.ours(dataclasses.replace(asked, devices=count), environment)
+            configuration.ours(dataclasses.replace(asked, devices=count), environment)
             for count in options.devices
         ]
         found = turns.in_turn(peers, options.rounds)
@@ -111,7 +113,9 @@ def over_devices(comparison: board.Comparison, options: argparse.Namespace) -> l
     return [figure for own in found for figure in own]
 
 
-def over_essays(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+def over_essays(
+    comparison: configuration.Comparison, options: argparse.Namespace
+) -> list[turns.Figures]:
     """Seconds of one epoch, and of a pass of predictions, over more and more essays."""
     counts = [options.essays * times for times in (1, 2, 4)]
     found, rows = [], []
@@ -122,7 +126,7 @@ def over_essays(comparison: board.Comparison, options: argparse.Namespace) -> li
             windows = comparison.whole(count, data)
             for task in ("epoch", "predict"):
                 asked = comparison.request(task, data, "float32")
-                made.append((count, task, windows, board.ours(asked, environment)))
+                made.append((count, task, windows, configuration.ours(asked, environment)))
         found = turns.in_turn([peer for *_, peer in made], options.rounds)
     first: dict[str, list[float]] = {}
     for (count, task, windows, _), own in zip(made, found, strict=True):
@@ -137,7 +141,9 @@ def over_essays(comparison: board.Comparison, options: argparse.Namespace) -> li
     return [figure for own in found for figure in own]
 
 
-def over_rows(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+def over_rows(
+    comparison: configuration.Comparison, options: argparse.Namespace
+) -> list[turns.Figures]:
     """Tokens a second where the same tokens stand in fewer, longer rows."""
     with fresh() as (folder, environment):
         comparison.whole(8 * options.essays, folder / "windows.npz")
@@ -152,7 +158,7 @@ def over_rows(comparison: board.Comparison, options: argparse.Namespace) -> list
             asked = comparison.request(
                 "train", folder / "windows.npz", "float32", steps=options.steps, train=train
             )
-            peers.append((longer, board.ours(asked, environment)))
+            peers.append((longer, configuration.ours(asked, environment)))
         found = turns.in_turn([peer for _, peer in peers], options.rounds)
     speeds = [tables.column(own, "tokens_per_second") for own in found]
     table = [
@@ -168,7 +174,9 @@ def over_rows(comparison: board.Comparison, options: argparse.Namespace) -> list
     return [figure for own in found for figure in own]
 
 
-def over_depth(comparison: board.Comparison, options: argparse.Namespace) -> list[turns.Figures]:
+def over_depth(
+    comparison: configuration.Comparison, options: argparse.Namespace
+) -> list[turns.Figures]:
     """Seconds to trace and to compile with more layers; nothing is cached."""
     found: list[list[turns.Figures]] = [[] for _ in options.layers]
     for _ in range(options.rounds):

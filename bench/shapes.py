@@ -8,15 +8,15 @@ from typing import Any
 from flax.traverse_util import unflatten_dict
 from ruamel.yaml import YAML
 
-from bench.tpu_check.configs import CONFIGS
 from pipeline import paths
 from pipeline.encoders.config import Settings
-from pipeline.encoders.draws import draw_all
 from pipeline.encoders.head import build
-from pipeline.encoders.tensors import FILE, write_tensors
-from pipeline.encoders.weights import export, parameter_shapes, table
+from pipeline.encoders.weights.draws import draw_all
+from pipeline.encoders.weights.folders import export, parameter_shapes, table
+from pipeline.encoders.weights.tensors import FILE, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import read_json, write_json
+from tpu_check.configs import CONFIGS
 
 _BASE = CONFIGS["microsoft/deberta-v3-base"]
 _TINY = {
@@ -38,7 +38,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def project(shape: str, model: str, folder: Path) -> str:
-    """Make a project around a shape with the board's own essays of `model`, one of its models.
+    """Make a project around a shape with the essays of `model`, one of params.yaml.
 
     Args:
       shape: a key of `SHAPES`, or `model` for the model as it is.
@@ -53,8 +53,8 @@ def project(shape: str, model: str, folder: Path) -> str:
     """
     if shape not in SHAPES and shape != model:
         raise UserError(f"no shape {shape!r}; there are: {', '.join([model, *SHAPES])}")
-    board = YAML(typ="safe", pure=True).load(Path("params.yaml"))
-    fields = dict(board["models"][model])
+    configuration = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    fields = dict(configuration["models"][model])
     if shape in SHAPES:
         fields["encoder"] = "deberta"
         _hold_vocabulary(shape, model)
@@ -63,7 +63,7 @@ def project(shape: str, model: str, folder: Path) -> str:
         _link(paths.backbone(model), folder / paths.backbone(shape))
     _link(paths.tokens(model, "train"), folder / paths.tokens(shape, "train"))
     _link(paths.FOLDS, folder / paths.FOLDS)
-    YAML().dump(board | {"models": {shape: fields}}, folder / "params.yaml")
+    YAML().dump(configuration | {"models": {shape: fields}}, folder / "params.yaml")
     return shape
 
 

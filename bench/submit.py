@@ -2,7 +2,7 @@
 
     make submission && python -m bench.submit [--dtype float16]
 
-Runs `stages.submit` as a command of its own and says how long it took, and how much of that was
+Runs `commands.submit` as a command of its own and says how long it took, and how much of that was
 the kernel's run, which happens on Kaggle's machines otherwise. Ledger and journal stay as they are.
 """
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.competition.address import COMPETITION
-from tests.delivery.kaggle.stand_in.runner import competition_files, run_script
-from tests.delivery.kaggle.stand_in.server import environment, serve
-from tests.delivery.kaggle.stand_in.world import Body, Competition, Output, World
+from tests.kaggle.stand_in.runner import competition_files, run_script
+from tests.kaggle.stand_in.server import environment, serve
+from tests.kaggle.stand_in.world import Body, Competition, Output, World
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, serve(world) as address:
         kept = [_set_aside(path, Path(scratch)) for path in (paths.SUBMIT, paths.LEDGER)]
         extra = environment(address, Path(scratch)) | {"KAGGLE_API_TOKEN": world.token}
-        command = [sys.executable, "-m", "stages.submit", "--poll", "0.1", *options]
+        command = [sys.executable, "-m", "commands.submit", "--poll", "0.1", *options]
         start = time.perf_counter()
         try:
             done = subprocess.run(command, env=os.environ | extra, check=False)

@@ -68,7 +68,7 @@ def start(compute: Compute) -> list[Device]:
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}=true".strip()
     jax.config.update("jax_platforms", platform)
-    # CPU devices are simulated, so there are as many as the board asks for.
+    # CPU devices are simulated, so there are as many as the configuration asks for.
     if platform == "cpu" and compute.devices != "auto":
         jax.config.update("jax_num_cpu_devices", compute.devices)
     _set_up()
@@ -89,11 +89,12 @@ def start(compute: Compute) -> list[Device]:
 
 
 def start_best(compute: Compute) -> tuple[list[Device], Compute]:
-    """Start JAX on the best platform that there is, whichever the board trains on.
+    """Start JAX on the best platform that there is, whichever the configuration trains on.
 
     Args:
-      compute: the board's. Its number of devices counts where it means the CPU's, since those are
-        simulated; of GPUs and TPUs all are used. bfloat16 stays where the hardware computes it.
+      compute: the configuration's. Its number of devices counts where it means the CPU's, since
+        those are simulated; of GPUs and TPUs all are used. bfloat16 stays where the hardware
+        computes it.
 
     Returns:
       The devices, and what is in fact computed on.

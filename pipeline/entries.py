@@ -1,4 +1,4 @@
-"""Checks that the graph's folders hold what the board names, and nothing else."""
+"""Checks that the graph's folders hold what the configuration names, and nothing else."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -7,10 +7,10 @@ from pipeline.errors import UserError
 
 
 def check_entries(folder: Path, pattern: str, wanted: Collection[str]) -> None:
-    """Hold the entries of `folder` that match `pattern` against the board.
+    """Hold the entries of `folder` that match `pattern` against the configuration.
 
     Raises:
-      UserError: an entry is missing, or one is left from another board.
+      UserError: an entry is missing, or one is left from another configuration.
     """
     found = {path.name for path in folder.glob(pattern)}
     missing = sorted(set(wanted) - found)
@@ -21,7 +21,7 @@ def check_entries(folder: Path, pattern: str, wanted: Collection[str]) -> None:
 
 
 def check_leftovers(folder: Path, pattern: str, wanted: Collection[str]) -> None:
-    """Look for entries of `folder` that match `pattern` and that the board does not have.
+    """Look for entries of `folder` that match `pattern` and that the configuration does not have.
 
     Raises:
       UserError: there are some.

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def frozen(kind: type[T]) -> type[T]:
-    """Make a section of the board: a frozen dataclass that refuses unknown and mistyped keys."""
+    """Make a frozen dataclass of a section of params.yaml; it refuses unknown and mistyped keys."""
     return cast(type[T], dataclass(frozen=True, config=_CONFIG, kw_only=True)(kind))
 
 
@@ -165,7 +165,7 @@ class Train:
 
 @frozen
 class Model:
-    """One model of the board; `encoder` names the architecture's file in pipeline/encoders."""
+    """One model; `encoder` names the architecture's file in pipeline/encoders."""
 
     encoder: Name
     backbone: Backbone
@@ -194,7 +194,7 @@ class Ensemble:
 
 @frozen
 class Parameters:
-    """The whole board."""
+    """The whole configuration."""
 
     data: Data
     clean: Clean
@@ -208,16 +208,16 @@ class Parameters:
     ensemble: Ensemble
 
 
-class BoardError(UserError):
-    """A board with mistakes; its text is the first of them, `lines` has all."""
+class ConfigurationError(UserError):
+    """A configuration with mistakes; its text is the first of them, `lines` has all."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__(lines[0])
         self.lines = tuple(lines)
 
 
-class Board:
-    """A validated board of parameters that is read section by section."""
+class Configuration:
+    """A validated configuration of parameters that is read section by section."""
 
     def __init__(self, parameters: Parameters, path: Path) -> None:
         self._parameters = parameters
@@ -251,12 +251,12 @@ class Board:
         return name
 
     def without(self, sections: Collection[str]) -> dict[str, Any]:
-        """Return all sections but some, for comparison with another board."""
+        """Return all sections but some, for comparison with another configuration."""
         return {k: v for k, v in vars(self._parameters).items() if k not in sections}
 
 
-def load(path: Path = Path("params.yaml")) -> Board:
-    """Read and check a whole board.
+def load(path: Path = Path("params.yaml")) -> Configuration:
+    """Read and check a whole configuration.
 
     Raises:
       UserError: the file is missing or no YAML, or keys are at fault, as in `check`.
@@ -270,25 +270,27 @@ def load(path: Path = Path("params.yaml")) -> Board:
         raise UserError(f"{path}: cannot be read: {error}") from None
     except YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    return Board(check(tree, path), path)
+    return Configuration(check(tree, path), path)
 
 
 def check(tree: object, path: Path) -> Parameters:
     """Turn a parsed YAML tree into `Parameters`; `path` is for messages.
 
     Raises:
-      BoardError: one line for each key that is unknown, missing, mistyped or out of range, or else
-        for what does not hold between keys.
+      ConfigurationError: one line for each key that is unknown, missing, mistyped or out of range,
+        or else for what does not hold between keys.
     """
     if isinstance(tree, dict):  # keys that start with x- hold YAML anchors
         tree = {key: value for key, value in tree.items() if not str(key).startswith("x-")}
     try:
         parameters = TypeAdapter(Parameters).validate_json(json.dumps(tree, default=str))
     except ValidationError as error:
-        raise BoardError([f"{path}: {line}" for line in explain(error, Parameters)]) from None
+        raise ConfigurationError(
+            [f"{path}: {line}" for line in explain(error, Parameters)]
+        ) from None
     wrong = [f"{path}: {line}" for line in _contradictions(parameters)]
     if wrong:
-        raise BoardError(wrong)
+        raise ConfigurationError(wrong)
     return parameters
 
 

@@ -1,4 +1,4 @@
-"""The platforms that a board computes on, without starting JAX on any of them."""
+"""The platforms that a configuration computes on, without starting JAX on any of them."""
 
 import importlib.util
 import os
@@ -29,7 +29,7 @@ def installed() -> set[str]:
 
 
 def check_installed(platform: str) -> None:
-    """Hold the platform of a board to the installed build of JAX.
+    """Hold the platform of a configuration to the installed build of JAX.
 
     Raises:
       UserError: it computes on others only.
@@ -44,7 +44,7 @@ def check_installed(platform: str) -> None:
 
 
 def check_asked(platform: str, accelerator: str | None) -> None:
-    """Hold the platform of a board to the accelerator that make was asked for, if it was.
+    """Hold the platform of a configuration to the accelerator that make was asked for, if it was.
 
     Raises:
       UserError: it was asked for another.

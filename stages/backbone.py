@@ -11,17 +11,17 @@ from stages.naming import add_name
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
 
-from pipeline.encoders.backbones import make
+from pipeline.backbones.make import make
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/backbones/<model>."""
     parser = argparse.ArgumentParser(prog="stages.backbone", description=__doc__)
     add_name(parser, "--model", "models")
-    board = params.load()
-    model = board.named("models", parser.parse_args(argv).model)
-    source = board.read(f"models.{model}.backbone", params.Backbone)
-    encoder = board.read(f"models.{model}.encoder", str)
+    configuration = params.load()
+    model = configuration.named("models", parser.parse_args(argv).model)
+    source = configuration.read(f"models.{model}.backbone", params.Backbone)
+    encoder = configuration.read(f"models.{model}.encoder", str)
     made = make(source, encoder, paths.SAMPLE_ESSAYS, paths.backbone(model))
     commit = f" at commit {made['commit']}" if "commit" in made else ""
     say(f"{paths.backbone(model)}: {made['source']}{commit}, for encoder {encoder}")

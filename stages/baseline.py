@@ -5,20 +5,20 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.errors import exit_with_message
-from pipeline.evaluation.metrics import log_loss
 from pipeline.members.baseline import run
-from pipeline.members.elements import read_elements
 from pipeline.members.features import read_texts
-from pipeline.members.predictions import read_predictions
+from pipeline.metrics import log_loss
 from pipeline.progress import say
+from pipeline.tables.elements import read_elements
+from pipeline.tables.predictions import read_predictions
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write models and predictions of the board's folds; say the log loss."""
+    """Write models and predictions of the configuration's folds; say the log loss."""
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
-    board = params.load()
-    folds = board.read("folds", list)
-    elements, knobs = read_elements(folds), board.read("baseline", params.Baseline)
+    configuration = params.load()
+    folds = configuration.read("folds", list)
+    elements, knobs = read_elements(folds), configuration.read("baseline", params.Baseline)
     run(knobs, folds, elements, read_texts("train"), read_texts("test"))
     loss = log_loss(
         elements.of_folds(folds).labels, read_predictions(paths.oof("baseline")).probabilities

@@ -4,20 +4,24 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.delivery.submission import read_order, write_submission
 from pipeline.errors import exit_with_message
 from pipeline.evaluation.ensemble import ensemble, predict_test
-from pipeline.members.elements import read_elements
 from pipeline.progress import say
+from pipeline.tables.elements import read_elements
+from pipeline.tables.submission import read_order, write_submission
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write weights, figures and submission.csv; say the nested log loss beside the priors'."""
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
-    board = params.load()
-    folds = board.read("folds", list)
-    members = ["baseline", *board.read("models", dict), *board.read("members", dict)]
-    settings = board.read("ensemble", params.Ensemble)
+    configuration = params.load()
+    folds = configuration.read("folds", list)
+    members = [
+        "baseline",
+        *configuration.read("models", dict),
+        *configuration.read("members", dict),
+    ]
+    settings = configuration.read("ensemble", params.Ensemble)
     fitted, figures = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()
     write_submission(paths.SUBMISSION, order, order, predict_test(fitted, members, folds, order))

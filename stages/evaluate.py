@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pipeline import params, paths
 from pipeline.errors import exit_with_message
 from pipeline.evaluation.evaluate import evaluate
-from pipeline.members.elements import read_elements
 from pipeline.progress import say
+from pipeline.tables.elements import read_elements
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the model's tables, figures and plot data; say its log loss beside the priors'."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    board = params.load()
-    model = board.named("models", parser.parse_args(argv).model)
-    folds = board.read("folds", list)
+    configuration = params.load()
+    model = configuration.named("models", parser.parse_args(argv).model)
+    folds = configuration.read("folds", list)
     figures = evaluate(model, folds, read_elements(folds))
     priors = figures["priors"]
     partial = " (partial: not all folds)" if figures["partial"] else ""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.errors import exit_with_message
-from pipeline.evaluation.metrics import log_loss
-from pipeline.members.elements import read_elements, read_test_ids
 from pipeline.members.external import adopt
-from pipeline.members.predictions import read_predictions
+from pipeline.metrics import log_loss
 from pipeline.progress import say
+from pipeline.tables.elements import read_elements, read_test_ids
+from pipeline.tables.predictions import read_predictions
 from stages.naming import add_name
 
 
@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the member's checked tables; say its log loss and what was rescaled."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_name(parser, "--member", "members")
-    board = params.load()
-    name = board.named("members", parser.parse_args(argv).member)
-    member = board.read(f"members.{name}", params.Member)
+    configuration = params.load()
+    name = configuration.named("members", parser.parse_args(argv).member)
+    member = configuration.read(f"members.{name}", params.Member)
     elements = read_elements()
     rescaled = adopt(name, member, elements, read_test_ids())
     for path, count in zip((member.oof, member.test), rescaled, strict=True):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.errors import exit_with_message
-from pipeline.evaluation.folds import FoldPredictor
+from pipeline.inference.folds import FoldPredictor
 from pipeline.progress import say
 
 
@@ -18,15 +18,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the test predictions of every fold; say how many there are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    board = params.load()
-    model = board.named("models", parser.parse_args(argv).model)
+    configuration = params.load()
+    model = configuration.named("models", parser.parse_args(argv).model)
     predictor = FoldPredictor(
         model=model,
-        encoder=board.read(f"models.{model}.encoder", str),
-        rows=board.read(f"models.{model}.predict", params.Rows),
-        compute=board.read("compute", params.Compute),
+        encoder=configuration.read(f"models.{model}.encoder", str),
+        rows=configuration.read(f"models.{model}.predict", params.Rows),
+        compute=configuration.read("compute", params.Compute),
     )
-    count = predictor.write(board.read("folds", list))
+    count = predictor.write(configuration.read("folds", list))
     say(f"predict@{model}: {count} elements by every fold, {paths.test(model)}")
 
 

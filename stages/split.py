@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline import params, paths
 from pipeline.competition import schema
-from pipeline.competition.folds import assign_folds
+from pipeline.competition.assignment import assign_folds
 from pipeline.errors import UserError, exit_with_message
 from pipeline.files import write_parquet
 from pipeline.progress import say
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = paths.clean("train") / schema.ELEMENTS_FILE
     if not path.is_file():
         raise UserError(f"{path}: not found; run the validate stage first")
-    columns = [schema.ESSAY_ID, schema.DISCOURSE_TYPE, schema.LABEL]
+    columns = [schema.ESSAY_ID, schema.ELEMENT_TYPE, schema.LABEL]
     elements = pd.read_parquet(path, columns=columns)
     folds = assign_folds(elements, split)
     write_parquet(paths.FOLDS, folds)

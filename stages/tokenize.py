@@ -22,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write data/tokens/<model>, training and test essays."""
     parser = argparse.ArgumentParser(prog="stages.tokenize", description=__doc__)
     parser.add_argument("--model", required=True)
-    board = params.load()
-    model = board.named("models", parser.parse_args(argv).model)
-    inputs = board.read(f"models.{model}.inputs", params.Inputs)
+    configuration = params.load()
+    model = configuration.named("models", parser.parse_args(argv).model)
+    inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     for split in paths.SPLITS:
         folder = paths.tokens(model, split)
         made = write_tokens(paths.clean(split), paths.backbone(model), folder, inputs)

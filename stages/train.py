@@ -28,19 +28,19 @@ def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     parser.add_argument("--fold", required=True, type=int)
     arguments = parser.parse_args(argv)
-    board = params.load()
-    return job_of(board, board.named("models", arguments.model), arguments.fold)
+    configuration = params.load()
+    return job_of(configuration, configuration.named("models", arguments.model), arguments.fold)
 
 
-def job_of(board: params.Board, model: str, fold: int) -> Job:
-    """Return one fold of a model of the board."""
+def job_of(configuration: params.Configuration, model: str, fold: int) -> Job:
+    """Return one fold of a model of the configuration."""
     return Job(
         model=model,
-        encoder=board.read(f"models.{model}.encoder", str),
+        encoder=configuration.read(f"models.{model}.encoder", str),
         fold=fold,
-        train=board.read(f"models.{model}.train", params.Train),
-        compute=board.read("compute", params.Compute),
-        session=board.read("session", params.Session),
+        train=configuration.read(f"models.{model}.train", params.Train),
+        compute=configuration.read("compute", params.Compute),
+        session=configuration.read("session", params.Session),
     )
 
 

@@ -13,9 +13,9 @@ from pipeline.progress import say
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/clean."""
     argparse.ArgumentParser(prog="stages.validate", description=__doc__).parse_args(argv)
-    board = params.load()
-    source = Path(board.read("data", params.Data).source)
-    figures = validate(source, board.read("clean", params.Clean))
+    configuration = params.load()
+    source = Path(configuration.read("data", params.Data).source)
+    figures = validate(source, configuration.read("clean", params.Clean))
     for split in paths.SPLITS:
         made = figures[split]
         say(

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
@@ -16,7 +17,18 @@ os.environ["XLA_FLAGS"] = (
 install_import_hook(
     [
         f"pipeline.{part}"
-        for part in ("inputs", "encoders", "members", "evaluation", "training", "delivery")
+        for part in (
+            "inputs",
+            "encoders",
+            "backbones",
+            "tables",
+            "inference",
+            "members",
+            "evaluation",
+            "training",
+            "bundle",
+            "kaggle",
+        )
     ],
     "beartype.beartype",
 )
@@ -27,7 +39,7 @@ def any_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every form of attention on a CPU: kernels interpreted, cuDNN's call answered by XLA."""
     import jax
 
-    from pipeline.encoders import fused
+    from pipeline.encoders.attention import fused
 
     call = jax.nn.dot_product_attention
 
@@ -38,3 +50,18 @@ def any_platform(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(jax.nn, "dot_product_attention", answered)
     monkeypatch.setattr(fused, "INTERPRET", True)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished graph with its bundle in float32; tests that change it take a copy."""
+    from pipeline import params
+    from pipeline.bundle.pack import Packer
+    from tests.bundle.graph import make_graph
+
+    folder = tmp_path_factory.mktemp("graph")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_graph(folder)
+        Packer(params.load(), "float32").pack(without_external=False)
+    return folder

@@ -32,8 +32,8 @@ def test_what_is_there_is_taken(
     fields = {} if capability is None else {"compute_capability": capability}
     there = [SimpleNamespace(platform=platform, **fields) for _ in range(2)]
     monkeypatch.setattr(jax, "local_devices", lambda: there)
-    board = Compute(platform="tpu", devices=8, dtype=asked)  # type: ignore[arg-type]
-    found, compute = machine.start_best(board)
+    configuration = Compute(platform="tpu", devices=8, dtype=asked)  # type: ignore[arg-type]
+    found, compute = machine.start_best(configuration)
     assert found == there
     assert compute == Compute(platform=platform, devices="auto", dtype=dtype)  # type: ignore[arg-type]
 

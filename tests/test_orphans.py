@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-LONG = ("train", "predict", "tokenize", "smoke")
+LONG = ("stages.train", "stages.predict", "stages.tokenize", "commands.smoke")
 
 # Starts a stage-like child, which says what it is up to, and dies the hard way.
 PARENT = """
@@ -79,7 +79,7 @@ runpy.run_module(sys.argv[1], run_name="__main__")
 @pytest.mark.parametrize("stage", LONG)
 def test_a_long_stage_asks_before_it_imports(stage: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", REPORT, f"stages.{stage}"],
+        [sys.executable, "-c", REPORT, stage],
         capture_output=True,
         text=True,
         check=False,

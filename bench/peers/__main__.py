@@ -1,6 +1,6 @@
 """Speed of training and inference beside torch: python -m bench.peers --model minilm.
 
-The board's model on the same essays in turn: this project's train step and predictions on packed
+The configured model on the same essays in turn: this project's train step and predictions on packed
 rows under pmap, torch's with transformers' own class on batches grouped by length and padded to
 the longest of each. A figure counts real tokens, never padding, and leaves out the first step.
 `make peers` makes torch's environment.
@@ -10,7 +10,7 @@ import argparse
 
 from bench import tables
 from bench.peers import speed
-from bench.peers.board import TORCH, Comparison
+from bench.peers.configuration import TORCH, Comparison
 from pipeline.errors import exit_with_message
 
 TASKS = {"train": "training", "predict": "inference"}

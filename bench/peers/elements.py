@@ -31,7 +31,7 @@ def save_elements(
     Returns:
       How many elements there are.
     """
-    columns = [schema.ESSAY_ID, schema.DISCOURSE_TEXT, schema.LABEL]
+    columns = [schema.ESSAY_ID, schema.ELEMENT_TEXT, schema.LABEL]
     table = pq.read_table(paths.clean("train") / schema.ELEMENTS_FILE, columns=columns)
     wanted, kept = set(essays), set(held)
     rows = [row for row in table.to_pylist() if row[schema.ESSAY_ID] in wanted]
@@ -39,7 +39,7 @@ def save_elements(
     tokenizer.enable_truncation(length)
     pad_id = read_json(backbone / "config.json")["pad_token_id"]
     tokenizer.enable_padding(pad_id=pad_id, length=length)
-    made = tokenizer.encode_batch([row[schema.DISCOURSE_TEXT] for row in rows])
+    made = tokenizer.encode_batch([row[schema.ELEMENT_TEXT] for row in rows])
     np.savez(
         path,
         ids=np.array([one.ids for one in made], np.int32),

@@ -15,9 +15,9 @@ from bench.peers.request import Request, answer
 from bench.peers.windows import Windows
 from pipeline import devices as machine
 from pipeline import params, paths
-from pipeline.encoders.weights import load_backbone
-from pipeline.evaluation.predict import predict as predict_windows
-from pipeline.evaluation.predict import predict_step
+from pipeline.encoders.weights.folders import load_backbone
+from pipeline.inference.predict import predict as predict_windows
+from pipeline.inference.predict import predict_step
 from pipeline.inputs.packing import plan
 from pipeline.training.loop import Schedule
 from pipeline.training.setting import Job, Setting
@@ -27,22 +27,22 @@ class Prepared:
     """A fold's setting, narrowed to the essays of the comparison."""
 
     def __init__(self, request: Request) -> None:
-        board = params.load()
+        configuration = params.load()
         compute = dataclasses.replace(
-            board.read("compute", params.Compute),
+            configuration.read("compute", params.Compute),
             platform=request.platform, devices=request.devices, dtype=request.dtype,
         )  # fmt: skip
         job = Job(
             model=request.model,
-            encoder=board.read(f"models.{request.model}.encoder", str),
-            fold=board.read("folds", list)[0],
+            encoder=configuration.read(f"models.{request.model}.encoder", str),
+            fold=configuration.read("folds", list)[0],
             train=TypeAdapter(params.Train).validate_json(json.dumps(dict(request.train))),
             compute=compute,
-            session=board.read("session", params.Session),
+            session=configuration.read("session", params.Session),
         )
         self.devices = machine.start(compute)
         self.setting = Setting(job, self.devices)
-        self.predict_rows = board.read(f"models.{request.model}.predict", params.Rows)
+        self.predict_rows = configuration.read(f"models.{request.model}.predict", params.Rows)
         self.windows = Windows.load(request.data)
         self.setting.held = self.windows.number[self.windows.held]
         self.setting.schedule = self._schedule(self.windows.number[~self.windows.held])
@@ -98,7 +98,7 @@ def epoch(request: Request) -> dict[str, Any]:
 
 
 def predict(request: Request) -> dict[str, Any]:
-    """Speed of `pipeline.evaluation.predict` over all windows, compiled beforehand."""
+    """Speed of `pipeline.inference.predict` over all windows, compiled beforehand."""
     prepared = Prepared(request)
     setting, devices = prepared.setting, prepared.devices
     step = predict_step(setting.model, devices)

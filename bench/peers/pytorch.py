@@ -77,7 +77,7 @@ class Peer:
 
 
 class Trainer:
-    """The optimizer as the board has it, one step for each batch."""
+    """The optimizer as the configuration has it, one step for each batch."""
 
     def __init__(self, peer: Peer, total: int) -> None:
         peer.model.train()

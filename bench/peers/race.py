@@ -1,7 +1,7 @@
 """Time to a log loss beside torch and the seed: python -m bench.peers.race --model minilm.
 
 Each peer trains on the same fraction of one fold's essays, one after another, and is scored on
-the same held-out essays, with the clock stopped. This project and torch train as the board says,
+the same held-out essays, with the clock stopped. This project and torch train as params.yaml says,
 with the same objective, rates and schedule. The seed's recipe is FlaxAutoModel of transformers
 4.57.6 under pmap on each element alone, padded to 128 tokens, at a rate of 2e-5 with AdamW and
 linear decay. Seconds count from the first step, its compilation included. `make peers` makes the
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from bench import tables, turns
-from bench.peers import board, clock
+from bench.peers import clock, configuration
 from bench.peers.elements import save_elements
 from pipeline import paths
 from pipeline.errors import exit_with_message
@@ -34,25 +34,25 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--dtypes", nargs="+", default=["float32"], help="of ours and torch's")
     parser.add_argument("--fraction", type=float, default=1.0, help="of the fold's essays")
-    parser.add_argument("--epochs", type=int, help="of ours and torch's; the board's by default")
+    parser.add_argument("--epochs", type=int, help="of ours and torch's; params.yaml's by default")
     parser.add_argument("--evaluations", type=int, default=4, help="per epoch")
     parser.add_argument("--seed-epochs", type=int, default=5)
     parser.add_argument("--seed-batch", type=int, default=256, help="elements of a step")
     parser.add_argument("--seed-length", type=int, default=128, help="tokens of an element")
     parser.add_argument("--target", type=float, help="log loss; the last peer's best by default")
     parser.add_argument("--platform", default="cpu", choices=["cpu", "gpu"])
-    parser.add_argument("--torch-python", default=board.TORCH)
-    parser.add_argument("--seed-python", default=board.SEED)
+    parser.add_argument("--torch-python", default=configuration.TORCH)
+    parser.add_argument("--seed-python", default=configuration.SEED)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        comparison = board.Comparison(arguments.model, arguments.platform)
+        comparison = configuration.Comparison(arguments.model, arguments.platform)
         peers = prepare(arguments, comparison, Path(scratch))
         figures = [own[0] for own in turns.in_turn(peers, rounds=1)]
     report(peers, figures, arguments.target)
 
 
 def prepare(
-    arguments: argparse.Namespace, comparison: board.Comparison, scratch: Path
+    arguments: argparse.Namespace, comparison: configuration.Comparison, scratch: Path
 ) -> list[turns.Peer]:
     """The data files, and the peers that are asked for."""
     data, elements = scratch / "windows.npz", scratch / "elements.npz"
@@ -84,9 +84,9 @@ def prepare(
     )
     fresh = {"JAX_COMPILATION_CACHE_DIR": str(scratch)}
     made = {
-        "ours": [board.ours(request, fresh) for request in asked],
-        "torch": [board.torch(request, arguments.torch_python) for request in asked],
-        "seed": [board.seed(recipe, arguments.seed_python)],
+        "ours": [configuration.ours(request, fresh) for request in asked],
+        "torch": [configuration.torch(request, arguments.torch_python) for request in asked],
+        "seed": [configuration.seed(recipe, arguments.seed_python)],
     }
     return [peer for kind in arguments.peers for peer in made[kind]]
 

@@ -21,7 +21,7 @@ class Request:
       dtype: "float32" or "bfloat16" (activations; for torch, autocast), and for torch's inference
         also "bfloat16 weights".
       attention: torch's implementation; None is what transformers takes for the class.
-      train: the section of the board, with the epochs and evaluations of this request.
+      train: the section of the configuration, with the epochs and evaluations of this request.
       area: tokens of a padded batch of torch's.
       batch: elements of a step of the seed's recipe.
       steps: of speed, after the first one.

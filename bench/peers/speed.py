@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import tables, turns
-from bench.peers import board
+from bench.peers import configuration
 from bench.peers.windows import Windows
 
 DTYPES = ("float32", "bfloat16")
@@ -17,7 +17,7 @@ class Options:
     """How long to measure, and against what.
 
     Attributes:
-      essays: drawn evenly from the board's own.
+      essays: drawn evenly from the configuration's own.
       steps: of training after the first one, in each round.
       area: tokens of torch's padded batch; None is as many as this project's rows have.
       attention: torch's; None is what transformers takes for the class.
@@ -29,7 +29,7 @@ class Options:
     dtypes: Sequence[str] = DTYPES
     area: int | None = None
     attention: str | None = None
-    python: str = board.TORCH
+    python: str = configuration.TORCH
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Measured:
 
 
 def measure(
-    comparison: board.Comparison, task: str, options: Options, folder: Path = Path()
+    comparison: configuration.Comparison, task: str, options: Options, folder: Path = Path()
 ) -> Measured:
     """Run this project and torch in turn, each with every dtype."""
     rows = comparison.train.rows
@@ -60,8 +60,8 @@ def measure(
             )
             for dtype in theirs
         ]
-        peers = [board.ours(request, fresh) for request in asked[: len(options.dtypes)]]
-        peers += [board.torch(request, options.python) for request in asked]
+        peers = [configuration.ours(request, fresh) for request in asked[: len(options.dtypes)]]
+        peers += [configuration.torch(request, options.python) for request in asked]
         figures = turns.in_turn(peers, options.rounds, folder)
     return Measured([peer.name for peer in peers], figures, windows)
 

@@ -11,7 +11,7 @@ class Windows(NamedTuple):
     """Token windows of whole essays; their tokens and elements stand one after another.
 
     Attributes:
-      number: each window's number in the board's own store.
+      number: each window's number in the configuration's own store.
       held: whether its essay is kept from training.
       lengths: tokens of each window.
       n_slots: elements of each window.

@@ -36,7 +36,7 @@ _NUMBER = pa.Check(
 _SAME_TYPE = pa.Check(
     lambda table: (
         table[schema.TYPE_NUMBER].str.replace(r" \d+$", "", regex=True)
-        == table[schema.DISCOURSE_TYPE]
+        == table[schema.ELEMENT_TYPE]
     ),
     error="the type that discourse_type names",
     name=schema.TYPE_NUMBER,
@@ -46,20 +46,20 @@ _SAME_TYPE = pa.Check(
 def elements_schema(columns: Collection[str], labelled: bool) -> pa.DataFrameSchema:
     """The schema of train.csv (labelled) or test.csv, with the optional column if it is there."""
     checked = {
-        schema.DISCOURSE_ID: pa.Column(str, [_FILLED, _NAME, _ONCE]),
+        schema.ELEMENT_ID: pa.Column(str, [_FILLED, _NAME, _ONCE]),
         schema.ESSAY_ID: pa.Column(str, _NAME),
-        schema.DISCOURSE_TEXT: pa.Column(str, _FILLED),
-        schema.DISCOURSE_TYPE: pa.Column(str, _one_of(schema.TYPES)),
+        schema.ELEMENT_TEXT: pa.Column(str, _FILLED),
+        schema.ELEMENT_TYPE: pa.Column(str, _one_of(schema.TYPES)),
     }
     if labelled:
-        checked[schema.EFFECTIVENESS] = pa.Column(str, _one_of(schema.LABELS))
+        checked[schema.LABEL_NAME] = pa.Column(str, _one_of(schema.LABELS))
     if schema.TYPE_NUMBER not in columns:
         return pa.DataFrameSchema(checked)
     checked[schema.TYPE_NUMBER] = pa.Column(str, _NUMBER)
     return pa.DataFrameSchema(checked, checks=_SAME_TYPE)
 
 
-SUBMISSION = pa.DataFrameSchema({schema.DISCOURSE_ID: pa.Column(str, [_FILLED, _ONCE])})
+SUBMISSION = pa.DataFrameSchema({schema.ELEMENT_ID: pa.Column(str, [_FILLED, _ONCE])})
 
 
 def check_rows(path: Path, table: pd.DataFrame, rows: pa.DataFrameSchema) -> None:
@@ -87,7 +87,7 @@ def _explain(path: Path, table: pd.DataFrame, cases: pd.DataFrame) -> NoReturn:
     value = str(table.at[row, column])
     found = value if len(value) <= 60 else f"{value[:60]}..."
     raise UserError(
-        f"{path}: row {row} (discourse_id {table.at[row, schema.DISCOURSE_ID]}): "
+        f"{path}: row {row} (discourse_id {table.at[row, schema.ELEMENT_ID]}): "
         f"column {column!r}: found {found!r}, expected {expected}"
         f"{_more(len(mistakes), 'mistakes')}"
     )
@@ -104,9 +104,9 @@ def check_elements(path: Path, table: pd.DataFrame, labelled: bool) -> list[str]
     Raises:
       UserError: the first mistake.
     """
-    if not labelled and schema.EFFECTIVENESS in table.columns:
+    if not labelled and schema.LABEL_NAME in table.columns:
         raise UserError(
-            f"{path}: found column {schema.EFFECTIVENESS!r}, expected a test file without labels"
+            f"{path}: found column {schema.LABEL_NAME!r}, expected a test file without labels"
         )
     expected = schema.TRAIN_COLUMNS if labelled else schema.TEST_COLUMNS
     others = check_columns(path, list(table.columns), expected)
@@ -122,7 +122,7 @@ def check_disjoint(
     Raises:
       UserError: the first id of the test file that is in the training file too.
     """
-    for column in (schema.DISCOURSE_ID, schema.ESSAY_ID):
+    for column in (schema.ELEMENT_ID, schema.ESSAY_ID):
         shared = test[column][test[column].isin(train[column])]
         if len(shared):
             more = _more(shared.nunique(), "ids")
@@ -166,7 +166,7 @@ def check_found(path: Path, elements: pd.DataFrame, not_found: pd.DataFrame) -> 
         raise UserError(
             f"{path}: {len(not_found):,} of {len(elements):,} elements ({share:.1%}) do not stand "
             f"in their essay, expected at most {NOT_FOUND_LIMIT:.0%}; the first is discourse_id "
-            f"{first[schema.DISCOURSE_ID]} of {path.with_suffix('') / first[schema.ESSAY_ID]}.txt: "
+            f"{first[schema.ELEMENT_ID]} of {path.with_suffix('') / first[schema.ESSAY_ID]}.txt: "
             "do texts and essays belong together?"
         )
 
@@ -183,12 +183,12 @@ def check_submission(path: Path, table: pd.DataFrame, test_path: Path, test: pd.
             f"{path}: found column {others[0]!r}, expected {', '.join(schema.SUBMISSION_COLUMNS)}"
         )
     check_rows(path, table, SUBMISSION)
-    ids, expected = table[schema.DISCOURSE_ID], test[schema.DISCOURSE_ID]
+    ids, expected = table[schema.ELEMENT_ID], test[schema.ELEMENT_ID]
     strange, absent = ids[~ids.isin(expected)], expected[~expected.isin(ids)]
     if len(strange):
         more = _more(len(strange), "ids")
         raise UserError(
-            f"{path}: row {strange.index[0]}: column {schema.DISCOURSE_ID!r}: found "
+            f"{path}: row {strange.index[0]}: column {schema.ELEMENT_ID!r}: found "
             f"{strange.iloc[0]!r}, expected an id of {test_path}{more}"
         )
     if len(absent):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline import params, paths
 from pipeline.competition import checks, schema
-from pipeline.competition.layout import missing
+from pipeline.competition.kaggle_files import missing
 from pipeline.competition.oddities import count_oddities
 from pipeline.competition.reading import read_essays, read_table
 from pipeline.competition.tables import Clean, Split, clean_split
@@ -42,7 +42,7 @@ def read_source(folder: Path) -> Source:
     path = folder / schema.SAMPLE_SUBMISSION
     submission = read_table(path)
     checks.check_submission(path, submission, test_path, test.rows)
-    return Source(train, test, submission[schema.DISCOURSE_ID])
+    return Source(train, test, submission[schema.ELEMENT_ID])
 
 
 def _read_split(folder: Path, split: str) -> Split:
@@ -60,15 +60,15 @@ def report(split: Split, made: Clean) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "essays": len(made.essays),
         "elements": len(elements),
-        "types": _counts(elements[schema.DISCOURSE_TYPE], schema.TYPES),
+        "types": _counts(elements[schema.ELEMENT_TYPE], schema.TYPES),
         "oddities": count_oddities(split.rows, split.essays),
         "unused_columns": split.unused,
-        "not_found": made.not_found[schema.DISCOURSE_ID].tolist(),
+        "not_found": made.not_found[schema.ELEMENT_ID].tolist(),
         "out_of_order": made.out_of_order,
         "told_apart_by_row_order": made.told_apart,
     }
-    if schema.EFFECTIVENESS in split.rows:
-        figures["labels"] = _counts(split.rows[schema.EFFECTIVENESS], schema.LABELS)
+    if schema.LABEL_NAME in split.rows:
+        figures["labels"] = _counts(split.rows[schema.LABEL_NAME], schema.LABELS)
     return figures
 
 

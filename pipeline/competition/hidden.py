@@ -34,8 +34,8 @@ class Hidden:
         self.notes: list[str] = []
         rows = self._rows(folder / schema.TABLES["test"], schema.TEST_COLUMNS)
         self._table = pd.DataFrame(rows, columns=list(schema.TEST_COLUMNS), dtype=str)
-        ids = self._table[schema.DISCOURSE_ID].tolist()
-        self.types = dict(zip(ids, self._table[schema.DISCOURSE_TYPE], strict=True))
+        ids = self._table[schema.ELEMENT_ID].tolist()
+        self.types = dict(zip(ids, self._table[schema.ELEMENT_TYPE], strict=True))
         self.order = self._order(folder / schema.SAMPLE_SUBMISSION, ids)
         self._places: dict[str, list[int]] = defaultdict(list)
         for place, essay in enumerate(self._table[schema.ESSAY_ID]):
@@ -49,9 +49,9 @@ class Hidden:
           UserError: a text is not there, or an element's type is unknown.
         """
         rows = self._table.iloc[[place for essay in essays for place in self._places[essay]]]
-        for kind in rows[schema.DISCOURSE_TYPE]:
+        for kind in rows[schema.ELEMENT_TYPE]:
             if kind not in schema.TYPES:
-                raise UserError(f"unknown {schema.DISCOURSE_TYPE} {kind!r}")
+                raise UserError(f"unknown {schema.ELEMENT_TYPE} {kind!r}")
         return Split(rows, {essay: self._read(essay) for essay in essays}, [])
 
     def elements(self, essay: str) -> int:
@@ -69,7 +69,7 @@ class Hidden:
         return text
 
     def _order(self, path: Path, ids: list[str]) -> list[str]:
-        order = [row[0] for row in self._rows(path, (schema.DISCOURSE_ID,))]
+        order = [row[0] for row in self._rows(path, (schema.ELEMENT_ID,))]
         known = set(order)
         absent = [i for i in ids if i not in known]
         if order and absent:

@@ -30,7 +30,7 @@ def count_oddities(raw: pd.DataFrame, essays: Mapping[str, str]) -> dict[str, in
       raw: one split's table as Kaggle has it.
       essays: its essays by id.
     """
-    texts = raw[schema.DISCOURSE_TEXT]
+    texts = raw[schema.ELEMENT_TEXT]
     counts = {name: int(texts.map(odd).sum()) for name, odd in _TEXTS.items()}
     stripped = texts.str.strip()
     within = [essays[essay] for essay in raw[schema.ESSAY_ID]]
@@ -40,8 +40,8 @@ def count_oddities(raw: pd.DataFrame, essays: Mapping[str, str]) -> dict[str, in
     counts["not_verbatim_when_stripped"] = occurrences.count(0)
     counts["several_times_in_essay"] = sum(count > 1 for count in occurrences)
     counts["sharing_their_text"] = int(stripped.duplicated(keep=False).sum())
-    if schema.EFFECTIVENESS in raw:
-        labels = raw[schema.EFFECTIVENESS].groupby(stripped).nunique()
+    if schema.LABEL_NAME in raw:
+        labels = raw[schema.LABEL_NAME].groupby(stripped).nunique()
         counts["texts_with_conflicting_labels"] = int((labels > 1).sum())
     first = raw[schema.ESSAY_ID] != raw[schema.ESSAY_ID].shift()
     counts["essays_not_contiguous"] = int(raw[schema.ESSAY_ID][first].duplicated().sum())

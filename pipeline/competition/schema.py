@@ -14,16 +14,16 @@ TYPES: Final = (
 )
 
 # Kaggle's columns.
-DISCOURSE_ID: Final = "discourse_id"
+ELEMENT_ID: Final = "discourse_id"
 ESSAY_ID: Final = "essay_id"
-DISCOURSE_TEXT: Final = "discourse_text"
-DISCOURSE_TYPE: Final = "discourse_type"
-EFFECTIVENESS: Final = "discourse_effectiveness"
+ELEMENT_TEXT: Final = "discourse_text"
+ELEMENT_TYPE: Final = "discourse_type"
+LABEL_NAME: Final = "discourse_effectiveness"
 TYPE_NUMBER: Final = "discourse_type_num"  # the sister competition's "Claim 2"; optional
 
-TEST_COLUMNS: Final = (DISCOURSE_ID, ESSAY_ID, DISCOURSE_TEXT, DISCOURSE_TYPE)
-TRAIN_COLUMNS: Final = (*TEST_COLUMNS, EFFECTIVENESS)
-SUBMISSION_COLUMNS: Final = (DISCOURSE_ID, *LABELS)
+TEST_COLUMNS: Final = (ELEMENT_ID, ESSAY_ID, ELEMENT_TEXT, ELEMENT_TYPE)
+TRAIN_COLUMNS: Final = (*TEST_COLUMNS, LABEL_NAME)
+SUBMISSION_COLUMNS: Final = (ELEMENT_ID, *LABELS)
 
 # Kaggle's files, relative to `data.source`; the essays stand in the folders train/ and test/.
 TABLES: Final = {"train": "train.csv", "test": "test.csv"}

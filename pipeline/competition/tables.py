@@ -51,18 +51,18 @@ def clean_split(split: Split, cleaning: params.Clean) -> Clean:
     essay_ids = split.rows[schema.ESSAY_ID]
     # Stable, so that rows of an essay keep the file's order, which tells equal texts apart.
     rows = split.rows.iloc[np.argsort(pd.factorize(essay_ids)[0], kind="stable")]
-    texts = [clean(text, cleaning).strip() for text in rows[schema.DISCOURSE_TEXT]]
+    texts = [clean(text, cleaning).strip() for text in rows[schema.ELEMENT_TEXT]]
     elements = pd.DataFrame(
         {
-            schema.DISCOURSE_ID: rows[schema.DISCOURSE_ID].to_numpy(),
+            schema.ELEMENT_ID: rows[schema.ELEMENT_ID].to_numpy(),
             schema.ESSAY_ID: rows[schema.ESSAY_ID].to_numpy(),
-            schema.DISCOURSE_TYPE: rows[schema.DISCOURSE_TYPE].to_numpy(),
-            schema.DISCOURSE_TEXT: texts,
+            schema.ELEMENT_TYPE: rows[schema.ELEMENT_TYPE].to_numpy(),
+            schema.ELEMENT_TEXT: texts,
         }
     )
     essays = pd.DataFrame({schema.ESSAY_ID: elements[schema.ESSAY_ID].unique()})
     essays[schema.TEXT] = [clean(split.essays[key], cleaning) for key in essays[schema.ESSAY_ID]]
-    grouped = elements.groupby(schema.ESSAY_ID, sort=False)[schema.DISCOURSE_TEXT]
+    grouped = elements.groupby(schema.ESSAY_ID, sort=False)[schema.ELEMENT_TEXT]
     found = [
         find_elements(text, members)
         for text, (_, members) in zip(essays[schema.TEXT], grouped, strict=True)
@@ -83,7 +83,7 @@ def clean_split(split: Split, cleaning: params.Clean) -> Clean:
 
 
 def _labels(rows: pd.DataFrame) -> np.ndarray:
-    if schema.EFFECTIVENESS not in rows:
+    if schema.LABEL_NAME not in rows:
         return np.full(len(rows), -1, np.int8)
     indices = {label: index for index, label in enumerate(schema.LABELS)}
-    return rows[schema.EFFECTIVENESS].map(indices).to_numpy(np.int8)
+    return rows[schema.LABEL_NAME].map(indices).to_numpy(np.int8)

@@ -23,8 +23,8 @@ def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> 
     guessed from a name can't be a mistake.
 
     Args:
-      models: the board's.
-      folds: the board's.
+      models: the configuration's.
+      folds: the configuration's.
       source: the folder of the competition's files.
     """
     tables = [source / name for name in schema.TABLES.values()]

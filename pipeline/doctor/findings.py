@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.errors import UserError
-from pipeline.params import BoardError
+from pipeline.params import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ def refusals(check: Callable[..., object], *arguments: object) -> list[str]:
     """The lines with which a check refuses its arguments; none where it is content."""
     try:
         check(*arguments)
-    except BoardError as error:
+    except ConfigurationError as error:
         return list(error.lines)
     except UserError as error:
         return [str(error)]

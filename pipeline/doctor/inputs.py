@@ -1,13 +1,13 @@
-"""Examine what a board names: data, encoders, backbones, other people's members."""
+"""Examine what a configuration names: data, encoders, backbones, other people's members."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline import params
-from pipeline.competition.layout import missing
+from pipeline.backbones import sources
+from pipeline.competition.kaggle_files import missing
 from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding, refusals
-from pipeline.encoders import sources
 from pipeline.encoders.catalogue import check_known, check_served, source_file
 from pipeline.files import read_json
 

@@ -1,4 +1,4 @@
-"""Examine what another board left where a later stage would stop at it."""
+"""Examine what another configuration left where a later stage would stop at it."""
 
 from collections.abc import Collection, Iterator, Sequence
 

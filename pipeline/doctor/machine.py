@@ -1,4 +1,4 @@
-"""Examine the machine: the platform of the board, and rows that divide over its devices."""
+"""Examine the machine: the platform of the configuration, and rows that divide over its devices."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ def examine(
     """Yield the lines with which training would refuse this machine.
 
     Args:
-      compute: the board's.
+      compute: the configuration's.
       models: whose rows are divided.
       accelerator: the build of JAX that make was asked for; None where it was not.
     """
@@ -37,7 +37,7 @@ def examine(
 def _count(compute: Compute) -> int:
     """Count the devices that a stage would take.
 
-    Of a CPU the board says how many; else JAX is asked, which takes seconds.
+    Of a CPU the configuration says how many; else JAX is asked, which takes seconds.
 
     Raises:
       UserError: the platform is not there, or has fewer than asked for.

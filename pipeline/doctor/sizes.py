@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import params, paths
-from pipeline.encoders import sources
-from pipeline.encoders.tensors import FILE, weight_files
+from pipeline.backbones import sources
+from pipeline.encoders.weights.tensors import FILE, weight_files
 from pipeline.errors import UserError
 from pipeline.files import read_json
 

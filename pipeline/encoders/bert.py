@@ -13,10 +13,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
-from pipeline.encoders.attention import attend
+from pipeline.encoders.attention.dispatch import attend
 from pipeline.encoders.config import Settings, need, refuse
 from pipeline.encoders.layers import Site, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.names import Tensor, embedding, linear, norm
 from pipeline.encoders.postnorm import (
     PostNormConfig,
     after_attention,
@@ -25,6 +24,7 @@ from pipeline.encoders.postnorm import (
 )
 from pipeline.encoders.registry import Architecture, Family
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
+from pipeline.encoders.weights.names import Tensor, embedding, linear, norm
 from pipeline.errors import UserError
 
 _ROBERTA = ("roberta", "camembert", "xlm-roberta")

@@ -40,7 +40,7 @@ def serving(model_type: object) -> str | None:
 
 
 def check_served(encoder: str, model_type: object, where: Path | str) -> None:
-    """Hold a checkpoint's model type against the encoder that a board asks for.
+    """Hold a checkpoint's model type against the encoder that a configuration asks for.
 
     Raises:
       UserError: the encoder does not serve it; it names the one that does.

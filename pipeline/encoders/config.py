@@ -18,7 +18,7 @@ class Settings:
 
     Attributes:
       dtype: of activations, "float32" or "bfloat16"; parameters and logits are always float32.
-      attention: the implementation, see `pipeline.encoders.attention`.
+      attention: the implementation, see `pipeline.encoders.attention.dispatch`.
       remat: the part of a layer that the backward pass computes again instead of keeping it:
         "none"; "selective", all but its products with weights; "full", all of it.
       hidden_dropout: after embeddings, attention and feed-forward.

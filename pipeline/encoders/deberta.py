@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
-from pipeline.encoders.attention import attend
+from pipeline.encoders.attention.dispatch import attend
 from pipeline.encoders.config import Settings, need, refuse
 from pipeline.encoders.deberta_common import (
     DROPPABLE,
@@ -21,10 +21,10 @@ from pipeline.encoders.deberta_common import (
     relative_terms,
 )
 from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.names import Tensor, linear, norm
 from pipeline.encoders.postnorm import after_attention, after_attention_tensors, by_head
 from pipeline.encoders.registry import Architecture, Family
 from pipeline.encoders.stack import Kind, layer_tensors
+from pipeline.encoders.weights.names import Tensor, linear, norm
 from pipeline.errors import UserError
 
 

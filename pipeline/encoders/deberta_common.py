@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders.attention.disentangled import Relative, expand, table_rows
 from pipeline.encoders.config import Settings, need, refuse
-from pipeline.encoders.disentangled import Relative, expand, table_rows
 from pipeline.encoders.layers import Site, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.names import Tensor, embedding, linear, norm
 from pipeline.encoders.postnorm import PostNormConfig, by_head
 from pipeline.encoders.stack import Kind, run_layers
+from pipeline.encoders.weights.names import Tensor, embedding, linear, norm
 from pipeline.errors import UserError
 
 

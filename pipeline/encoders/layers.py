@@ -10,8 +10,8 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders.dropout_masks import LEVELS, keep_mask, kept
 from pipeline.encoders.linear import Dense
-from pipeline.encoders.masks import LEVELS, keep_mask, kept
 from pipeline.errors import UserError
 
 

@@ -10,7 +10,7 @@ from flax import linen as nn
 
 from pipeline.encoders.catalogue import check_known
 from pipeline.encoders.config import Config, Settings
-from pipeline.encoders.names import Tensor, linear
+from pipeline.encoders.weights.names import Tensor, linear
 
 CLASSIFIER: Mapping[str, Tensor] = MappingProxyType(linear("classifier", "classifier"))
 """The linear layer at the end of every token classifier, by its path in the whole tree."""

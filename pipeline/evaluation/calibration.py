@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 
-from pipeline.evaluation.metrics import BINS, confidence_bins, log_loss
 from pipeline.evaluation.nesting import nested, nested_split
+from pipeline.metrics import BINS, confidence_bins, log_loss
 
 # Below it the logarithm of one probability would be one row's bet against all others.
 FLOOR = 1e-6

@@ -11,10 +11,10 @@ from pipeline import files, params, paths
 from pipeline.competition.schema import LABELS
 from pipeline.evaluation.evaluate import priors
 from pipeline.evaluation.gather import check_members, gather_members, gather_tests
-from pipeline.evaluation.metrics import accuracy, calibration_error, log_loss
 from pipeline.evaluation.nesting import nested, nested_split
 from pipeline.evaluation.pools import Kind, Weights, arithmetic_mean, fit, geometric_mean, pool
-from pipeline.members.elements import Elements
+from pipeline.metrics import accuracy, calibration_error, log_loss
+from pipeline.tables.elements import Elements
 
 _DIGITS = 6
 
@@ -61,9 +61,9 @@ def ensemble(
     """Fit the pools on the members' out-of-fold tables; write weights and figures.
 
     Args:
-      settings: of the board; all kinds of pool are reported, `pool` names the one that is used.
+      settings: of the configuration; all kinds of pool are reported, `pool` names the used one.
       members: every member's name.
-      folds: the board's.
+      folds: the configuration's.
       labelled: all labelled elements; those outside `folds` count for the priors alone.
 
     Returns:
@@ -118,10 +118,10 @@ def ensemble(
 
 
 def predict_test(
-    fitted: Weights, members: Sequence[str], folds: Sequence[int], discourse_ids: Sequence[str]
+    fitted: Weights, members: Sequence[str], folds: Sequence[int], element_ids: Sequence[str]
 ) -> Float[np.ndarray, "rows labels"]:
     """Pool the members' test predictions, each member's averaged over its folds first."""
-    return pool(fitted, gather_tests(members, folds, discourse_ids))
+    return pool(fitted, gather_tests(members, folds, element_ids))
 
 
 def _losses(labels: Int[np.ndarray, " rows"], found: Pooled) -> dict[str, float]:

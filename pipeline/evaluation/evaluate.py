@@ -13,10 +13,10 @@ from pipeline.competition.schema import LABELS, TYPES
 from pipeline.errors import UserError
 from pipeline.evaluation.calibration import reliability, temperature
 from pipeline.evaluation.gather import gather_folds
-from pipeline.evaluation.metrics import accuracy, calibration_error, log_loss
 from pipeline.evaluation.priors import class_priors, type_priors
-from pipeline.members.elements import Elements
-from pipeline.members.predictions import write_predictions
+from pipeline.metrics import accuracy, calibration_error, log_loss
+from pipeline.tables.elements import Elements
+from pipeline.tables.predictions import write_predictions
 
 _HISTORY = ("step", "epoch", "series", "loss")
 _DIGITS = 6
@@ -27,7 +27,7 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
 
     Args:
       model: its name.
-      folds: the board's.
+      folds: the configuration's.
       labelled: all labelled elements; those outside `folds` count for the priors alone.
 
     Returns:
@@ -38,7 +38,7 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
     """
     elements = labelled.of_folds(folds)
     probabilities = gather_folds(model, folds, elements)
-    write_predictions(paths.oof(model), elements.discourse_ids, elements.folds, probabilities)
+    write_predictions(paths.oof(model), elements.element_ids, elements.folds, probabilities)
     partial = labelled.partial(folds)
     overall = scores(elements, probabilities)
     warm = temperature(elements.labels, probabilities, elements.essay_ids)

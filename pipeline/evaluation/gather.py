@@ -1,4 +1,4 @@
-"""Predictions of the stages, held against the board: no table missing, none left over."""
+"""Predictions of the stages, held against the configuration: no table missing, none left over."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from pipeline import paths
 from pipeline.competition.schema import LABELS
 from pipeline.entries import check_entries
 from pipeline.errors import UserError
-from pipeline.members.elements import Elements
-from pipeline.members.predictions import (
+from pipeline.tables.elements import Elements
+from pipeline.tables.predictions import (
     NO_FOLD,
     Predictions,
     align,
@@ -26,7 +26,7 @@ def gather_folds(
 
     Args:
       model: its name.
-      folds: the board's.
+      folds: the configuration's.
       elements: those of `folds`, whose order the result has.
 
     Raises:
@@ -42,12 +42,12 @@ def gather_folds(
             raise UserError(
                 f"{path}: expected fold {fold}, found {sorted(set(rows.folds.tolist()))}"
             )
-        out[own] = align(rows, elements.select(own).discourse_ids, path)
+        out[own] = align(rows, elements.select(own).element_ids, path)
     return out
 
 
 def check_members(members: Sequence[str]) -> None:
-    """Hold the folders of out-of-fold and test tables against the board's members.
+    """Hold the folders of out-of-fold and test tables against the configuration's members.
 
     Raises:
       UserError: a member's table is missing, or one is left of a member that is no more.
@@ -59,49 +59,49 @@ def check_members(members: Sequence[str]) -> None:
 def gather_members(
     members: Sequence[str], folds: Sequence[int], elements: Elements
 ) -> Float[np.ndarray, "rows members labels"]:
-    """Gather every member's out-of-fold probabilities of the elements of the board's folds.
+    """Gather every member's out-of-fold probabilities of the elements of the configuration's folds.
 
     Raises:
       UserError: a member's table does not hold just the elements of those folds, or puts one into
         another fold.
     """
     out = np.empty((len(elements), len(members), len(LABELS)))
-    fold_of = dict(zip(elements.discourse_ids, elements.folds.tolist(), strict=True))
+    fold_of = dict(zip(elements.element_ids, elements.folds.tolist(), strict=True))
     for m, member in enumerate(members):
         path = paths.oof(member)
         rows = _of_folds(read_predictions(path), folds)
-        for discourse_id, fold in zip(rows.discourse_ids, rows.folds.tolist(), strict=True):
+        for element_id, fold in zip(rows.element_ids, rows.folds.tolist(), strict=True):
             # A table of an earlier split has the same ids; only its folds give it away.
-            if fold_of.get(discourse_id, fold) != fold:
+            if fold_of.get(element_id, fold) != fold:
                 raise UserError(
-                    f"{path}: discourse_id {discourse_id!r}: expected fold "
-                    f"{fold_of[discourse_id]}, found {fold}"
+                    f"{path}: discourse_id {element_id!r}: expected fold "
+                    f"{fold_of[element_id]}, found {fold}"
                 )
-        out[:, m] = align(rows, elements.discourse_ids, path)
+        out[:, m] = align(rows, elements.element_ids, path)
     return out
 
 
 def gather_tests(
-    members: Sequence[str], folds: Sequence[int], discourse_ids: Sequence[str]
+    members: Sequence[str], folds: Sequence[int], element_ids: Sequence[str]
 ) -> Float[np.ndarray, "rows members labels"]:
     """Gather every member's test probabilities, averaged over its folds.
 
     Raises:
-      UserError: a table does not hold each test element once for every fold of the board.
+      UserError: a table does not hold each test element once for every fold of the configuration.
     """
-    out = np.empty((len(discourse_ids), len(members), len(LABELS)))
+    out = np.empty((len(element_ids), len(members), len(LABELS)))
     for m, member in enumerate(members):
         path = paths.test(member)
         rows = read_predictions(path)
         there = set(rows.folds.tolist())
         if there not in ({NO_FOLD}, set(folds)):
             raise UserError(f"{path}: expected folds {sorted(folds)}, found {sorted(there)}")
-        out[:, m] = align(mean_over_folds(rows, path), discourse_ids, path)
+        out[:, m] = align(mean_over_folds(rows, path), element_ids, path)
     return out
 
 
 def _of_folds(rows: Predictions, folds: Sequence[int]) -> Predictions:
     """Take the rows of `folds`; an external member's table covers every fold."""
     kept = np.isin(rows.folds, list(folds))
-    ids = [rows.discourse_ids[i] for i in np.flatnonzero(kept).tolist()]
+    ids = [rows.element_ids[i] for i in np.flatnonzero(kept).tolist()]
     return Predictions(ids, rows.folds[kept], rows.probabilities[kept])

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = ("pipeline", "stages")
+PACKAGES = ("pipeline", "stages", "commands")
 REGISTRY = Path("pipeline/encoders/registry.py")
 CATALOGUE = Path("pipeline/encoders/catalogue.py")
 

@@ -54,13 +54,13 @@ def declared_parameters(body: Mapping[str, Any]) -> frozenset[str]:
 
 
 def read_parameters(stage: str, root: Path) -> frozenset[str]:
-    """The sections that a stage's code reads off the board, an interpolated part as `*`."""
+    """The sections that a stage's code reads off the configuration, an interpolated part as `*`."""
     code, _ = stage_code(stage, root)
     return frozenset(key for path in code for key in _reads(root / path)) - UNDECLARED
 
 
 def _reads(path: Path) -> Iterator[str]:
-    """Keys of calls like `board.read(f"models.{model}.train", Train)`."""
+    """Keys of calls like `configuration.read(f"models.{model}.train", Train)`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Call(func=ast.Attribute(attr="read"), args=[key, _]):

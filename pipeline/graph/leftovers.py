@@ -1,4 +1,4 @@
-"""Outputs and lock entries that no stage of the present board owns."""
+"""Outputs and lock entries that no stage of the present configuration owns."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ TERRITORY = (
 def leftover_paths(
     territory: Iterable[Path], outputs: Iterable[Path], dependencies: Iterable[Path]
 ) -> list[Path]:
-    """The topmost paths in `territory` that no stage of the board knows.
+    """The topmost paths in `territory` that no stage of the configuration knows.
 
     Args:
       territory: folders that the graph writes into.

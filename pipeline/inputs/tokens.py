@@ -50,7 +50,7 @@ class Tokens:
     essay_ids: list[str]  # per window
     lengths: Int[np.ndarray, "windows"]
     n_slots: Int[np.ndarray, "windows"]
-    discourse_ids: list[str]  # per element
+    element_ids: list[str]  # per element
     element_labels: Int[np.ndarray, "elements"]
     chunks: list[_Chunk]
     chunk_of: Int[np.ndarray, "windows"]
@@ -87,7 +87,7 @@ def read_tokens(folder: Path) -> Tokens:
 
 def tokens_of(
     parts: Sequence[pa.RecordBatch],
-    discourse_ids: list[str],
+    element_ids: list[str],
     element_labels: Int[np.ndarray, "elements"],
 ) -> Tokens:
     """Make a store of the windows of record batches and of their elements."""
@@ -97,7 +97,7 @@ def tokens_of(
         essay_ids=[essay for part in parts for essay in part.column("essay_id").to_pylist()],
         lengths=_differences([chunk.token_offsets for chunk in chunks]),
         n_slots=_differences([chunk.slot_offsets for chunk in chunks]),
-        discourse_ids=discourse_ids,
+        element_ids=element_ids,
         element_labels=element_labels,
         chunks=chunks,
         chunk_of=np.repeat(np.arange(len(chunks)), sizes),

@@ -16,7 +16,7 @@ from pipeline.inputs import markup, windows
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Window
 
-CONTENT = [schema.DISCOURSE_TYPE, schema.DISCOURSE_TEXT, schema.START, schema.END]
+CONTENT = [schema.ELEMENT_TYPE, schema.ELEMENT_TEXT, schema.START, schema.END]
 COLUMNS = pa.schema(
     {
         "essay_id": pa.string(),

@@ -17,11 +17,11 @@ from pipeline import params, paths
 from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder
-from pipeline.members.elements import Elements
 from pipeline.members.estimators import load_estimators, save_estimators
 from pipeline.members.features import Texts, kinds, numbers
-from pipeline.members.predictions import write_predictions
 from pipeline.progress import track
+from pipeline.tables.elements import Elements
+from pipeline.tables.predictions import write_predictions
 
 _STEPS = 2000  # of L-BFGS at most; about 200 are taken
 
@@ -125,7 +125,7 @@ def load(path: Path) -> Fitted:
 def run(
     knobs: params.Baseline, folds: Sequence[int], elements: Elements, train: Texts, test: Texts
 ) -> None:
-    """Fit every fold of the board, predict its own essays and the test essays, write all of it.
+    """Fit every fold of params.yaml, predict its own essays and the test essays, write all of it.
 
     It runs on one thread: the last bits depend on the number of threads, and the matrices are too
     slim to gain by more.
@@ -141,10 +141,10 @@ def run(
             save(folder / f"fold{fold}.skops", fitted)
     covered = np.isin(elements.folds, list(folds))
     there = elements.select(covered)
-    write_predictions(paths.oof("baseline"), there.discourse_ids, there.folds, out[covered])
+    write_predictions(paths.oof("baseline"), there.element_ids, there.folds, out[covered])
     write_predictions(
         paths.test("baseline"),
-        test.discourse_ids * len(folds),
-        np.repeat(np.array(folds), len(test.discourse_ids)),
+        test.element_ids * len(folds),
+        np.repeat(np.array(folds), len(test.element_ids)),
         np.concatenate(tables),
     )

@@ -14,10 +14,10 @@ from jaxtyping import Float
 
 from pipeline import params, paths
 from pipeline.competition.rows import check_columns, check_once, read_rows
-from pipeline.competition.schema import DISCOURSE_ID, LABELS, SUBMISSION_COLUMNS
+from pipeline.competition.schema import ELEMENT_ID, LABELS, SUBMISSION_COLUMNS
 from pipeline.errors import UserError
-from pipeline.members.elements import Elements
-from pipeline.members.predictions import NO_FOLD, check_ids, write_predictions
+from pipeline.tables.elements import Elements
+from pipeline.tables.predictions import NO_FOLD, check_ids, write_predictions
 
 _EXACT = 1e-6  # of a row's sum; a row that is further off is rescaled and counted
 _ROUNDED = (
@@ -32,7 +32,7 @@ _NUMBER = re.compile(
 class Probabilities:
     """Rows of a file, rescaled to sum to 1."""
 
-    discourse_ids: list[str]
+    element_ids: list[str]
     values: Float[np.ndarray, "rows labels"]
     rescaled: int  # how many of them had another sum
 
@@ -49,9 +49,9 @@ def adopt(
       UserError: a file is at fault; see `read_probabilities`, and `check_ids` for the ids.
     """
     oof, test = read_probabilities(Path(member.oof)), read_probabilities(Path(member.test))
-    of_elements = _in_order(oof, elements.discourse_ids, member.oof)
+    of_elements = _in_order(oof, elements.element_ids, member.oof)
     of_test = _in_order(test, test_ids, member.test)
-    write_predictions(paths.oof(name), elements.discourse_ids, elements.folds, of_elements)
+    write_predictions(paths.oof(name), elements.element_ids, elements.folds, of_elements)
     write_predictions(paths.test(name), test_ids, np.full(len(test_ids), NO_FOLD), of_test)
     return oof.rescaled, test.rescaled
 
@@ -83,7 +83,7 @@ def read_probabilities(path: Path) -> Probabilities:
 
 def _id(where: str, cell: str) -> str:
     if not cell.strip():
-        raise UserError(f"{where}: column {DISCOURSE_ID!r}: expected an id, found {cell!r}")
+        raise UserError(f"{where}: column {ELEMENT_ID!r}: expected an id, found {cell!r}")
     return cell.strip()
 
 
@@ -110,6 +110,6 @@ def _check_sum(where: str, total: float) -> None:
 def _in_order(
     rows: Probabilities, wanted: Sequence[str], path: str
 ) -> Float[np.ndarray, "rows labels"]:
-    check_ids(rows.discourse_ids, wanted, path)
-    index = {discourse_id: i for i, discourse_id in enumerate(rows.discourse_ids)}
+    check_ids(rows.element_ids, wanted, path)
+    index = {element_id: i for i, element_id in enumerate(rows.element_ids)}
     return rows.values[[index[i] for i in wanted]]

@@ -8,23 +8,23 @@ from jaxtyping import Float, Int
 
 from pipeline import paths
 from pipeline.competition.schema import (
-    DISCOURSE_ID,
-    DISCOURSE_TEXT,
-    DISCOURSE_TYPE,
+    ELEMENT_ID,
+    ELEMENT_TEXT,
+    ELEMENT_TYPE,
     ELEMENTS_FILE,
     ESSAY_ID,
     ESSAYS_FILE,
     TEXT,
     TYPES,
 )
-from pipeline.members.columns import Columns
+from pipeline.tables.columns import Columns
 
 
 @dataclass(frozen=True)
 class Texts:
     """A split's clean texts; `essay` is the row of each element's essay in `essays`."""
 
-    discourse_ids: list[str]
+    element_ids: list[str]
     types: list[str]
     elements: list[str]
     essay: Int[np.ndarray, " elements"]
@@ -34,15 +34,13 @@ class Texts:
 def read_texts(split: str) -> Texts:
     """Read the clean elements and essays of `train` or `test`."""
     folder = paths.clean(split)
-    elements = Columns(
-        folder / ELEMENTS_FILE, [DISCOURSE_ID, ESSAY_ID, DISCOURSE_TYPE, DISCOURSE_TEXT]
-    )
+    elements = Columns(folder / ELEMENTS_FILE, [ELEMENT_ID, ESSAY_ID, ELEMENT_TYPE, ELEMENT_TEXT])
     essays = Columns(folder / ESSAYS_FILE, [ESSAY_ID, TEXT])
     index = {essay: i for i, essay in enumerate(essays.strings(ESSAY_ID))}
     return Texts(
-        discourse_ids=elements.strings(DISCOURSE_ID),
-        types=elements.strings(DISCOURSE_TYPE),
-        elements=elements.strings(DISCOURSE_TEXT),
+        element_ids=elements.strings(ELEMENT_ID),
+        types=elements.strings(ELEMENT_TYPE),
+        elements=elements.strings(ELEMENT_TEXT),
         essay=np.array([index[essay] for essay in elements.strings(ESSAY_ID)], np.int64),
         essays=essays.strings(TEXT),
     )

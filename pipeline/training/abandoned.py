@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline import file_lock
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256
-from pipeline.training import file_lock
 from pipeline.training.origin import FILE, ROOT
 
 _NAME = re.compile(r".+-fold\d+-[0-9a-f]{16}")
@@ -52,7 +52,7 @@ def find(root: Path, settings: Mapping[str, Mapping[str, Any]]) -> list[Found]:
 
     Args:
       root: may not be there.
-      settings: what decides the numbers of each training stage of the board, by its name.
+      settings: what decides the numbers of each training stage of the configuration, by its name.
     """
     folders = sorted(root.iterdir()) if root.is_dir() else []
     digest = functools.cache(_digest)  # folds share their inputs
@@ -129,7 +129,7 @@ def _in_use(folder: Path, noted: Mapping[str, Any] | None, age: float) -> str | 
 def _differences(
     noted: Mapping[str, Any] | None, settings: Mapping[str, Mapping[str, Any]], digest: _Digest
 ) -> Iterator[str]:
-    """Yield the reasons why no run of this board, on these files, goes on from that origin.
+    """Yield the reasons why no run of this configuration, on these files, goes on from that origin.
 
     Variables of the environment are left out: another shell may still have them.
     """

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import orbax.checkpoint as ocp
 
-from pipeline import progress
+from pipeline import file_lock, progress
 from pipeline.errors import UserError
-from pipeline.training import digests, file_lock
+from pipeline.training import digests
 
 _KEPT = 2  # where the last one turns out to be damaged, the run goes on from the one before
 _PATIENCE = 60.0  # seconds: a killed trainer may still be saving

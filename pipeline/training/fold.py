@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from pipeline import devices as machine
 from pipeline import files, paths, progress
-from pipeline.encoders.weights import save_fold
-from pipeline.evaluation.metrics import accuracy
-from pipeline.members.predictions import write_predictions
+from pipeline.encoders.weights.folders import save_fold
+from pipeline.metrics import accuracy
+from pipeline.tables.predictions import write_predictions
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.history import write_history
 from pipeline.training.interruptions import Interruptions
@@ -88,7 +88,7 @@ def _publish(
     folder = paths.weights(job.model, job.fold)
     save_fold(folder, jax.device_get(params), setting.model, backbone, trained)
     with files.atomic_folder(paths.fold(job.model, job.fold)) as folder:
-        ids = [tokens.discourse_ids[i] for i in there]
+        ids = [tokens.element_ids[i] for i in there]
         write_predictions(folder / "oof.parquet", ids, np.full(len(ids), job.fold), held)
         write_history(folder / "history.csv", points)
         shutil.copytree(live / "plots", folder / "live")

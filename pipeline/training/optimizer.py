@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from pipeline.encoders.names import Tensor
+from pipeline.encoders.weights.names import Tensor
 from pipeline.params import Optimizer
 
 Params = Mapping[str, Any]

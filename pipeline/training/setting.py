@@ -11,23 +11,23 @@ from jaxtyping import Float
 
 from pipeline import devices as machine
 from pipeline import paths
-from pipeline.encoders.attention import default_attention, serving
+from pipeline.encoders.attention.dispatch import default_attention, serving
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
-from pipeline.encoders.weights import load_backbone
+from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
-from pipeline.evaluation.metrics import log_loss
-from pipeline.evaluation.predict import PredictStep, predict, predict_step
+from pipeline.inference.predict import PredictStep, predict, predict_step
 from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import Tokens, read_tokens
-from pipeline.members.columns import Columns
+from pipeline.metrics import log_loss
 from pipeline.params import Compute, Session, Train
 from pipeline.platforms import rows_per_device
+from pipeline.seeds import stream
+from pipeline.tables.columns import Columns
 from pipeline.training.loop import Schedule, Step
 from pipeline.training.optimizer import directions
 from pipeline.training.state import TrainState
 from pipeline.training.step import train_step
-from pipeline.training.streams import stream
 
 
 @dataclasses.dataclass(frozen=True)

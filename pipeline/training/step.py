@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from pipeline.devices import AXIS
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.pooling import slot_means
-from pipeline.encoders.weights import table
+from pipeline.encoders.weights.folders import table
 from pipeline.inputs.batches import Batch
 from pipeline.params import Train
 from pipeline.training.loss import cross_entropy_sum

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import shapes, turns
-from bench.peers import board
+from bench.peers import configuration
 from bench.peers.elements import save_elements
 from bench.peers.windows import Windows
 from pipeline import paths
@@ -29,7 +29,7 @@ STAGES = (
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything that a comparison reads."""
     folder = tmp_path_factory.mktemp("bench") / "project"
-    without_git(folder, ROOT / "tests/contract/board.yaml")
+    without_git(folder, ROOT / "tests/contract/configuration.yaml")
     few_essays(ROOT / "data/sample", folder / "data/sample", train=24, test=1)
     environment = os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": ""}
     for stage, *arguments in STAGES:
@@ -53,11 +53,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_speed_of_predictions_in_bfloat16(here: Path, tmp_path: Path, environment: dict[str, str]):
-    comparison = board.Comparison("small", "cpu")
+    comparison = configuration.Comparison("small", "cpu")
     windows = comparison.whole(8, tmp_path / "windows.npz")
     assert len({comparison.tokens().essay_ids[i] for i in windows.number}) == 8
     request = comparison.request("predict", tmp_path / "windows.npz", "bfloat16")
-    figures = turns.run(board.ours(request, environment))
+    figures = turns.run(configuration.ours(request, environment))
     assert figures["tokens_per_second"] > 0.0
     assert figures["megabytes"] > 100.0
     assert set(figures["versions"]) == {"jax", "flax"}
@@ -66,7 +66,7 @@ def test_speed_of_predictions_in_bfloat16(here: Path, tmp_path: Path, environmen
 def test_a_race_is_scored_on_the_held_out_elements(
     here: Path, tmp_path: Path, environment: dict[str, str]
 ):
-    comparison = board.Comparison("small", "cpu")
+    comparison = configuration.Comparison("small", "cpu")
     windows = comparison.divided(0.5, tmp_path / "windows.npz")
     ids = comparison.tokens().essay_ids
     held = {ids[i] for i in windows.number[windows.held]}
@@ -76,7 +76,7 @@ def test_a_race_is_scored_on_the_held_out_elements(
     assert not held & others
     train = dataclasses.asdict(dataclasses.replace(comparison.train, epochs=2))
     request = comparison.request("race", tmp_path / "windows.npz", "float32", train=train)
-    figures = turns.run(board.ours(request, environment))
+    figures = turns.run(configuration.ours(request, environment))
     assert figures["elements"] == windows.elements(windows.held)
     assert len(figures["curve"]) == 2
     assert all(0.5 < loss < 2.0 for _, loss in figures["curve"])
@@ -87,11 +87,11 @@ def test_a_race_is_scored_on_the_held_out_elements(
 
 def test_a_shape_is_a_project_of_its_own(here: Path, tmp_path: Path, environment: dict[str, str]):
     shapes.project("deberta_tiny", "small", tmp_path)
-    comparison = board.Comparison("deberta_tiny", "cpu", tmp_path)
+    comparison = configuration.Comparison("deberta_tiny", "cpu", tmp_path)
     data = tmp_path / "windows.npz"
     own = comparison.whole(4, data)
-    again = board.Comparison("small", "cpu").whole(4, tmp_path / "again.npz")
+    again = configuration.Comparison("small", "cpu").whole(4, tmp_path / "again.npz")
     assert isinstance(own, Windows)
     assert own.ids.tolist() == again.ids.tolist()
     request = comparison.request("predict", data, "float32")
-    assert turns.run(board.ours(request, environment), tmp_path)["tokens_per_second"] > 0.0
+    assert turns.run(configuration.ours(request, environment), tmp_path)["tokens_per_second"] > 0.0

@@ -4,7 +4,7 @@ import pytest
 
 from tests.competition import kaggle
 
-BOARD = """
+PARAMETERS = """
 data: {{source: {source}}}
 clean: {{repair_cp1252: true, plain_spaces: true}}
 split: {{n_folds: 2, seed: 7}}
@@ -19,12 +19,12 @@ ensemble: {{pool: simplex, ridge: 0.0, nested_folds: 2, seed: 3}}
 
 
 @pytest.fixture
-def board(tmp_path, monkeypatch):
-    """Write a board for a source into a folder of its own, and go there."""
+def configuration(tmp_path, monkeypatch):
+    """Write a configuration for a source into a folder of its own, and go there."""
     monkeypatch.chdir(tmp_path)
 
     def write(source: Path) -> None:
-        (tmp_path / "params.yaml").write_text(BOARD.format(source=source))
+        (tmp_path / "params.yaml").write_text(PARAMETERS.format(source=source))
 
     return write
 

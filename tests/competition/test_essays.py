@@ -145,9 +145,9 @@ def test_missing_values_words_are_texts(source):
     assert read_source(source).test.rows.at[1, "discourse_text"] == "NA"
 
 
-def test_stage_says_what_it_made(source, capsys, board):
+def test_stage_says_what_it_made(source, capsys, configuration):
     kaggle.add_column(source, "test.csv", "score", ["1", "2"])
-    board(source)
+    configuration(source)
     stage.main([])
     assert capsys.readouterr().out.splitlines() == [
         "data/clean/train: 4 elements of 2 essays, 0 not found in their essay, 0 out of order",
@@ -215,13 +215,13 @@ def test_a_tenth_of_the_elements_may_be_lost(lost, refused):
         check_found(Path("train.csv"), found, found[:lost])
 
 
-def test_stage_tells_what_is_out_of_order_apart(source, capsys, board):
+def test_stage_tells_what_is_out_of_order_apart(source, capsys, configuration):
     head, a, b, c, d = kaggle.TRAIN
     b = [*b[:2], "Of another essay.", *b[3:]]
     kaggle.save(source / "train.csv", [head, b, a, d, c])
     first, second = kaggle.TEST[1:]
     kaggle.save(source / "test.csv", [kaggle.TEST[0], second, first])
-    board(source)
+    configuration(source)
     stage.main([])
     assert capsys.readouterr().out.splitlines() == [
         "data/clean/train: 4 elements of 2 essays, 1 not found in their essay, 0 out of order",

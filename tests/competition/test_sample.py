@@ -79,12 +79,12 @@ def test_every_text_ends_in_white_space_and_one_is_not_in_its_essay(figures):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_every_c1_character_of_the_real_files_occurs(source, split):
-    texts = "".join(getattr(source, split).rows[schema.DISCOURSE_TEXT])
+    texts = "".join(getattr(source, split).rows[schema.ELEMENT_TEXT])
     assert {c for c in texts if "\x80" <= c < "\xa0"} == set("\x91\x92\x93\x94\x95\x96\x97")
 
 
 def test_newlines_within_texts(source):
-    texts = source.train.rows[schema.DISCOURSE_TEXT].str.strip()
+    texts = source.train.rows[schema.ELEMENT_TEXT].str.strip()
     assert texts.str.contains("\n\n").any()
 
 
@@ -95,7 +95,7 @@ def test_a_plain_find_misplaces_a_repeated_text(source, split):
     plain = [
         essays[essay].find(text)
         for essay, text in zip(
-            made.elements[schema.ESSAY_ID], made.elements[schema.DISCOURSE_TEXT], strict=True
+            made.elements[schema.ESSAY_ID], made.elements[schema.ELEMENT_TEXT], strict=True
         )
     ]
     found = pd.Series(plain) >= 0
@@ -105,7 +105,7 @@ def test_a_plain_find_misplaces_a_repeated_text(source, split):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_an_element_longer_than_a_window_and_an_essay_longer_than_a_row(source, split):
     half = getattr(source, split)
-    assert half.rows[schema.DISCOURSE_TEXT].str.split().str.len().max() > WINDOW
+    assert half.rows[schema.ELEMENT_TEXT].str.split().str.len().max() > WINDOW
     words = [len(text.split()) for text in half.essays.values()]
     assert max(words) > 2 * WINDOW
     assert 80 <= pd.Series(words).median() <= 200
@@ -123,11 +123,11 @@ def test_spans_hold_their_texts(source):
 def test_rows_sorted_by_type_give_the_same_table(source, split):
     """But for essays in which a text stands twice or one was not found: row order decides there."""
     half = getattr(source, split)
-    rows = half.rows.sort_values([schema.DISCOURSE_TYPE, schema.DISCOURSE_ID], kind="stable")
+    rows = half.rows.sort_values([schema.ELEMENT_TYPE, schema.ELEMENT_ID], kind="stable")
     made = clean_split(half, CLEANING).elements
     again = clean_split(dataclasses.replace(half, rows=rows), CLEANING).elements
     assert (again[schema.START] < 0).sum() == (made[schema.START] < 0).sum()
-    stripped = half.rows[schema.DISCOURSE_TEXT].str.strip()
+    stripped = half.rows[schema.ELEMENT_TEXT].str.strip()
     several = {
         essay
         for essay, text in zip(half.rows[schema.ESSAY_ID], stripped, strict=True)
@@ -142,9 +142,7 @@ def test_rows_sorted_by_type_give_the_same_table(source, split):
 
 
 def test_coined_words_hardly_recur(source):
-    words = (
-        source.train.rows[schema.DISCOURSE_TEXT].str.lower().str.findall(r"\w{4,}(?:ful|less)\b")
-    )
+    words = source.train.rows[schema.ELEMENT_TEXT].str.lower().str.findall(r"\w{4,}(?:ful|less)\b")
     counts = words.explode().dropna().value_counts()
     assert counts.sum() > 3000
     assert counts.mean() < 1.1

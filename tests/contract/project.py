@@ -1,4 +1,4 @@
-"""The project as the contract tests see it: committed files only, never a user's own board."""
+"""The project as the contract tests see it: committed files only, never a user's params.yaml."""
 
 import csv
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
-CODE = ("pipeline", "stages", "tests", "bench")
+CODE = ("pipeline", "stages", "commands", "tests", "bench", "tpu_check")
 
 
 def graph() -> dict[str, Any]:
@@ -24,15 +24,15 @@ def python_files(*folders: str) -> Iterator[Path]:
             yield path.relative_to(ROOT)
 
 
-def without_git(target: Path, board: Path) -> Path:
-    """A copy of what the graph needs at `target`, with `board` as params.yaml and without git."""
+def without_git(target: Path, configuration: Path) -> Path:
+    """A copy of what the graph needs at `target`, `configuration` as params.yaml, without git."""
     target.mkdir(parents=True, exist_ok=True)
-    for folder in ("pipeline", "stages", ".dvc"):
+    for folder in ("pipeline", "stages", "commands", ".dvc"):
         ignore = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
         shutil.copytree(ROOT / folder, target / folder, ignore=ignore)
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, target / name)
-    shutil.copy(board, target / "params.yaml")
+    shutil.copy(configuration, target / "params.yaml")
     (target / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     return target
 

@@ -20,7 +20,7 @@ def run(folder: Path, *command: str) -> str:
 
 
 def test_figures_stay_and_only_what_differs_is_added(tmp_path: Path):
-    folder = without_git(tmp_path, ROOT / "tests/contract/board.yaml")
+    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
     (folder / ".dvc/config.local").unlink()
     (folder / "metrics").mkdir()
     for name, figures in _FIGURES.items():
@@ -29,8 +29,8 @@ def test_figures_stay_and_only_what_differs_is_added(tmp_path: Path):
     run(folder, "git", "add", ".")
     author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
     run(folder, "git", *author, "commit", "--quiet", "--message=All")
-    board = folder / "params.yaml"
-    board.write_text(board.read_text().replace("epochs: 1", "epochs: 2"))
+    configuration = folder / "params.yaml"
+    configuration.write_text(configuration.read_text().replace("epochs: 1", "epochs: 2"))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     found = re.search(r"^experiments:.*\n\t@(dvc exp show .*)$", makefile, re.M)
     assert found

@@ -79,13 +79,13 @@ def test_modules_that_get_loaded_are_declared(name: str):
         assert not HEAVY & {n.split(".")[0] for n, _ in loaded}, "start-up has to stay lean"
 
 
-_OWN = {"pipeline", "stages"}
+_OWN = {"pipeline", "stages", "commands"}
 
 
 def test_every_parameter_is_read_somewhere():
     code = "\n".join(
         (ROOT / path).read_text(encoding="utf-8")
-        for path in python_files("pipeline", "stages")
+        for path in python_files("pipeline", "stages", "commands")
         if path != Path("pipeline/params.py")
     )
     sections = {f.name for f in dataclasses.fields(params.Parameters)}

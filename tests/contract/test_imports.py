@@ -8,25 +8,30 @@ import pytest
 from pipeline.graph.closure import imported
 from tests.contract.project import ROOT, python_files
 
-MODULES = [*python_files("pipeline"), *python_files("stages")]
+MODULES = [*python_files("pipeline"), *python_files("stages", "commands")]
 FLOW = (
     "base",  # the modules of pipeline itself: errors, params, paths, files, progress, devices
     "competition",
     "inputs",
     "encoders",
+    "backbones",
+    "tables",
+    "inference",
+    "training",
     "members",
     "evaluation",
-    "training",
-    "delivery",
+    "bundle",
+    "kaggle",
     "graph",
     "doctor",
     "stages",
+    "commands",
 )
 
 
 def _layer(path: Path) -> int:
-    if path.parts[0] == "stages":
-        return FLOW.index("stages")
+    if path.parts[0] != "pipeline":
+        return FLOW.index(path.parts[0])
     return FLOW.index(path.parts[1]) if len(path.parts) > 2 else 0
 
 

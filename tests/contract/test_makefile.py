@@ -1,4 +1,4 @@
-"""Every target that starts DVC examines the board first, for the accelerator that is asked for."""
+"""Targets that start DVC examine params.yaml first, for the accelerator that is asked for."""
 
 import os
 import subprocess
@@ -27,9 +27,9 @@ def _commands(*arguments: str, **environment: str) -> list[str]:
 @pytest.mark.parametrize("target", ["submission", "smoke", "accept"])
 def test_the_doctor_comes_before_dvc(target: str):
     commands = _commands(target, "MODEL=minilm", "STAGE=train")
-    starts = [n for n, line in enumerate(commands) if " repro" in line or "stages.accept" in line]
+    starts = [n for n, line in enumerate(commands) if " repro" in line or "commands.accept" in line]
     model = " --model 'minilm'" if target == "smoke" else ""
-    assert commands.index(f"python -m stages.doctor{model}") < starts[0]
+    assert commands.index(f"python -m commands.doctor{model}") < starts[0]
 
 
 def test_an_accelerator_that_is_asked_for_is_handed_on():
@@ -37,5 +37,5 @@ def test_an_accelerator_that_is_asked_for_is_handed_on():
         _commands("doctor", "ACCELERATOR=tpu"),
         _commands("doctor", ACCELERATOR="tpu"),
     ):
-        assert "python -m stages.doctor --accelerator 'tpu'" in commands
-    assert "python -m stages.doctor" in _commands("doctor")
+        assert "python -m commands.doctor --accelerator 'tpu'" in commands
+    assert "python -m commands.doctor" in _commands("doctor")

@@ -1,4 +1,4 @@
-"""Every ready board is complete: it loads, and DVC builds its graph from it."""
+"""Every ready configuration is complete: it loads, and DVC builds its graph from it."""
 
 import re
 from pathlib import Path
@@ -14,10 +14,10 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
-    board = params.load(recipe)
-    models = board.read("models", dict)
-    members = board.read("members", dict)
-    folds = board.read("folds", list)
+    configuration = params.load(recipe)
+    models = configuration.read("models", dict)
+    members = configuration.read("members", dict)
+    folds = configuration.read("folds", list)
     with Repo(str(without_git(tmp_path, recipe))) as repo:
         stages = {stage.name for stage in repo.index.stages}
     assert stages == {
@@ -43,12 +43,12 @@ def test_it_opens_with_command_hardware_disk_time_and_score(recipe: Path):
 def test_a_further_model_is_a_few_lines(tmp_path: Path):
     text = (ROOT / "recipes/minilm-gpu.yaml").read_text(encoding="utf-8")
     addition = "  second:\n    <<: *model\n    train: {<<: *train, seed: 2}\n"
-    board = tmp_path / "board.yaml"
-    board.write_text(text.replace("\nmembers:", f"{addition}\nmembers:"))
-    models = params.load(board).read("models", dict)
+    configuration = tmp_path / "configuration.yaml"
+    configuration.write_text(text.replace("\nmembers:", f"{addition}\nmembers:"))
+    models = params.load(configuration).read("models", dict)
     assert models["second"].train.seed == 2
     assert models["second"].train.optimizer == models["minilm"].train.optimizer
-    with Repo(str(without_git(tmp_path / "copy", board))) as repo:
+    with Repo(str(without_git(tmp_path / "copy", configuration))) as repo:
         assert "train@second-4" in {stage.name for stage in repo.index.stages}
 
 
@@ -62,9 +62,9 @@ def test_its_rows_suit_its_windows(recipe: Path):
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_it_trains_by_the_fast_kernel_and_from_safetensors(recipe: Path):
     """cuDNN's attention takes no dropout of weights; microsoft's main revisions hold pickles."""
-    board = params.load(recipe)
-    for model in board.read("models", dict).values():
-        if board.read("compute", params.Compute).platform == "gpu":
+    configuration = params.load(recipe)
+    for model in configuration.read("models", dict).values():
+        if configuration.read("compute", params.Compute).platform == "gpu":
             assert (model.train.dropout.attention, model.train.remat) == (0.0, "selective")
         if model.backbone.source.startswith("microsoft/deberta-v3"):
             assert re.fullmatch(r"[0-9a-f]{40}", str(model.backbone.revision))

@@ -114,7 +114,7 @@ def test_the_trial_has_the_environment_of_training():
     assert setting.startswith("GLIBC_TUNABLES=")
     assert rest.startswith("${python} -m stages.train ")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert f"@{setting} python -m stages.smoke " in makefile
+    assert f"@{setting} python -m commands.smoke " in makefile
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])

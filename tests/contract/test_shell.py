@@ -37,7 +37,7 @@ def test_no_command_takes_a_name_as_it_is(name: str):
     assert set(re.findall(r"\$\{([^}]*)\}", body["cmd"])) <= allowed
 
 
-def _stub_graph(folder: Path, board: dict[str, Any]) -> Path:
+def _stub_graph(folder: Path, configuration: dict[str, Any]) -> Path:
     """A stage of each kind, without inputs, and a Python that notes the words that it is given."""
     tree = graph()
     tree["stages"] = {
@@ -46,7 +46,7 @@ def _stub_graph(folder: Path, board: dict[str, Any]) -> Path:
     for stage in tree["stages"].values():
         stage.get("do", stage).pop("deps", None)
     yaml = YAML()
-    for name, content in (("dvc.yaml", tree), ("params.yaml", board)):
+    for name, content in (("dvc.yaml", tree), ("params.yaml", configuration)):
         with (folder / name).open("w", encoding="utf-8") as stream:
             yaml.dump(content, stream)
     stub = folder / ".venv/bin/python"
@@ -75,13 +75,13 @@ def _repro(folder: Path, *arguments: str) -> str:
 
 
 def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
-    folder = without_git(tmp_path, ROOT / "tests/contract/board.yaml")
+    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
     yaml = YAML(typ="safe", pure=True)
-    board = yaml.load((folder / "params.yaml").read_text(encoding="utf-8"))
-    board["models"] = dict.fromkeys(HOSTILE, board["models"]["small"])
-    board["members"] = {f"m {name}": {"oof": "o.csv", "test": "t.csv"} for name in HOSTILE}
-    board["folds"] = ["$(touch ran)"]
-    _repro(_stub_graph(folder, board), "--keep-going")
+    configuration = yaml.load((folder / "params.yaml").read_text(encoding="utf-8"))
+    configuration["models"] = dict.fromkeys(HOSTILE, configuration["models"]["small"])
+    configuration["members"] = {f"m {name}": {"oof": "o.csv", "test": "t.csv"} for name in HOSTILE}
+    configuration["folds"] = ["$(touch ran)"]
+    _repro(_stub_graph(folder, configuration), "--keep-going")
     assert not list(folder.rglob("ran"))
     words = (folder / "words").read_text(encoding="utf-8").splitlines()
     for name in HOSTILE:
@@ -95,22 +95,22 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
 
 
 @pytest.mark.parametrize("key", ["python", "item"])
-def test_a_further_key_of_the_board_does_not_reach_a_command(key: str, tmp_path: Path):
-    folder = without_git(tmp_path, ROOT / "tests/contract/board.yaml")
+def test_a_further_key_of_the_configuration_does_not_reach_a_command(key: str, tmp_path: Path):
+    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
     yaml = YAML(typ="safe", pure=True)
-    board = yaml.load((folder / "params.yaml").read_text(encoding="utf-8"))
-    board[key] = {"model": "$(touch ran)"} if key == "item" else "touch ran;"
-    _repro(_stub_graph(folder, board), "--keep-going")
+    configuration = yaml.load((folder / "params.yaml").read_text(encoding="utf-8"))
+    configuration[key] = {"model": "$(touch ran)"} if key == "item" else "touch ran;"
+    _repro(_stub_graph(folder, configuration), "--keep-going")
     assert not list(folder.rglob("ran"))
 
 
 def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
     """DVC quotes the values of a mapping, and not its keys."""
-    folder = without_git(tmp_path, ROOT / "tests/contract/board.yaml")
+    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
     text = (folder / "params.yaml").read_text(encoding="utf-8")
-    board = YAML(typ="safe", pure=True).load(text)
-    board["folds"] = [{"$(touch ran)": 1}]
-    said = _repro(_stub_graph(folder, board), "--keep-going")
+    configuration = YAML(typ="safe", pure=True).load(text)
+    configuration["folds"] = [{"$(touch ran)": 1}]
+    said = _repro(_stub_graph(folder, configuration), "--keep-going")
     assert "Cannot interpolate data of type 'dict'" in said
     assert not list(folder.rglob("ran"))
 
@@ -120,10 +120,11 @@ def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
     ("stage", "option"),
     [
         *(
-            (s, "--model")
-            for s in ("backbone", "tokenize", "train", "smoke", "predict", "evaluate")
+            (f"stages.{s}", "--model")
+            for s in ("backbone", "tokenize", "train", "predict", "evaluate")
         ),
-        ("member", "--member"),
+        ("stages.member", "--member"),
+        ("commands.smoke", "--model"),
     ],
 )
 def test_a_stage_checks_the_name_that_it_is_given(
@@ -131,8 +132,8 @@ def test_a_stage_checks_the_name_that_it_is_given(
 ):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    arguments = [f"{option}={name}", *(["--fold=0"] if stage in ("train", "smoke") else [])]
+    arguments = [f"{option}={name}", *(["--fold=0"] if stage.endswith(("train", "smoke")) else [])]
     section = option.removeprefix("--") + "s"
     with pytest.raises(UserError, match=rf"^params.yaml: {section}: no {re.escape(repr(name))}"):
-        importlib.import_module(f"stages.{stage}").main(arguments)
+        importlib.import_module(stage).main(arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]

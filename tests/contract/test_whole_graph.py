@@ -65,7 +65,7 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("graph") / "project"
-    without_git(folder, ROOT / "tests/contract/board.yaml")
+    without_git(folder, ROOT / "tests/contract/configuration.yaml")
     few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=6)
     made = Project(folder)
     ran = made.repro()
@@ -131,7 +131,7 @@ def test_a_comment_in_an_encoder_is_accepted_without_training(project: Project, 
     golden.write_text("import pytest\n@pytest.mark.golden\ndef test_it(): pass\n")
     encoder = commented.folder / "pipeline/encoders/bert.py"
     encoder.write_text(encoder.read_text() + "# A remark.\n")
-    commented.run("stages.accept", "train")
+    commented.run("commands.accept", "train")
     assert commented.repro() <= AFTER_TRAINING
 
 
@@ -147,17 +147,17 @@ def test_a_hostile_name_in_a_finished_graph_runs_nothing(project: Project, tmp_p
     assert not list(hostile.folder.rglob("ran"))
 
 
-def test_what_another_board_left_is_pruned(project: Project, tmp_path: Path):
+def test_what_another_configuration_left_is_pruned(project: Project, tmp_path: Path):
     fewer = project.copy(tmp_path / "fewer")
     fewer.edit("params.yaml", "folds: [0, 1]", "folds: [0]")
     (fewer.folder / "artifacts/bundle").mkdir()
-    said = fewer.run("stages.prune")
+    said = fewer.run("commands.prune")
     assert "removed artifacts/weights/small/fold1" in said
     assert "removed the lock entry of train@small-1" in said
     assert not (fewer.folder / "artifacts/folds/small/fold1").exists()
     assert (fewer.folder / "artifacts/folds/small/fold0").exists()
     assert (fewer.folder / "artifacts/bundle").exists(), "a command's, not a stage's"
-    assert "nothing to prune" in fewer.run("stages.prune")
+    assert "nothing to prune" in fewer.run("commands.prune")
 
 
 def test_plots_open_without_a_network(project: Project):

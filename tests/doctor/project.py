@@ -1,4 +1,4 @@
-"""A project as the doctor sees it: a board, and files of which only names and sizes count."""
+"""A project as the doctor sees it: params.yaml, and files of which only names and sizes count."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ MODEL = {
 
 
 class Project:
-    """A folder with the default board and the names of Kaggle's files."""
+    """A folder with the default configuration and the names of Kaggle's files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,15 +33,15 @@ class Project:
                 stream.truncate(size)
 
     def set(self, **values: Any) -> None:
-        """Set values of the board, `__` between the parts of a key; a key that is new is added."""
+        """Set values of params.yaml, `__` between the parts of a key; a new key is added."""
         yaml = YAML(typ="safe", pure=True)
         path = self.root / "params.yaml"
-        board = yaml.load(path.read_text(encoding="utf-8"))
+        configuration = yaml.load(path.read_text(encoding="utf-8"))
         for key, value in values.items():
             *parents, last = key.split("__")
-            section = board
+            section = configuration
             for parent in parents:
                 section = section[parent]
             section[last] = value
         with path.open("w", encoding="utf-8") as stream:
-            yaml.dump(board, stream)
+            yaml.dump(configuration, stream)

@@ -61,7 +61,7 @@ def test_everything_is_told_at_once(project: Project):
     ]
 
 
-def test_every_mistake_in_the_board_is_told(project: Project):
+def test_every_mistake_in_the_configuration_is_told(project: Project):
     project.set(
         folds=[0, 5],
         models__tiny__train__epoch=3,
@@ -322,10 +322,10 @@ def test_one_model_alone(project: Project):
 def test_the_command_prints_lines_and_ends_with_a_status(
     project: Project, capsys: pytest.CaptureFixture[str]
 ):
-    from stages import doctor
+    from commands import doctor
 
     doctor.main([])
-    assert capsys.readouterr() == ("nothing stands in the way of this board\n", "")
+    assert capsys.readouterr() == ("nothing stands in the way of this configuration\n", "")
     project.set(models__tiny__encoder="brt", data__source="data/raw")
     with pytest.raises(SystemExit) as ended:
         doctor.main(["--accelerator", "cuda"])

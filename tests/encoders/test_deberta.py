@@ -13,7 +13,7 @@ from pipeline.encoders import deberta, deberta_v1
 from pipeline.encoders.config import Settings
 from pipeline.encoders.deberta_common import drop_positions
 from pipeline.encoders.head import build
-from pipeline.encoders.weights import load_backbone, load_fold, save_fold
+from pipeline.encoders.weights.folders import load_backbone, load_fold, save_fold
 from pipeline.errors import UserError
 from tests.encoders.test_every_encoder import forward, made, written
 from tests.encoders.tiny import CONFIGS

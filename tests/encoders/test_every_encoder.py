@@ -16,7 +16,7 @@ from flax.traverse_util import flatten_dict
 from pipeline.encoders import stack
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.layers import Site, site_keys
-from pipeline.encoders.weights import export, load_fold, save_fold, table
+from pipeline.encoders.weights.folders import export, load_fold, save_fold, table
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import rates
 from tests.encoders.tiny import CONFIGS, random_parameters

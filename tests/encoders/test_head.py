@@ -9,7 +9,7 @@ import pytest
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.registry import architecture
-from pipeline.encoders.weights import load_backbone
+from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
 from tests.encoders.tiny import FIELDS, write
 

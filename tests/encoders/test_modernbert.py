@@ -11,7 +11,7 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.modernbert import configure, layer_kinds
 from pipeline.encoders.stack import Plan, plan
-from pipeline.encoders.weights import parameter_shapes
+from pipeline.encoders.weights.folders import parameter_shapes
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from tests.encoders.tiny import MODERN

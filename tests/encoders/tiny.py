@@ -12,7 +12,7 @@ from pipeline.encoders.catalogue import ENCODERS
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
 from pipeline.encoders.registry import CLASSIFIER
-from pipeline.encoders.weights import export, parameter_shapes, table
+from pipeline.encoders.weights.folders import export, parameter_shapes, table
 
 FIELDS: dict[str, Any] = {
     "model_type": "bert",

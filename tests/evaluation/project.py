@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipeline import paths
 from pipeline.competition.schema import TYPES
-from pipeline.members.elements import Elements, read_elements
-from pipeline.members.predictions import write_predictions
+from pipeline.tables.elements import Elements, read_elements
+from pipeline.tables.predictions import write_predictions
 
 N_FOLDS = 3
 TEST_IDS = [f"t{i}" for i in range(7)]
@@ -49,7 +49,7 @@ def write_folds(
         folder = paths.fold(model, fold)
         write_predictions(
             folder / "oof.parquet",
-            elements.select(own).discourse_ids[::-1],
+            elements.select(own).element_ids[::-1],
             elements.folds[own],
             probabilities[own][::-1],
         )
@@ -63,7 +63,7 @@ def write_member(
     """A member's tables; of the test set each fold predicts something else."""
     own = np.isin(elements.folds, list(folds))
     chosen = elements.select(own)
-    write_predictions(paths.oof(name), chosen.discourse_ids, chosen.folds, probabilities[own])
+    write_predictions(paths.oof(name), chosen.element_ids, chosen.folds, probabilities[own])
     rng = np.random.default_rng(len(name))
     write_predictions(
         paths.test(name),

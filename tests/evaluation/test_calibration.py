@@ -8,8 +8,8 @@ from scipy.special import softmax
 
 from pipeline.errors import UserError
 from pipeline.evaluation.calibration import cool, fit_temperature, reliability, temperature
-from pipeline.evaluation.metrics import log_loss
 from pipeline.evaluation.nesting import nested, nested_split
+from pipeline.metrics import log_loss
 
 
 @given(st.lists(st.sampled_from("abcdefghij"), min_size=10, max_size=80), st.integers(0, 99))

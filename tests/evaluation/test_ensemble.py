@@ -10,15 +10,15 @@ import pytest
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.evaluation.ensemble import pooled
-from pipeline.evaluation.metrics import log_loss
 from pipeline.evaluation.nesting import nested_split
 from pipeline.evaluation.pools import Kind, Weights, pool
 from pipeline.files import sha256
-from pipeline.members.elements import Elements
-from pipeline.members.predictions import mean_over_folds, read_predictions, write_predictions
+from pipeline.metrics import log_loss
+from pipeline.tables.elements import Elements
+from pipeline.tables.predictions import mean_over_folds, read_predictions, write_predictions
 from stages import ensemble as stage
 from tests.evaluation.project import TEST_IDS, predict, write_member, write_project
-from tests.members.board import write_board
+from tests.members.configuration import write_configuration
 
 NAMES = ["baseline", "one", "theirs"]
 MEMBERS = {"theirs": {"oof": "a.csv", "test": "b.csv"}}
@@ -28,12 +28,12 @@ MEMBERS = {"theirs": {"oof": "a.csv", "test": "b.csv"}}
 def elements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elements:
     """A baseline, a model and an external member, ready to be pooled."""
     monkeypatch.chdir(tmp_path)
-    write_board(models=["one"], members=MEMBERS)
+    write_configuration(models=["one"], members=MEMBERS)
     elements = write_project(60)
     for seed, name in enumerate(NAMES[:2]):
         write_member(name, elements, predict(elements, seed), [0, 1, 2])
     rows = predict(elements, 2)
-    write_predictions(paths.oof("theirs"), elements.discourse_ids, elements.folds, rows)
+    write_predictions(paths.oof("theirs"), elements.element_ids, elements.folds, rows)
     test = np.random.default_rng(9).dirichlet(np.ones(3), len(TEST_IDS))
     write_predictions(paths.test("theirs"), TEST_IDS, np.full(len(TEST_IDS), -1), test)
     return elements
@@ -45,7 +45,7 @@ def weights() -> dict:
 
 @pytest.mark.parametrize("kind", ["simplex", "loglinear"])
 def test_figures_weights_and_submission_fit_together(elements: Elements, kind: Kind) -> None:
-    write_board(models=["one"], members=MEMBERS, pool=kind)
+    write_configuration(models=["one"], members=MEMBERS, pool=kind)
     stage.main([])
     found, figures = weights(), json.loads(paths.metrics("ensemble").read_text())
     oof = np.stack([read_predictions(paths.oof(n)).probabilities for n in NAMES], axis=1)
@@ -115,7 +115,7 @@ def test_weights_of_noise_gain_in_sample_and_nothing_nested(elements: Elements) 
 def test_some_folds_are_partial_and_it_is_said(
     elements: Elements, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_board([0, 2], ["one"], MEMBERS)
+    write_configuration([0, 2], ["one"], MEMBERS)
     for seed, name in enumerate(NAMES[:2]):
         write_member(name, elements, predict(elements, seed), [0, 2])
     stage.main([])
@@ -131,7 +131,7 @@ def test_one_member_alone_is_pooled_too(elements: Elements) -> None:
     for name in NAMES[1:]:
         paths.oof(name).unlink()
         paths.test(name).unlink()
-    write_board(pool="simplex")
+    write_configuration(pool="simplex")
     stage.main([])
     found = weights()
     assert found["weights"] == {"baseline": 1.0}
@@ -150,7 +150,7 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
     for name in ("one", "theirs"):
         paths.oof(name).unlink()
         paths.test(name).unlink()
-    write_board(members=members, ridge=1.0)
+    write_configuration(members=members, ridge=1.0)
     stage.main([])
     found = weights()
     assert len(found["weights"]) == 51
@@ -188,7 +188,7 @@ def test_tables_of_other_elements_or_folds_are_refused(elements: Elements) -> No
     write_member("one", elements, rows, [0, 1])
     with pytest.raises(UserError, match=r"oof/one\.parquet: discourse_id: 80 missing"):
         stage.main([])
-    write_predictions(paths.oof("one"), elements.discourse_ids, (elements.folds + 1) % 3, rows)
+    write_predictions(paths.oof("one"), elements.element_ids, (elements.folds + 1) % 3, rows)
     with pytest.raises(UserError, match=r"one\.parquet: discourse_id 'e0_0': expected fold 0, fo"):
         stage.main([])
     write_member("one", elements, rows, [0, 1, 2])

@@ -11,17 +11,17 @@ from sklearn.metrics import accuracy_score, log_loss
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.files import sha256
-from pipeline.members.elements import Elements
-from pipeline.members.predictions import read_predictions, write_predictions
+from pipeline.tables.elements import Elements
+from pipeline.tables.predictions import read_predictions, write_predictions
 from stages import evaluate as stage
 from tests.evaluation.project import predict, write_folds, write_project
-from tests.members.board import write_board
+from tests.members.configuration import write_configuration
 
 
 @pytest.fixture
 def elements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elements:
     monkeypatch.chdir(tmp_path)
-    write_board(models=["m"])
+    write_configuration(models=["m"])
     return write_project()
 
 
@@ -74,7 +74,7 @@ def test_the_out_of_fold_table_has_every_element_once_in_order(elements: Element
     write_folds("m", elements, rows, [0, 1, 2])
     stage.main(["--model", "m"])
     oof = read_predictions(paths.oof("m"))
-    assert oof.discourse_ids == elements.discourse_ids
+    assert oof.element_ids == elements.element_ids
     assert oof.folds.tolist() == elements.folds.tolist()
     np.testing.assert_array_equal(oof.probabilities, rows)
 
@@ -105,7 +105,7 @@ def test_plot_data_is_tidy(elements: Elements) -> None:
 def test_some_folds_are_partial_and_cover_their_essays_alone(
     elements: Elements, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_board([2, 0], ["m"])
+    write_configuration([2, 0], ["m"])
     rows = predict(elements, 0)
     write_folds("m", elements, rows, [0, 2])
     stage.main(["--model", "m"])
@@ -114,7 +114,7 @@ def test_some_folds_are_partial_and_cover_their_essays_alone(
     assert figures["partial"] is True
     assert figures["folds"] == 2
     assert figures["log_loss"] == round(log_loss(elements.labels[own], rows[own]), 6)
-    assert read_predictions(paths.oof("m")).discourse_ids == elements.select(own).discourse_ids
+    assert read_predictions(paths.oof("m")).element_ids == elements.select(own).element_ids
     assert "(partial: not all folds)" in capsys.readouterr().out
 
 
@@ -136,7 +136,7 @@ def test_missing_and_left_over_folds_are_named(elements: Elements) -> None:
         stage.main(["--model", "m"])
     assert str(error.value) == "artifacts/folds/m: expected fold2 too, found fold0, fold1"
     write_folds("m", elements, rows, [2])
-    write_board([1], ["m"])
+    write_configuration([1], ["m"])
     with pytest.raises(UserError) as error:
         stage.main(["--model", "m"])
     assert str(error.value) == (
@@ -149,7 +149,7 @@ def test_a_fold_of_other_elements_is_refused(elements: Elements) -> None:
     rows = predict(elements, 0)
     write_folds("m", elements, rows, [0, 1, 2])
     path, own = paths.fold("m", 1) / "oof.parquet", elements.folds == 1
-    ids = elements.select(own).discourse_ids
+    ids = elements.select(own).element_ids
     write_predictions(path, [*ids[:-1], "stranger"], elements.folds[own], rows[own])
     with pytest.raises(UserError, match=r"1 missing \(the first: e28_3\), 1 unknown .*stranger"):
         stage.main(["--model", "m"])

@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 from scipy.special import softmax as scipy_softmax
 
 from pipeline.evaluation import pools
-from pipeline.evaluation.metrics import log_loss
+from pipeline.metrics import log_loss
 
 pytestmark = pytest.mark.golden
 

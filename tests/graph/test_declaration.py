@@ -50,7 +50,7 @@ def test_parameters_declared_and_read(project: Path):
 
 
 def test_a_key_that_is_computed_is_refused(project: Path):
-    (project / "stages/one.py").write_text("board.read(key, Data)\n")
+    (project / "stages/one.py").write_text("configuration.read(key, Data)\n")
     with pytest.raises(ValueError, match=r"one\.py:1"):
         read_parameters("one", project)
 

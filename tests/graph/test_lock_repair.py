@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from commands import lock
 from pipeline.errors import UserError
-from stages import lock
 from tests.contract.project import ROOT
 
 LOCK, COPY, ASIDE = Path("dvc.lock"), Path(".cache/dvc.lock"), Path(".cache/dvc.lock.damaged")
@@ -149,5 +149,9 @@ def test_no_lock_is_a_first_run(capsys: pytest.CaptureFixture[str]) -> None:
 def test_make_submission_looks_before_and_keeps_after() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     recipe = makefile[makefile.index("\nsubmission:") :].split("\n\n")[0]
-    lines = ["python -m stages.lock", "dvc --wait-for-lock repro", "python -m stages.lock --keep"]
+    lines = [
+        "python -m commands.lock",
+        "dvc --wait-for-lock repro",
+        "python -m commands.lock --keep",
+    ]
     assert [line.strip("\t@") for line in recipe.splitlines() if line.startswith("\t")][:3] == lines

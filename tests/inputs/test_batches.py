@@ -26,7 +26,7 @@ def tokens_of(windows: Sequence[Window]) -> Tokens:
         essay_ids=[str(i) for i in range(len(windows))],
         lengths=lengths,
         n_slots=n_slots,
-        discourse_ids=[],
+        element_ids=[],
         element_labels=np.zeros(0, np.int8),
         chunks=[_Chunk(0, token_offsets, slot_offsets, values)],
         chunk_of=np.zeros(len(windows), np.int64),

@@ -35,7 +35,7 @@ def test_every_array_of_one_essay(tokenized: Tokenized) -> None:
     assert (second.element.tolist(), second.label.tolist()) == ([1], [1])
     assert [array.dtype.name for array in first] == ["int32", "int16", "int32", "int8", "float32"]
     tokens = made.tokens
-    assert (tokens.essay_ids, tokens.discourse_ids) == (["E1", "E2"], ["e0", "e1"])
+    assert (tokens.essay_ids, tokens.element_ids) == (["E1", "E2"], ["e0", "e1"])
     assert (tokens.lengths.tolist(), tokens.n_slots.tolist()) == ([7, 4], [1, 1])
     assert tokens.element_labels.tolist() == [0, 1]
 
@@ -211,7 +211,7 @@ def test_a_byte_level_token_belongs_where_its_last_character_is(
 def test_no_essays(tokenized: Tokenized) -> None:
     made = tokenized({})
     assert len(made.tokens) == 0
-    assert made.tokens.discourse_ids == []
+    assert made.tokens.element_ids == []
     assert made.tokens.lengths.tolist() == []
     assert set(made.counts.values()) == {0}
 
@@ -241,7 +241,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
-BOARD = """
+PARAMETERS = """
 models:
   m:
     inputs: {context: essay, window: 16, overlap: 2}

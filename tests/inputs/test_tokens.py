@@ -48,7 +48,7 @@ def test_every_window_over_shards_and_record_batches(
     assert tokens.essay_ids == [f"E{i}" for i in range(n_windows)]
     assert tokens.lengths.tolist() == [i + 1 for i in range(n_windows)]
     assert tokens.n_slots.tolist() == [i % 3 + 1 for i in range(n_windows)]
-    assert tokens.discourse_ids == ["e0", "e1"]
+    assert tokens.element_ids == ["e0", "e1"]
     assert tokens.element_labels.tolist() == [2, -1]
     for i in {0, n_windows // 2, n_windows - 1, min(999, n_windows - 1), min(1000, n_windows - 1)}:
         found = tokens.window(i)

@@ -16,16 +16,16 @@ from threadpoolctl import threadpool_limits
 
 from pipeline import params, paths
 from pipeline.errors import UserError
-from pipeline.evaluation.metrics import log_loss
 from pipeline.evaluation.priors import class_priors
 from pipeline.files import sha256
 from pipeline.members import baseline
-from pipeline.members.elements import read_elements, read_test_ids
 from pipeline.members.estimators import load_estimators, save_estimators
 from pipeline.members.features import Texts, kinds, numbers, read_texts
-from pipeline.members.predictions import Predictions, read_predictions
+from pipeline.metrics import log_loss
+from pipeline.tables.elements import read_elements, read_test_ids
+from pipeline.tables.predictions import Predictions, read_predictions
 from stages import baseline as baseline_stage
-from tests.members.board import write_board
+from tests.members.configuration import write_configuration
 
 pytestmark = pytest.mark.golden
 
@@ -75,12 +75,12 @@ def test_every_element_is_predicted_once_and_every_test_element_by_every_fold(
     run([0, 1, 2])
     elements = read_elements([0, 1, 2])
     oof = read_predictions(paths.oof("baseline"))
-    assert oof.discourse_ids == elements.discourse_ids
+    assert oof.element_ids == elements.element_ids
     assert oof.folds.tolist() == elements.folds.tolist()
     loss = log_loss(elements.labels, oof.probabilities)
     assert loss < log_loss(elements.labels, class_priors(elements.labels, elements.folds)) - 0.2
     test = read_predictions(paths.test("baseline"))
-    assert test.discourse_ids == read_test_ids() * 3
+    assert test.element_ids == read_test_ids() * 3
     assert test.folds.tolist() == [0] * 18 + [1] * 18 + [2] * 18
 
 
@@ -117,7 +117,7 @@ def test_a_folds_model_never_sees_its_own_essays(project: Path) -> None:
     first, matrix = baseline.fit(KNOBS, texts, elements, ~own)
     elements.labels[own] = (elements.labels[own] + 1) % 3
     strange = [f"strange {t}" if e % N_FOLDS == 0 else t for e, t in enumerate(texts.essays)]
-    changed = Texts(texts.discourse_ids, texts.types, texts.elements, texts.essay, strange)
+    changed = Texts(texts.element_ids, texts.types, texts.elements, texts.essay, strange)
     second, _ = baseline.fit(KNOBS, changed, elements, ~own)
     np.testing.assert_array_equal(first.predict(matrix), second.predict(matrix))
 
@@ -215,7 +215,7 @@ def test_archives_hold_no_addresses_and_no_times(tmp_path: Path) -> None:
 
 
 def test_the_stage_says_its_log_loss(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_board([0, 2])
+    write_configuration([0, 2])
     baseline_stage.main([])
     found = capsys.readouterr().out
     assert re.fullmatch(
@@ -236,7 +236,7 @@ def test_the_number_of_threads_does_not_matter(project: Path) -> None:
 
 
 def test_another_process_saves_the_same_bytes(project: Path) -> None:
-    write_board()
+    write_configuration()
     environment = os.environ | {"PYTHONPATH": str(Path(baseline_stage.__file__).parents[1])}
     hashes = []
     for _ in range(2):

@@ -8,11 +8,11 @@ import pytest
 
 from pipeline import params, paths
 from pipeline.errors import UserError
-from pipeline.members.elements import Elements
 from pipeline.members.external import adopt, read_probabilities
-from pipeline.members.predictions import read_predictions
+from pipeline.tables.elements import Elements
+from pipeline.tables.predictions import read_predictions
 from stages import member as member_stage
-from tests.members.board import write_board
+from tests.members.configuration import write_configuration
 
 HEAD = "discourse_id,Ineffective,Adequate,Effective\n"
 OOF = HEAD + "c,0.2,0.3,0.5\na,0.1,0.8,0.1\nb,0.5,0.25,0.25\n"
@@ -41,10 +41,10 @@ def take() -> tuple[int, int]:
 def test_rows_come_in_our_order_with_our_folds() -> None:
     assert take() == (0, 0)
     oof, test = read_predictions(paths.oof("theirs")), read_predictions(paths.test("theirs"))
-    assert oof.discourse_ids == ["a", "b", "c"]
+    assert oof.element_ids == ["a", "b", "c"]
     assert oof.folds.tolist() == [1, 1, 0]
     np.testing.assert_array_equal(oof.probabilities[:, 0], [0.1, 0.5, 0.2])
-    assert test.discourse_ids == ["x", "y"]
+    assert test.element_ids == ["x", "y"]
     assert test.folds.tolist() == [-1, -1]
     np.testing.assert_array_equal(test.probabilities, [[1, 0, 0], [0.25, 0.25, 0.5]])
 
@@ -55,7 +55,7 @@ def test_other_columns_orders_and_a_byte_order_mark_do_not_matter() -> None:
     )
     Path("oof.csv").write_text(text, encoding="utf-8")
     rows = read_probabilities(Path("oof.csv"))
-    assert rows.discourse_ids == ["c"]
+    assert rows.element_ids == ["c"]
     np.testing.assert_array_equal(rows.values, [[0.2, 0.3, 0.5]])
 
 
@@ -120,7 +120,7 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 def test_the_stage_says_the_log_loss_and_what_was_rescaled(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for split, ids in (("train", ELEMENTS.discourse_ids), ("test", ["x", "y"])):
+    for split, ids in (("train", ELEMENTS.element_ids), ("test", ["x", "y"])):
         paths.clean(split).mkdir(parents=True)
         table = pd.DataFrame({"discourse_id": ids, "discourse_type": "Lead"})
         table["essay_id"] = ELEMENTS.essay_ids if split == "train" else "t"
@@ -128,7 +128,7 @@ def test_the_stage_says_the_log_loss_and_what_was_rescaled(
         table.to_parquet(paths.clean(split) / "elements.parquet")
     pd.DataFrame({"essay_id": ["e", "f"], "fold": [1, 0]}).to_parquet(paths.FOLDS)
     Path("oof.csv").write_text(OOF.replace("0.5,0.25,0.25", "0.505,0.2525,0.2525"))
-    write_board(members={"theirs": {"oof": "oof.csv", "test": "test.csv"}})
+    write_configuration(members={"theirs": {"oof": "oof.csv", "test": "test.csv"}})
     member_stage.main(["--member", "theirs"])
     loss = -np.log([0.8, 0.5, 0.5]).mean()
     assert capsys.readouterr().out.splitlines() == [

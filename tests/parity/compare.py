@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.encoders.catalogue import ENCODERS
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
-from pipeline.encoders.weights import export, load_fold, table
+from pipeline.encoders.weights.folders import export, load_fold, table
 
 
 def open_model(folder: Path, **settings: Any) -> TokenClassifier:

@@ -15,8 +15,8 @@ from safetensors.numpy import load_file, save_file
 from transformers.activations import ACT2FN
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
-from tests.encoders import published
-from tests.encoders.published import CONFIGS
+from tests.backbones import published
+from tests.backbones.published import CONFIGS
 from tests.parity.models import GOLDEN, MODELS
 from tests.parity.torch_models import LENGTHS, model, run, save
 from tests.parity.torch_published import shapes

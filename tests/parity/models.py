@@ -13,13 +13,13 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from pipeline.encoders import bert, deberta, deberta_v1, modernbert
-from pipeline.encoders.attention import IMPLEMENTATIONS, attend
+from pipeline.encoders.attention.dispatch import IMPLEMENTATIONS, attend
 from pipeline.encoders.config import Settings
 from pipeline.encoders.deberta_common import Embeddings, relative_terms
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.layers import layer_norm
 from pipeline.encoders.rotary import rotation
-from pipeline.encoders.weights import table
+from pipeline.encoders.weights.folders import table
 from tests.parity.compare import places
 
 GOLDEN = Path(__file__).parent / "golden"

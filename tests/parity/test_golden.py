@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from pipeline.encoders.disentangled import log_buckets
+from pipeline.encoders.attention.disentangled import log_buckets
 from pipeline.encoders.layers import activation
 from tests.parity.compare import gradient_errors, load, logits_and_gradients
 from tests.parity.models import GOLDEN, MODELS, Given

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 
-from tests.encoders.published import write
+from tests.backbones.published import write
 from tests.parity.models import collapsed
 
 LABELS = 3

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
-from pipeline.training import file_lock
+from commands import checkpoints
+from pipeline import file_lock, params
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.origin import Origin
-from stages import checkpoints
 from stages.train import job_of
 from tests.contract.project import ROOT
 
@@ -24,10 +23,10 @@ INPUTS = ("data/folds.parquet", "data/tokens/small/train/data.arrow",
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A board, and files in the places of training's inputs."""
+    """A configuration, and files in the places of training's inputs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHECKPOINT_ROOT", raising=False)
-    shutil.copy(ROOT / "tests/contract/board.yaml", "params.yaml")
+    shutil.copy(ROOT / "tests/contract/configuration.yaml", "params.yaml")
     for name in INPUTS:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(name)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pipeline import devices as machine
+from pipeline import file_lock
 from pipeline.errors import UserError
-from pipeline.training import checkpoint, file_lock
+from pipeline.training import checkpoint
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.origin import Origin
 

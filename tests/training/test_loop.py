@@ -12,9 +12,9 @@ import pytest
 import tests.training.tiny as tiny
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
 from pipeline.params import Session
+from pipeline.seeds import stream
 from pipeline.training.interruptions import SIGNALS, Interruptions
 from pipeline.training.loop import Schedule
-from pipeline.training.streams import stream
 
 
 def store() -> Tokens:
@@ -34,7 +34,7 @@ def store() -> Tokens:
         essay_ids=list("abcde"),
         lengths=lengths,
         n_slots=np.ones(5, np.int32),
-        discourse_ids=list("vwxyz"),
+        element_ids=list("vwxyz"),
         element_labels=values.label,
         chunks=[chunk],
         chunk_of=np.zeros(5, np.int64),

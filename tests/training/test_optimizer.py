@@ -10,7 +10,7 @@ import optax
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from pipeline.encoders.names import Tensor
+from pipeline.encoders.weights.names import Tensor
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import decays, directions, rates, schedule
 

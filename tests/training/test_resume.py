@@ -55,11 +55,11 @@ class Folder:
         return self.run(*TRAIN, **environment)
 
     def edit(self, old: str, new: str) -> None:
-        """Change the board."""
-        board = self.path / "params.yaml"
-        text = board.read_text()
+        """Change the configuration."""
+        configuration = self.path / "params.yaml"
+        text = configuration.read_text()
         assert old in text
-        board.write_text(text.replace(old, new))
+        configuration.write_text(text.replace(old, new))
 
     def copy(self, target: Path) -> "Folder":
         """The same folder elsewhere."""
@@ -119,7 +119,7 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """Everything that training reads; a checkpoint after every step."""
     folder = tmp_path_factory.mktemp("resume") / "project"
-    without_git(folder, ROOT / "tests/contract/board.yaml")
+    without_git(folder, ROOT / "tests/contract/configuration.yaml")
     few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=1)
     made = Folder(folder, tmp_path_factory.mktemp("cache"))
     made.edit("checkpoint_minutes: 10", "checkpoint_minutes: 1.0e-6")

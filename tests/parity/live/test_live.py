@@ -23,8 +23,8 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import (  # noqa: E402
 )
 
 from pipeline.competition.schema import LABELS  # noqa: E402
-from pipeline.encoders.disentangled import log_buckets  # noqa: E402
-from pipeline.encoders.weights import load_backbone, save_fold  # noqa: E402
+from pipeline.encoders.attention.disentangled import log_buckets  # noqa: E402
+from pipeline.encoders.weights.folders import load_backbone, save_fold  # noqa: E402
 from tests.parity.compare import (  # noqa: E402
     gradient_errors,
     load,

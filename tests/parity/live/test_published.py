@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pipeline.encoders.tensors import FILE  # noqa: E402
-from tests.encoders.published import CONFIGS, write  # noqa: E402
+from pipeline.encoders.weights.tensors import FILE  # noqa: E402
+from tests.backbones.published import CONFIGS, write  # noqa: E402
 from tests.parity.compare import load, places  # noqa: E402
 from tests.parity.models import GOLDEN  # noqa: E402
 from tests.parity.torch_models import inputs, save  # noqa: E402

@@ -1,0 +1,1 @@
+"""One thin entry for each command that is no stage of the graph."""

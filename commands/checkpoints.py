@@ -1,0 +1,64 @@
+"""List the checkpoints of runs that were interrupted: python -m commands.checkpoints --remove.
+
+A run that was given up leaves its own behind: after a change of a parameter, an input or the code
+of training, none goes on from them.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from pipeline import params, paths
+from pipeline.errors import exit_with_message
+from pipeline.progress import say
+from pipeline.training.abandoned import Found, find, remove
+from stages.train import job_of
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Say of each run's what it is worth; remove what no run goes on from, if asked to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--remove", action="store_true", help="remove those that are abandoned")
+    wanted = parser.parse_args(argv)
+    root, configuration = paths.checkpoints(), params.load()
+    jobs = [
+        job_of(configuration, model, fold)
+        for model in configuration.read("models", dict)
+        for fold in configuration.read("folds", list)
+    ]
+    found = find(root, {job.name: job.settings for job in jobs})
+    if not found:
+        say(f"{root}: no checkpoints")
+        return
+    for run in found:
+        state = f"abandoned: {run.reason}" if run.reason else "its run goes on from it"
+        measures = f"{_size(run.size)}, {_age(run.age)} old"
+        say(f"{run.folder}: {run.stage}, {measures}, {run.in_use or state}")
+    abandoned = [run for run in found if run.is_abandoned]
+    freed = sum(run.size for run in abandoned)
+    how = ": make checkpoints OPTIONS=--remove" if abandoned and not wanted.remove else ""
+    total = sum(run.size for run in found)
+    say(f"{_size(total)} in {len(found)} folder(s), {_size(freed)} of it abandoned{how}")
+    if wanted.remove:
+        _remove(abandoned)
+
+
+def _remove(abandoned: Sequence[Found]) -> None:
+    gone = [run for run in abandoned if remove(run.folder)]
+    for run in gone:
+        say(f"removed {run.folder}")
+    if gone:
+        say(f"{_size(sum(run.size for run in gone))} freed")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _age(seconds: float) -> str:
+    return f"{seconds / 86400:.1f} d" if seconds >= 86400 else f"{seconds / 3600:.1f} h"
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

@@ -1,0 +1,30 @@
+"""Download the competition's files from Kaggle into data/raw: `make data`."""
+
+import argparse
+from collections.abc import Sequence
+
+from pipeline import paths
+from pipeline.competition.address import COMPETITION
+from pipeline.errors import exit_with_message
+from pipeline.kaggle.client import connect
+from pipeline.kaggle.data import bring, need_dvc, put_under_dvc
+from pipeline.progress import say
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Download, unpack and check; put the folder under DVC; say what to do next."""
+    parser = argparse.ArgumentParser(prog="commands.data", description=__doc__)
+    parser.add_argument("--competition", default=COMPETITION, help="its name in Kaggle's addresses")
+    parser.add_argument("--pause", type=float, default=1.0, help=argparse.SUPPRESS)
+    wanted = parser.parse_args(argv)
+    need_dvc()
+    source = bring(lambda: connect(wanted.pause), wanted.competition, paths.RAW, paths.DOWNLOADS)
+    for split in paths.SPLITS:
+        found = getattr(source, split)
+        say(f"{split}: {len(found.rows):,} elements of {len(found.essays):,} essays")
+    tracked = put_under_dvc(paths.RAW)
+    say(f"next: git add {tracked}, and in params.yaml data.source: {paths.RAW}")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

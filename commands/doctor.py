@@ -1,0 +1,34 @@
+"""Tell all that stands in the way of params.yaml, before the first stage runs: `make doctor`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.doctor.examine import examine
+from pipeline.errors import exit_with_message
+from pipeline.platforms import BUILDS
+from pipeline.progress import say
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print a line for each finding; end with status 1 where one of them is an error."""
+    parser = argparse.ArgumentParser(prog="commands.doctor", description=__doc__)
+    parser.add_argument(
+        "--accelerator", choices=list(BUILDS.values()), help="the build that make was asked for"
+    )
+    parser.add_argument("--model", help="a key of models in params.yaml; of this one alone")
+    wanted = parser.parse_args(argv)
+    found = examine(Path("params.yaml"), wanted.accelerator, wanted.model)
+    for finding in found:
+        if finding.error:
+            print(f"error: {finding.text}", file=sys.stderr)
+        else:
+            say(f"note: {finding.text}")
+    if any(finding.error for finding in found):
+        raise SystemExit(1)
+    say("nothing stands in the way of this configuration")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

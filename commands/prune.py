@@ -1,0 +1,43 @@
+"""Remove outputs and lock entries that no stage of the present configuration owns: `make prune`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from pipeline import paths
+from pipeline.errors import exit_with_message
+from pipeline.graph import lock_repair
+from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
+from pipeline.progress import say
+
+
+def main() -> None:
+    """Ask DVC which stages there are; remove what belongs to none of them."""
+    with Repo() as repo, repo.lock:
+        stages = list(repo.index.stages)
+        root = Path(repo.root_dir)
+        outputs, dependencies = (
+            [Path(item.fs_path) for stage in stages for item in getattr(stage, kind)]
+            for kind in ("outs", "deps")
+        )
+    kept = [*_inside(root, dependencies), paths.bundle(), paths.SUBMIT]
+    found = leftover_paths(TERRITORY, _inside(root, outputs), kept)
+    for path in found:
+        remove(path)
+        say(f"removed {path}")
+    dead = drop_lock_entries(lock_repair.LOCK, [stage.addressing for stage in stages])
+    if dead:
+        lock_repair.keep()  # else it could look as if a kill had cut it short
+    for name in dead:
+        say(f"removed the lock entry of {name}")
+    if not found and not dead:
+        say("nothing to prune: every output and lock entry belongs to a stage of params.yaml")
+
+
+def _inside(root: Path, found: Iterable[Path]) -> list[Path]:
+    return [path.relative_to(root) for path in found if path.is_relative_to(root)]
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

@@ -1,0 +1,34 @@
+"""Try a fold's first steps, write nothing: python -m commands.smoke --model tiny --fold 0."""
+
+if __name__ == "__main__":
+    from pipeline import orphans
+
+    orphans.end_with_parent()  # before the imports, which take seconds
+
+from collections.abc import Sequence
+
+from pipeline import params
+from pipeline.errors import exit_with_message
+from pipeline.progress import say
+from pipeline.training.smoke import smoke
+from stages.train import read_job
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print memory, speed and how long all folds of the configuration would take."""
+    job = read_job(__doc__, argv)
+    folds = len(params.load().read("folds", list))
+    seen = smoke(job)
+    device = "not told" if seen.device_megabytes is None else f"{seen.device_megabytes:,.0f} MB"
+    say(f"log loss after {seen.steps} steps: {seen.loss:.4f}")
+    say(f"first step (compilation and all): {seen.first_step:.1f} s")
+    say(f"memory: {seen.host_megabytes:,.0f} MB of the host at its peak; of one device: {device}")
+    say(f"speed: {seen.tokens_per_second:,.0f} real tokens/s; validation {seen.validation:.1f} s")
+    say(
+        f"time: {seen.fold_seconds / 60:.1f} min a fold, "
+        f"{folds * seen.fold_seconds / 60:.1f} min for {folds} fold(s) one after another"
+    )
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

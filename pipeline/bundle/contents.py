@@ -1,0 +1,28 @@
+"""The paths inside a bundle. `kernel.py` has those of the manifest and the wheels."""
+
+from pathlib import Path
+
+from pipeline.encoders.weights.tensors import FILE
+
+PARAMETERS = "params.yaml"
+BLEND = "ensemble.json"
+
+
+def model(bundle: Path, name: str) -> Path:
+    """A model's config and tokenizer, which all of its folds share."""
+    return bundle / "models" / name
+
+
+def fold(bundle: Path, name: str, fold: int) -> Path:
+    """The folder of one fold's weights."""
+    return model(bundle, name) / f"fold{fold}"
+
+
+def weights(bundle: Path, name: str, number: int) -> Path:
+    """One fold's weights."""
+    return fold(bundle, name, number) / FILE
+
+
+def baseline(bundle: Path, fold: int) -> Path:
+    """One fold of the baseline."""
+    return bundle / "baseline" / f"fold{fold}.skops"

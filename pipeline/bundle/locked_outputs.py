@@ -1,0 +1,87 @@
+"""Outputs held against dvc.lock: what is packed is what the graph made, from this configuration."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import UserError
+
+LOCK = Path("dvc.lock")
+PARAMETERS = Path("params.yaml")
+
+
+def check_outputs(outputs: Sequence[Path]) -> None:
+    """Check that outputs are those of the lock, and that their stages ran with this configuration.
+
+    Args:
+      outputs: files or folders, each whole.
+
+    Raises:
+      UserError: one is missing or not in the lock, has other bytes, or has a stage that ran with
+        other parameters.
+    """
+    stages = _read(LOCK).get("stages", {})
+    said = {out["path"]: (stage, out["md5"]) for stage, out in _outputs(stages)}
+    configuration = _read(PARAMETERS)
+    for path in outputs:
+        if path.as_posix() not in said:
+            raise UserError(f"{LOCK}: no output {path}; run dvc repro")
+        stage, expected = said[path.as_posix()]
+        if not path.exists():
+            raise UserError(f"{path}: not found; run dvc repro, or dvc checkout {stage}")
+        found = md5(path)
+        if found != expected:
+            raise UserError(
+                f"{path}: expected md5 {expected} as {LOCK} has it, found {found}; "
+                f"run dvc checkout {stage}"
+            )
+        _check_parameters(stage, stages[stage], configuration)
+
+
+def md5(path: Path) -> str:
+    """The hash by which DVC 3 knows a file, or a whole folder."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "md5").hexdigest()
+    entries = [
+        {"md5": md5(file), "relpath": file.relative_to(path).as_posix()}
+        for file in path.rglob("*")
+        if file.is_file()
+    ]
+    entries.sort(key=lambda entry: entry["relpath"])
+    return f"{hashlib.md5(json.dumps(entries).encode()).hexdigest()}.dir"
+
+
+def _outputs(stages: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    for name, stage in stages.items():
+        for out in stage.get("outs", ()):
+            yield name, out
+
+
+def _check_parameters(
+    stage: str, locked: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> None:
+    for key, value in locked.get("params", {}).get(PARAMETERS.name, {}).items():
+        here: Any = configuration
+        for part in key.split("."):
+            here = here.get(part) if isinstance(here, Mapping) else None
+        if here != value:
+            raise UserError(
+                f"{PARAMETERS}: {key}: {stage} ran with another value, as "
+                f"{LOCK} has it; run dvc repro"
+            )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run dvc repro from the root of the project") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    return content if isinstance(content, dict) else {}

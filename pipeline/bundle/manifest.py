@@ -1,0 +1,89 @@
+"""A bundle's manifest: where it came from, and the bytes of every file in it."""
+
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline import params, paths
+from pipeline.bundle.kernel import FORMAT, MANIFEST
+from pipeline.bundle.locked_outputs import LOCK, PARAMETERS
+from pipeline.errors import UserError
+from pipeline.files import sha256, write_json
+
+LIMIT = 200 * 10**9  # bytes: what Kaggle's documentation allows a dataset
+_RECIPES = Path("recipes")
+_SETTING = ("data", "compute", "session")  # where a configuration runs, not what it is
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The sources of a bundle."""
+
+    # "-dirty" behind it: edits that no commit has, in what people write; None: no git or no commit
+    commit: str | None
+    lock: str  # sha256 of dvc.lock
+    parameters: str  # sha256 of params.yaml
+    recipe: str | None  # the ready configuration that params.yaml is, wherever it runs
+
+    @classmethod
+    def here(cls, configuration: params.Configuration) -> "Origin":
+        """Return the origin of the current folder."""
+        return cls(_commit(), sha256(LOCK), sha256(PARAMETERS), _recipe(configuration))
+
+
+def write_manifest(folder: Path, origin: Origin, log_loss: float) -> int:
+    """Write the manifest of all files in `folder`; return their bytes.
+
+    Raises:
+      UserError: they are more than Kaggle takes.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): {
+            "sha256": sha256(path),
+            "bytes": path.stat().st_size,
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    total = sum(int(said["bytes"]) for said in files.values())
+    if total > LIMIT:
+        raise UserError(f"the bundle has {total:,} bytes, Kaggle takes at most {LIMIT:,}")
+    content = {
+        "format": FORMAT,
+        **asdict(origin),
+        "log_loss": log_loss,
+        "files": files,
+        "total_bytes": total,
+    }
+    write_json(folder / MANIFEST, content)
+    return total
+
+
+def _commit() -> str | None:
+    head = _git("rev-parse", "--quiet", "--verify", "HEAD")
+    if head is None:
+        return None
+    # The graph writes dvc.lock, whose hash stands beside, and `submit` writes the ledger.
+    written = (f":(exclude){path}" for path in (LOCK, paths.LEDGER))
+    clean = _git("diff", "--quiet", "HEAD", "--", ".", *written) is not None
+    return head if clean else f"{head}-dirty"
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git prints; None where it fails or is not installed."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _recipe(configuration: params.Configuration) -> str | None:
+    for path in sorted(_RECIPES.glob("*.yaml")):
+        if _same(params.load(path), configuration):
+            return path.stem
+    return None
+
+
+def _same(one: params.Configuration, other: params.Configuration) -> bool:
+    return one.without(_SETTING) == other.without(_SETTING)

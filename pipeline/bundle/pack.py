@@ -1,0 +1,152 @@
+"""The folder that Kaggle gets as a dataset: code, weights, tokenizers, the blend, a manifest."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline import params, paths
+from pipeline.bundle import contents, wheels
+from pipeline.bundle.blend import Blend, priors_of
+from pipeline.bundle.kernel import WHEELS
+from pipeline.bundle.locked_outputs import PARAMETERS, check_outputs
+from pipeline.bundle.manifest import Origin, write_manifest
+from pipeline.bundle.rounding import HeldOut, pack_model
+from pipeline.errors import UserError
+from pipeline.evaluation.ensemble import Pooled, pooled
+from pipeline.evaluation.gather import gather_members
+from pipeline.evaluation.nesting import nested_split
+from pipeline.files import atomic_folder
+from pipeline.metrics import log_loss
+from pipeline.progress import say
+from pipeline.tables.elements import read_elements
+
+Probabilities = Float[np.ndarray, "rows members labels"]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The bundle as written."""
+
+    folder: Path
+    log_loss: float  # nested, out of fold, of what the bundle predicts
+    total_bytes: int
+
+
+class Packer:
+    """The bundle of one configuration in the making."""
+
+    def __init__(self, configuration: params.Configuration, dtype: str) -> None:
+        """`dtype` is that of the weights in the bundle: float32, float16 or bfloat16."""
+        self.configuration, self.dtype = configuration, dtype
+        self.folds = sorted(configuration.read("folds", list))
+        self.models = list(configuration.read("models", dict))
+        self.external = list(configuration.read("members", dict))
+        self.members = ["baseline", *self.models]
+        self.elements = read_elements(self.folds)
+
+    def pack(self, without_external: bool) -> Bundle:
+        """Write the bundle, whole or not at all.
+
+        Args:
+          without_external: whether the blend may do without members that can't predict the
+            hidden test.
+
+        Raises:
+          UserError: the run is partial, an output isn't that of dvc.lock, the blend has external
+            members and may not do without, or a weight doesn't fit the dtype.
+        """
+        if self.elements.partial(self.folds):
+            raise UserError(
+                f"{PARAMETERS}: folds: {self.folds} leave essays out, expected "
+                f"{sorted(set(self.elements.folds.tolist()))}: a partial run is not submitted"
+            )
+        check_outputs(self._outputs())
+        probabilities = self._gather(self.members)
+        blend = self._pool(probabilities)
+        if self.external:
+            self._do_without_external(blend, without_external)
+        with atomic_folder(paths.bundle()) as folder:
+            for model in self.models:
+                pack_model(folder, model, self.folds, self.dtype)
+            # Rounded weights give other predictions, so the pool is fitted anew to these.
+            if self.dtype != "float32" and self.models:
+                rounded = self._round(folder, probabilities)
+                blend = self._say_rounding(probabilities, rounded, blend)
+            total = self._write(folder, blend)
+        return Bundle(paths.bundle(), self._loss(blend), total)
+
+    def _outputs(self) -> list[Path]:
+        """List every output that the bundle is made from or scored by."""
+        weights = [paths.weights(m, fold) for m in self.models for fold in self.folds]
+        oof = [paths.oof(member) for member in [*self.members, *self.external]]
+        tokens = [paths.tokens(m, "train") for m in self.models if self.dtype != "float32"]
+        return [*weights, paths.BASELINE, *oof, *tokens]
+
+    def _gather(self, members: list[str]) -> Probabilities:
+        return gather_members(members, self.folds, self.elements)
+
+    def _pool(self, probabilities: Probabilities) -> Pooled:
+        """Fit the configuration's pool as the ensemble stage does."""
+        settings = self.configuration.read("ensemble", params.Ensemble)
+        essays = self.elements.essay_ids
+        split = nested_split(essays, settings.nested_folds, settings.seed)
+        labels = self.elements.labels
+        return pooled(settings.pool, probabilities, labels, split, settings.ridge)
+
+    def _loss(self, blend: Pooled) -> float:
+        return round(log_loss(self.elements.labels, blend.held), 6)
+
+    def _do_without_external(self, blend: Pooled, allowed: bool) -> None:
+        whole = self._loss(self._pool(self._gather([*self.members, *self.external])))
+        own = self._loss(blend)
+        line = (
+            f"{', '.join(self.external)} cannot predict the hidden test; the blend without has a "
+            f"nested log loss of {own:.4f} instead of {whole:.4f} ({own - whole:+.4f})"
+        )
+        if not allowed:
+            raise UserError(f"{PARAMETERS}: members: {line}; --without-external goes on without")
+        say(f"bundle: {line}")
+
+    def _round(self, folder: Path, probabilities: Probabilities) -> Probabilities:
+        """Return the members' out-of-fold probabilities under the bundle's weights."""
+        held_out = HeldOut(
+            folder, self.configuration.read("compute", params.Compute), self.elements
+        )
+        out = probabilities.copy()
+        for model in self.models:
+            encoder = self.configuration.read(f"models.{model}.encoder", str)
+            rows = self.configuration.read(f"models.{model}.predict", params.Rows)
+            found = held_out.predict(model, encoder, rows, self.folds)
+            out[:, self.members.index(model)] = found
+        return out
+
+    def _say_rounding(self, before: Probabilities, after: Probabilities, exact: Pooled) -> Pooled:
+        """Refit the blend; say what the rounding costs each model and the whole."""
+        blend, labels = self._pool(after), self.elements.labels
+        pairs = {
+            model: (log_loss(labels, before[:, m]), log_loss(labels, after[:, m]))
+            for m, model in enumerate(self.members)
+            if model in self.models
+        }
+        pairs["blend, nested"] = (self._loss(exact), self._loss(blend))
+        for name, (one, other) in pairs.items():
+            change = f"{one:.6f} with float32, {other:.6f} with {self.dtype} ({other - one:+.6f})"
+            say(f"bundle: {name}: log loss out of fold {change}")
+        return blend
+
+    def _write(self, folder: Path, blend: Pooled) -> int:
+        """Write all but the models; return the bytes of the whole."""
+        for fold in self.folds:
+            target = contents.baseline(folder, fold)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(paths.BASELINE / target.name, target)
+        Blend(self.members, blend.fitted, priors_of(self.elements)).write(folder / contents.BLEND)
+        shutil.copyfile(PARAMETERS, folder / contents.PARAMETERS)
+        (folder / WHEELS).mkdir()
+        wheels.build_own(Path(), folder / WHEELS)
+        for name in wheels.LACKING:
+            wheels.repack(name, folder / WHEELS)
+        return write_manifest(folder, Origin.here(self.configuration), self._loss(blend))

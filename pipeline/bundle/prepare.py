@@ -1,0 +1,194 @@
+"""The hidden test a chunk of essays at a time: clean, tokenized to disk, predicted by the baseline.
+
+Memory holds one chunk's texts and matrices, whatever the size of the test set, and of all elements
+the ids and the probabilities.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+from threadpoolctl import threadpool_limits
+
+from pipeline import params
+from pipeline.competition import schema
+from pipeline.competition.hidden import Hidden
+from pipeline.competition.tables import Clean, clean_split
+from pipeline.inputs.tokenizer import Tokenizer
+from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
+from pipeline.inputs.windowing import COLUMNS, CONTENT, Windowing
+from pipeline.members.baseline import Fitted
+from pipeline.members.features import Texts
+from pipeline.progress import bar
+
+CHUNK = 512  # essays; the baseline's matrix of a chunk takes some tens of megabytes
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One model's tokenizer and the shape of its windows."""
+
+    tokenizer: Tokenizer
+    inputs: params.Inputs
+
+
+@dataclass
+class Prepared:
+    """Elements that could be encoded, in order, and what became of the others.
+
+    Attributes:
+      failed: essays that could not be encoded, a line each.
+      not_found: elements whose text their essay doesn't hold, by id and essay.
+      out_of_order: rows that would have to move for all to stand as in their essay.
+    """
+
+    folder: Path
+    element_ids: list[str] = field(default_factory=list)
+    baseline: list[Float[np.ndarray, "elements folds labels"]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    not_found: list[tuple[str, str]] = field(default_factory=list)
+    out_of_order: int = 0
+
+    def add(self, clean: Clean) -> None:
+        """Take in some essays that were encoded."""
+        self.element_ids += clean.elements[schema.ELEMENT_ID].tolist()
+        lost = clean.not_found
+        self.not_found += zip(lost[schema.ELEMENT_ID], lost[schema.ESSAY_ID], strict=True)
+        self.out_of_order += clean.out_of_order
+
+    @property
+    def notes(self) -> list[str]:
+        """A line for each oddity of the test set."""
+        return [*self._of_rows(), *self.failed]
+
+    def _of_rows(self) -> Iterator[str]:
+        table = schema.TABLES["test"]
+        if self.not_found:
+            element, essay = self.not_found[0]
+            yield (
+                f"{table}: {len(self.not_found):,} of {len(self.element_ids):,} elements do not "
+                f"stand in their essay, the first is discourse_id {element} of test/{essay}.txt; "
+                "their texts are inserted"
+            )
+        if self.out_of_order:
+            yield f"{table}: {self.out_of_order:,} rows are out of the order of their essay's text"
+
+    def tokens(self, model: str) -> Tokens:
+        """A model's windows, memory-mapped."""
+        labels = np.full(len(self.element_ids), -1, np.int8)
+        return tokens_of(mapped_windows(self.path(model)), self.element_ids, labels)
+
+    def path(self, model: str) -> Path:
+        """The file of a model's windows, an Arrow stream."""
+        return self.folder / f"{model}.arrow"
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    clean: Clean
+    windows: Mapping[str, pa.RecordBatch]
+    baseline: Float[np.ndarray, "elements folds labels"]
+
+
+def prepare(
+    hidden: Hidden,
+    cleaning: params.Clean,
+    readers: Mapping[str, Reader],
+    baseline: Sequence[Fitted],
+    folder: Path,
+) -> Prepared:
+    """Encode every essay that can be encoded.
+
+    An essay that fails takes no other with it: a chunk with an error is halved until the essay
+    stands alone, and is then named in the notes.
+
+    Args:
+      hidden: the test set.
+      cleaning: of the configuration.
+      readers: by model.
+      baseline: its folds.
+      folder: where windows go.
+    """
+    out = Prepared(folder)
+    writers = {m: pa.ipc.new_stream(str(out.path(m)), COLUMNS) for m in readers}
+    with bar(len(hidden.essays), "essay", "clean and tokenize") as progress:
+        for first in range(0, len(hidden.essays), CHUNK):
+            essays = hidden.essays[first : first + CHUNK]
+            for chunk in _encode(hidden, essays, cleaning, readers, baseline, out):
+                for model, writer in writers.items():
+                    writer.write_batch(chunk.windows[model])
+                out.add(chunk.clean)
+                out.baseline.append(chunk.baseline)
+            progress.update(len(essays))
+    for writer in writers.values():
+        writer.close()
+    return out
+
+
+def _encode(
+    hidden: Hidden,
+    essays: Sequence[str],
+    cleaning: params.Clean,
+    readers: Mapping[str, Reader],
+    baseline: Sequence[Fitted],
+    out: Prepared,
+) -> Iterator[_Chunk]:
+    try:
+        first = len(out.element_ids)
+        chunk = _chunk(clean_split(hidden.split(essays), cleaning), readers, baseline, first)
+    except Exception as error:  # whatever it is: the run must end in a submission
+        if len(essays) == 1:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            out.failed.append(
+                f"essay {essays[0]!r} ({hidden.elements(essays[0])} elements): {reason}"
+            )
+            return
+        half = len(essays) // 2
+        yield from _encode(hidden, essays[:half], cleaning, readers, baseline, out)
+        yield from _encode(hidden, essays[half:], cleaning, readers, baseline, out)
+    else:
+        yield chunk
+
+
+def _chunk(
+    clean: Clean, readers: Mapping[str, Reader], baseline: Sequence[Fitted], first: int
+) -> _Chunk:
+    """Windows and baseline of some essays, whose elements are numbered from `first`."""
+    texts = _texts(clean)
+    with threadpool_limits(1):  # as the stage does, whose last bits depend on it
+        folds = [fitted.predict(fitted.matrix(texts)) for fitted in baseline]
+    windows = {model: _windows(clean, reader, first) for model, reader in readers.items()}
+    stacked = np.array(folds).reshape(len(baseline), len(texts.element_ids), len(schema.LABELS))
+    return _Chunk(clean, windows, stacked.swapaxes(0, 1))
+
+
+def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
+    table = pa.Table.from_pandas(clean.elements, preserve_index=False)
+    index = table.select([schema.LABEL, schema.ESSAY_ID])
+    windowing = Windowing(reader.tokenizer, reader.inputs, table.select(CONTENT), index)
+    essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[schema.TEXT].tolist()
+    made = windowing.batch(*essays, range(len(clean.essays)))
+    windowing.check_complete()
+    made["element"] = [element + first for element in made["element"]]
+    return _batch(made)
+
+
+def _batch(columns: Mapping[str, list[Any]]) -> pa.RecordBatch:
+    arrays = [pa.array(columns[place.name], place.type) for place in COLUMNS]
+    return pa.RecordBatch.from_arrays(arrays, schema=COLUMNS)
+
+
+def _texts(clean: Clean) -> Texts:
+    elements, essays = clean.elements, clean.essays[schema.ESSAY_ID].tolist()
+    place = {essay: i for i, essay in enumerate(essays)}
+    return Texts(
+        element_ids=elements[schema.ELEMENT_ID].tolist(),
+        types=elements[schema.ELEMENT_TYPE].tolist(),
+        elements=elements[schema.ELEMENT_TEXT].tolist(),
+        essay=np.array([place[essay] for essay in elements[schema.ESSAY_ID]], np.int64),
+        essays=clean.essays[schema.TEXT].tolist(),
+    )

@@ -1,1 +1,0 @@
-"""Everything that leaves the project: submissions, and the bundles that make them."""

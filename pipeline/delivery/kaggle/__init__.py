@@ -1,1 +1,0 @@
-"""Kaggle's service through its own client: data in, bundles and submissions out."""

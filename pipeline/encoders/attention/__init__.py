@@ -1,0 +1,1 @@
+"""Implementations of attention, all held to one reference."""

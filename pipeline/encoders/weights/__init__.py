@@ -1,0 +1,1 @@
+"""Hugging Face's names and files, in and out."""

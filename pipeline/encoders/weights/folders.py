@@ -1,0 +1,205 @@
+"""Hugging Face checkpoints to parameter trees and back, complete both ways or an error."""
+
+import dataclasses
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from pipeline.competition.schema import LABELS
+from pipeline.encoders.config import Config
+from pipeline.encoders.head import TokenClassifier
+from pipeline.encoders.registry import CLASSIFIER, Architecture, Family, architecture
+from pipeline.encoders.weights.draws import draw_all
+from pipeline.encoders.weights.names import Tensor
+from pipeline.encoders.weights.tensors import FILE, listed, read_tensors, widen, write_tensors
+from pipeline.errors import UserError
+from pipeline.files import atomic_folder, read_json, write_json
+
+Params = dict[str, Any]
+Shapes = dict[str, tuple[int, ...]]
+
+_OLD_NORM = re.compile(r"(?<=LayerNorm\.)(gamma|beta)$")  # in checkpoints up to 2019
+_NOT_TOKENIZER = ("config.json", FILE, "origin.json", "encoder.json")
+
+
+def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
+    """Read an encoder's weights and draw the head.
+
+    Args:
+      folder: holds model.safetensors without a head (one that is there is not used).
+      model: says which parameters have to be there.
+      seed: of the parameters that are drawn.
+
+    Returns:
+      float32 numpy arrays; leaves of the layers are stacked along a leading axis.
+
+    Raises:
+      UserError: a tensor is missing, unexpected or of another shape.
+    """
+    offered = architecture(model.name_of_encoder)
+    names = canonical(read_tensors(folder), _family(model), offered, model.config)
+    shapes = parameter_shapes(model)
+    drawn = {path: shape for path, shape in shapes.items() if path in offered.drawn}
+    known = {path: shape for path, shape in shapes.items() if path not in offered.drawn}
+    leaves = _gather(widen(names, folder), known, table(model), folder)
+    return _tree(leaves | draw_all(drawn, model.config.std, seed))
+
+
+def load_fold(folder: Path, model: TokenClassifier, exact: bool = True) -> Params:
+    """Read an exported fold, which has to hold exactly the model's tensors, in float32.
+
+    Args:
+      folder: holds model.safetensors.
+      model: says which tensors have to be there.
+      exact: whether another dtype is an error; else halves, as bundles hold them, are widened.
+
+    Raises:
+      UserError: a tensor is missing, unexpected, or of another shape or dtype.
+    """
+    tensors = read_tensors(folder, exact)
+    tensors = tensors if exact else widen(tensors, folder)
+    return _tree(_gather(tensors, parameter_shapes(model), table(model, prefixed=True), folder))
+
+
+def save_fold(
+    folder: Path,
+    params: Mapping[str, Any],
+    model: TokenClassifier,
+    backbone: Path,
+    extra: Mapping[str, Any],
+) -> None:
+    """Write a Hugging Face folder that torch's AutoModelForTokenClassification opens.
+
+    Args:
+      folder: is replaced.
+      params: the parameter tree.
+      model: it belongs to.
+      backbone: folder whose config.json and tokenizer are copied too.
+      extra: this project's own settings, for pipeline.json beside the name of the encoder.
+    """
+    labels = {
+        "architectures": [_family(model).classifier],
+        "id2label": {str(index): label for index, label in enumerate(LABELS)},
+        "label2id": {label: index for index, label in enumerate(LABELS)},
+        "dtype": "float32",
+    }
+    with atomic_folder(folder) as temporary:
+        for path in sorted(backbone.iterdir()):
+            if path.is_file() and path.name not in _NOT_TOKENIZER:
+                shutil.copyfile(path, temporary / path.name)
+        write_json(temporary / "config.json", read_json(backbone / "config.json") | labels)
+        write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
+        write_json(temporary / "pipeline.json", {**extra, "encoder": model.name_of_encoder})
+
+
+def canonical(
+    tensors: Mapping[str, np.ndarray], family: Family, offered: Architecture, config: Config
+) -> dict[str, np.ndarray]:
+    """Bring a checkpoint's names into one form: no prefix, today's endings, nothing needless.
+
+    A tensor that the config has a place for is never needless.
+
+    Raises:
+      UserError: two tensors come to the same name.
+    """
+    names: dict[str, np.ndarray] = {}
+    needed = {name for place in offered.tensors(config).values() for name in place.names()}
+    for name, array in tensors.items():
+        plain = _OLD_NORM.sub(_new_norm, name.removeprefix(family.prefix))
+        droppable = any(re.fullmatch(pattern, plain) for pattern in offered.droppable)
+        if droppable and plain not in needed:
+            continue
+        if plain in names:
+            raise UserError(f"the weights hold {plain} twice, with and without {family.prefix!r}")
+        names[plain] = array
+    return names
+
+
+def table(model: TokenClassifier, prefixed: bool = False) -> dict[str, Tensor]:
+    """Return the tensor of every parameter by its path in the whole tree, encoder and head."""
+    offered = architecture(model.name_of_encoder)
+    prefix = _family(model).prefix if prefixed else ""
+    encoder = {
+        f"encoder/{path}": dataclasses.replace(tensor, name=prefix + tensor.name)
+        for path, tensor in offered.tensors(model.config).items()
+    }
+    head = {f"head/{path}": t for path, t in offered.head_tensors(model.config).items()}
+    return encoder | head | dict(CLASSIFIER)
+
+
+def parameter_shapes(model: TokenClassifier) -> Shapes:
+    """Return the shape of every parameter by its path, without computing any."""
+    row = jnp.zeros((1, 1), jnp.int32)
+    tree = jax.eval_shape(lambda: model.init(jax.random.key(0), row, row, row, None))
+    leaves: dict[str, Any] = flatten_dict(tree["params"], sep="/")
+    return {path: leaf.shape for path, leaf in leaves.items()}
+
+
+def export(params: Mapping[str, Any], places: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Name the leaves of a tree as Hugging Face does, layers apart and matrices transposed."""
+    leaves = flatten_dict(params, sep="/")
+    tensors = {}
+    for path, place in places.items():
+        leaf = np.asarray(leaves.pop(path))
+        arrays = leaf if place.stacked else [leaf]
+        for name, array in zip(place.names(), arrays, strict=True):
+            tensors[name] = array.T if place.transposed else array
+    if leaves:
+        raise ValueError(f"no name for parameters: {listed(leaves)}")
+    return tensors
+
+
+def _gather(
+    tensors: Mapping[str, np.ndarray], shapes: Shapes, places: Mapping[str, Tensor], where: Path
+) -> dict[str, np.ndarray]:
+    """Stack and transpose tensors into leaves, and hold both sides against each other."""
+    wanted = checkpoint_shapes(shapes, places)
+    _same_names(tensors, wanted, where)
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            raise UserError(f"{where}: {name}: expected shape {shape}, found {tensors[name].shape}")
+    leaves = {}
+    for path in shapes:
+        place = places[path]
+        arrays = [tensors[name] for name in place.names()]
+        arrays = [array.T if place.transposed else array for array in arrays]
+        leaves[path] = np.stack(arrays) if place.stacked else np.ascontiguousarray(arrays[0])
+    return leaves
+
+
+def checkpoint_shapes(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
+    """Return the names and shapes that a checkpoint has to hold, as torch keeps them."""
+    wanted = {}
+    for path, shape in shapes.items():
+        place = places[path]
+        own = shape[1:] if place.stacked else shape
+        for name in place.names():
+            wanted[name] = own[::-1] if place.transposed else own
+    return wanted
+
+
+def _same_names(tensors: Mapping[str, Any], wanted: Mapping[str, Any], where: Path) -> None:
+    missing, unexpected = wanted.keys() - tensors.keys(), tensors.keys() - wanted.keys()
+    found = [f"missing {listed(missing)}"] if missing else []
+    found += [f"unexpected {listed(unexpected)}"] if unexpected else []
+    if found:
+        raise UserError(f"{where}: the weights do not fit the model: {'; '.join(found)}")
+
+
+def _new_norm(match: re.Match[str]) -> str:
+    return {"gamma": "weight", "beta": "bias"}[match[0]]
+
+
+def _family(model: TokenClassifier) -> Family:
+    return architecture(model.name_of_encoder).families[model.config.model_type]
+
+
+def _tree(leaves: Mapping[str, np.ndarray]) -> Params:
+    return unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})

@@ -1,0 +1,1 @@
+"""Weights and windows in, probabilities out."""

@@ -1,0 +1,1 @@
+"""A client of Kaggle's service: download, datasets, kernels, submissions, journal, ledger."""

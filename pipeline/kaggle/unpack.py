@@ -1,0 +1,87 @@
+"""Unpacking an archive from elsewhere: every name inside the folder, no links, no bombs."""
+
+import errno
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from pipeline.errors import UserError
+from pipeline.kaggle.refusals import disk_full
+from pipeline.progress import track
+
+LARGEST = 50 * 10**9  # bytes, unpacked
+MOST = 200_000  # files
+
+
+def unpack(archive: Path, folder: Path) -> int:
+    """Unpack a whole archive into an empty folder.
+
+    Args:
+      archive: a zip file, not to be trusted.
+      folder: exists and is empty; the caller removes it when this fails.
+
+    Returns:
+      The number of files.
+
+    Raises:
+      UserError: no whole zip file, a name that leads elsewhere or comes twice, a link, something
+        encrypted, more than `LARGEST` bytes or `MOST` files, or no room.
+    """
+    try:
+        with zipfile.ZipFile(archive) as source:
+            members = [member for member in source.infolist() if not member.is_dir()]
+            _check(archive, source.infolist(), folder)
+            for member in track(members, len(members), "file", f"unpack {archive.name}"):
+                _extract(source, member, folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise UserError(
+            f"{archive}: no whole zip file ({error}); remove it and run the same command again"
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise disk_full(folder.parent) from None
+        raise UserError(f"{archive}: cannot be unpacked: {error}") from None
+    return len(members)
+
+
+def _check(archive: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
+    seen: set[str] = set()
+    for member in members:
+        finding = _finding(member)
+        if not finding and member.filename.lower() in seen:
+            finding = "a name that comes twice"
+        if finding:
+            raise UserError(f"{archive}: {member.filename!r}: {finding}; nothing was unpacked")
+        seen.add(member.filename.lower())
+    total = sum(member.file_size for member in members)  # zipfile reads no more than this
+    if total > LARGEST or len(members) > MOST:
+        raise UserError(
+            f"{archive}: would unpack to {total:,} bytes in {len(members):,} files, expected at "
+            f"most {LARGEST:,} in {MOST:,}; nothing was unpacked"
+        )
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise disk_full(folder.parent, total, free)
+
+
+def _finding(member: zipfile.ZipInfo) -> str | None:
+    """Say what is wrong with one member; None where nothing is."""
+    # The name as the archive has it: zipfile cuts `filename` at a null byte.
+    path = PurePosixPath(member.orig_filename)
+    if path.is_absolute() or ".." in path.parts or any(c in member.orig_filename for c in "\\:\0"):
+        return "a path that leads out of the folder"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "a link or device, expected files and folders"
+    if member.flag_bits & 1:
+        return "encrypted"
+    return None
+
+
+def _extract(source: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+    target = folder / member.filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open(member) as stream, target.open("xb") as out:
+        shutil.copyfileobj(stream, out, 1 << 20)

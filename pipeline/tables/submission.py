@@ -1,0 +1,80 @@
+"""submission.csv in the order of Kaggle's sample, checked before it stands there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline import paths
+from pipeline.competition.schema import ELEMENT_ID, LABELS, ORDER_FILE, SUBMISSION_COLUMNS
+from pipeline.errors import UserError
+from pipeline.files import atomic_file
+from pipeline.tables.columns import Columns
+from pipeline.tables.predictions import Predictions, align, check_predictions
+
+_DECIMALS = 8  # three of them round a row's sum by 1.5e-8 at most
+
+
+def read_order() -> list[str]:
+    """The ids in sample_submission's order."""
+    return Columns(paths.clean("test") / ORDER_FILE, [ELEMENT_ID]).strings(ELEMENT_ID)
+
+
+def write_submission(
+    path: Path,
+    order: Sequence[str],
+    element_ids: Sequence[str],
+    probabilities: Float[np.ndarray, "rows labels"],
+) -> None:
+    """Write a submission that holds every id of `order` once, in that order.
+
+    Args:
+      path: the file.
+      order: sample_submission's ids.
+      element_ids: of the rows of `probabilities`, in any order.
+      probabilities: finite, from 0 to 1, rows sum to 1.
+
+    Raises:
+      UserError: an id is missing, unknown or repeated, or a row is no distribution.
+    """
+    folds = np.zeros(len(element_ids), np.int8)
+    rows = Predictions(list(element_ids), folds, probabilities)
+    values = align(rows, order, path)
+    check_predictions(Predictions(list(order), folds[: len(order)], values), path)
+    with atomic_file(path) as temporary:
+        temporary.write_text(_text(order, values), encoding="utf-8", newline="\n")
+        # Before the file gets its name: what stands there has been read back and is right.
+        check_submission(temporary, order, path)
+
+
+def check_submission(path: Path, order: Sequence[str], name: Path | None = None) -> None:
+    """Read a submission back and hold it to Kaggle's rules.
+
+    Args:
+      path: the file.
+      order: sample_submission's ids.
+      name: for messages, where it isn't `path`.
+
+    Raises:
+      UserError: other columns, other ids or another order, or a row that is no distribution.
+    """
+    name = name or path
+    head, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    if head != ",".join(SUBMISSION_COLUMNS):
+        raise UserError(f"{name}: expected columns {','.join(SUBMISSION_COLUMNS)}, found {head}")
+    cells = [line.split(",") for line in lines]
+    if [row[0] for row in cells] != list(order):
+        raise UserError(f"{name}: {ELEMENT_ID}: expected sample_submission's ids in its order")
+    try:
+        values = np.array([row[1:] for row in cells], float).reshape(len(order), len(LABELS))
+    except ValueError:
+        raise UserError(f"{name}: expected {len(LABELS)} numbers in each row") from None
+    check_predictions(Predictions(list(order), np.zeros(len(order), np.int8), values), name)
+
+
+def _text(order: Sequence[str], values: Float[np.ndarray, "rows labels"]) -> str:
+    lines = [",".join(SUBMISSION_COLUMNS)]
+    for element_id, row in zip(order, values.tolist(), strict=True):
+        lines.append(",".join([element_id, *(f"{value:.{_DECIMALS}f}" for value in row)]))
+    return "\n".join(lines) + "\n"

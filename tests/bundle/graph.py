@@ -1,0 +1,99 @@
+"""A small finished graph, made by the stages themselves but for training: its weights are drawn."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax.traverse_util import unflatten_dict
+from ruamel.yaml import YAML
+
+from pipeline import devices as machine
+from pipeline import params, paths
+from pipeline.bundle.locked_outputs import md5
+from pipeline.encoders.config import Settings
+from pipeline.encoders.head import build
+from pipeline.encoders.weights.draws import draw_all
+from pipeline.encoders.weights.folders import parameter_shapes, save_fold
+from pipeline.inference.predict import predict, predict_step
+from pipeline.inputs.tokens import read_tokens
+from pipeline.tables.predictions import write_predictions
+from pipeline.training.setting import held_out
+from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
+from stages import predict as predict_stage
+from tests.contract.project import ROOT, few_essays
+
+MODEL, FOLDS = "small", (0, 1)
+PARAMETERS = ROOT / "tests/contract/configuration.yaml"
+
+
+def edit_configuration(**sections: Any) -> None:
+    """Replace whole sections of params.yaml."""
+    configuration = YAML(typ="safe", pure=True).load(PARAMETERS.read_text(encoding="utf-8"))
+    configuration["compute"]["devices"] = "auto"
+    with Path("params.yaml").open("w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(configuration | sections, stream)
+
+
+def make_graph(folder: Path) -> None:
+    """Every stage of the small configuration on a few essays; dvc.lock as DVC would leave it."""
+    few_essays(ROOT / "data/sample", folder / "data/sample", train=24, test=5)
+    os.chdir(folder)
+    for name in ("pyproject.toml", "README.md", "LICENSE", "pipeline", "stages"):
+        Path(name).symlink_to(ROOT / name)
+    edit_configuration()
+    for stage in (validate, split, baseline):
+        stage.main([])
+    for stage in (backbone, tokenize):
+        stage.main(["--model", MODEL])
+    for fold in FOLDS:
+        _draw_fold(fold)
+    for stage in (predict_stage, evaluate):
+        stage.main(["--model", MODEL])
+    ensemble.main([])
+    write_lock()
+
+
+def outputs() -> list[Path]:
+    """What a bundle takes from the graph."""
+    weights = [paths.weights(MODEL, fold) for fold in FOLDS]
+    tables = [paths.oof("baseline"), paths.oof(MODEL)]
+    return [*weights, *tables, paths.BASELINE, paths.tokens(MODEL, "train")]
+
+
+def write_lock(extra: Sequence[Path] = ()) -> None:
+    """A lock in DVC's form, with one stage for each output."""
+    stages = {
+        f"stage@{i}": {
+            "params": {"params.yaml": {"baseline.C": 1.0}},
+            "outs": [{"path": path.as_posix(), "hash": "md5", "md5": md5(path)}],
+        }
+        for i, path in enumerate([*outputs(), *extra])
+    }
+    with Path("dvc.lock").open("w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump({"schema": "2.0", "stages": stages}, stream)
+
+
+def _draw_fold(fold: int) -> None:
+    """Weights of a fold from a seed, and what training leaves: predictions of its own essays."""
+    source = paths.backbone(MODEL)
+    model = build(source, "bert", Settings(attention="blocked"))
+    leaves = draw_all(parameter_shapes(model), 0.2, 10 + fold)
+    tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
+    save_fold(paths.weights(MODEL, fold), tree, model, source, {})
+    configuration = params.load()
+    devices = machine.start(configuration.read("compute", params.Compute))
+    tokens = read_tokens(paths.tokens(MODEL, "train"))
+    windows = np.flatnonzero(held_out(tokens, fold))
+    rows = configuration.read(f"models.{MODEL}.predict", params.Rows)
+    step = predict_step(model, devices)
+    made = predict(step, machine.replicate(tree, devices), tokens, windows, rows, devices, 0, "")
+    own = np.flatnonzero(np.isfinite(made[:, 0]))
+    write_predictions(
+        paths.fold(MODEL, fold) / "oof.parquet",
+        [tokens.element_ids[i] for i in own],
+        np.full(len(own), fold),
+        made[own],
+    )
+    (paths.fold(MODEL, fold) / "history.csv").write_text("step,epoch,series,loss\n")

@@ -1,0 +1,68 @@
+"""`--csv`: a competition that takes files."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from commands import submit
+from pipeline.kaggle import ledger
+from tests.kaggle.conftest import Command
+from tests.kaggle.project import CSV, Project
+
+
+def test_the_file_is_sent_and_scored(project: Project, command: Command):
+    done = command(submit.main, *CSV)
+    assert (done.status, done.err) == (0, "")
+    (made,) = project.world.submissions
+    (blob,) = project.world.blobs.values()
+    assert bytes(blob.data) == Path("submission.csv").read_bytes()
+    assert made.description.startswith(
+        "own configuration, out of fold 0.6712, commit unknown, sha256 "
+    )
+    assert "public score 0.5801, private score 0.5766" in done.out
+    (line,) = ledger.read(Path("submissions.jsonl"))
+    assert line.submission == hashlib.sha256(blob.data).hexdigest()
+    assert line.parameters == hashlib.sha256(Path("params.yaml").read_bytes()).hexdigest()
+
+
+def test_a_ready_configuration_is_named(project: Project, command: Command):
+    Path("recipes").mkdir()
+    Path("recipes/small.yaml").write_bytes(Path("params.yaml").read_bytes())
+    command(submit.main, *CSV)
+    assert ledger.read(Path("submissions.jsonl"))[0].recipe == "small"
+
+
+@pytest.mark.parametrize("status", [0, 500])
+def test_an_answer_that_gets_lost_is_not_submitted_twice(
+    status: int, project: Project, command: Command
+):
+    project.world.fail("CreateSubmission", status, done=True)
+    assert command(submit.main, *CSV).status == 0
+    assert len(project.world.submissions) == 1
+
+
+def test_the_same_file_once_more_only_on_demand(project: Project, command: Command):
+    command(submit.main, *CSV)
+    assert "submitted already" in command(submit.main, *CSV).out
+    assert len(project.world.submissions) == 1
+    command(submit.main, *CSV, "--again")
+    assert len({one.description for one in project.world.submissions}) == 2
+
+
+def test_a_lost_answer_to_once_more_is_not_taken_for_the_first(project: Project, command: Command):
+    command(submit.main, *CSV)
+    project.monkeypatch.setattr(ledger, "now", lambda: "2031-01-01T00:00:00.000+00:00")
+    project.world.fail("CreateSubmission", 500)
+    command(submit.main, *CSV, "--again")
+    assert len(project.world.submissions) == 2
+
+
+def test_a_file_of_other_ids_is_not_sent(project: Project, command: Command):
+    text = Path("submission.csv").read_text()
+    Path("submission.csv").write_text(text.replace("u1", "u9"))
+    done = command(submit.main, *CSV)
+    assert done.error == (
+        "error: submission.csv: discourse_id: expected sample_submission's ids in its order"
+    )
+    assert project.world.log == []

@@ -1,0 +1,131 @@
+"""`make data`: whole or not at all, going on where it broke off, and under DVC."""
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from commands import data
+from pipeline import paths
+from tests.kaggle.conftest import Command
+from tests.kaggle.project import COMPETITION, Project
+
+ARCHIVE = paths.DOWNLOADS / f"{COMPETITION}.zip"
+
+
+def run(folder: Path, *words: str) -> str:
+    return subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of git's and DVC's, with the project's own rules of what git ignores."""
+    folder = tmp_path_factory.mktemp("repository")
+    run(folder, "git", "init", "-q")
+    run(folder, sys.executable, "-m", "dvc", "init", "-q")
+    (folder / ".gitignore").write_text("/data/raw\n/.cache\n")
+    return folder
+
+
+@pytest.fixture
+def tracked(project: Project, repository: Path) -> Project:
+    shutil.copytree(repository, project.folder, dirs_exist_ok=True)
+    return project
+
+
+@pytest.fixture
+def large(tracked: Project) -> Project:
+    """More than one of the pieces that the client writes."""
+    competition = tracked.world.competitions[COMPETITION]
+    competition.files["train/pictures.bin"] = random.Random(5).randbytes(5_000_000)
+    return tracked
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_files_arrive_whole_and_under_dvc(tracked: Project, command: Command):
+    done = command(data.main)
+    assert (done.status, done.err) == (0, "")
+    assert files(paths.RAW) == tracked.world.competitions[COMPETITION].files
+    assert done.out.splitlines()[-3:] == [
+        "train: 4 elements of 2 essays",
+        "test: 2 elements of 1 essays",
+        "next: git add data/raw.dvc, and in params.yaml data.source: data/raw",
+    ]
+    assert not ARCHIVE.exists()
+    # What `dvc exp run --temp` and the queue need: git tracks the pointer, DVC the files.
+    run(tracked.folder, "git", "add", "data/raw.dvc")
+    status = run(tracked.folder, sys.executable, "-m", "dvc", "status", "data/raw.dvc")
+    assert "up to date" in status
+    assert not Path("data/.gitignore").exists()
+
+
+def test_once_more_downloads_nothing(tracked: Project, command: Command):
+    command(data.main)
+    asked = tracked.world.calls("DownloadDataFiles")
+    tracked.monkeypatch.delenv("KAGGLE_API_TOKEN")
+    done = command(data.main)
+    assert done.status == 0
+    assert "data/raw: there already; to download it again, remove it first" in done.out
+    assert tracked.world.calls("DownloadDataFiles") == asked
+
+
+def test_a_download_that_breaks_off_goes_on(large: Project, command: Command):
+    """Twice within one run: the client asks for the rest of the same file."""
+    large.world.fail("GET", 0, times=3)
+    assert command(data.main, "--pause", "0.001").status == 0
+    assert files(paths.RAW) == large.world.competitions[COMPETITION].files
+    assert 1_000_000 < large.world.starts[-1] < 5_000_000
+
+
+def test_a_later_run_asks_for_the_rest_only(large: Project, command: Command):
+    large.world.fail("GET", 0, times=99)
+    assert command(data.main, "--pause", "0.001").status == 1
+    part = ARCHIVE.stat().st_size
+    assert 1_000_000 < part < 5_000_000
+    large.world.faults.clear()
+    assert command(data.main).status == 0
+    assert large.world.starts[-1] == part
+    assert files(paths.RAW) == large.world.competitions[COMPETITION].files
+
+
+def test_a_part_of_other_files_is_thrown_away(large: Project, command: Command):
+    """Kaggle has replaced the data since."""
+    large.world.fail("GET", 0, times=99)
+    command(data.main, "--pause", "0.001")
+    large.world.faults.clear()
+    competition = large.world.competitions[COMPETITION]
+    competition.files["train/A.txt"] += b" And one more sentence."
+    competition.archive = None
+    assert command(data.main).status == 0
+    assert files(paths.RAW) == competition.files
+
+
+def test_credentials_of_the_older_kind(tracked: Project, command: Command):
+    tracked.monkeypatch.delenv("KAGGLE_API_TOKEN")
+    tracked.monkeypatch.setenv("KAGGLE_USERNAME", tracked.world.username)
+    tracked.monkeypatch.setenv("KAGGLE_KEY", tracked.world.key)
+    assert command(data.main).status == 0
+
+
+def test_a_failure_of_dvc_keeps_the_files(tracked: Project, command: Command):
+    """And running it again does what was left."""
+    config = Path(".dvc/config")
+    good = config.read_text()
+    config.write_text("[core]\n    no_such_key = 1\n")
+    done = command(data.main)
+    assert done.status == 1
+    assert done.error.startswith("error: dvc --wait-for-lock add data/raw failed: ")
+    assert done.error.endswith("; the files stay in data/raw")
+    config.write_text(good)
+    assert command(data.main).status == 0
+    assert Path("data/raw.dvc").exists()

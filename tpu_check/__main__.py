@@ -1,0 +1,58 @@
+"""Compile the project's own steps for TPUs and print what came out: python -m tpu_check.
+
+Needs no TPU. The table's encoders on every machine, then every recipe for TPUs by its own
+parameters, then one layer's attention alone. Ends with 1 where a recipe's step doesn't fit, or
+where one holds a gather, an exchange or a float32 product that `rules.py` doesn't allow.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterable
+
+from tpu_check import attention, cases, chips, configs, report
+from tpu_check.measure import Case, lightest, measure, most_rows
+
+PARTS = ("table", "recipes", "attention")
+
+
+def main() -> int:
+    """Run what is asked for; return the exit status."""
+    parser = argparse.ArgumentParser(prog="tpu-check", description=__doc__)
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
+    for name, known in (("encoder", configs.ENCODERS), ("machine", chips.MACHINES)):
+        parser.add_argument(f"--{name}", nargs="+", choices=list(known), default=list(known))
+    parser.add_argument("--length", nargs="+", type=int, default=[512, 1024], help="of a row")
+    parser.add_argument("--attention", help="an implementation other than the platform's own")
+    parser.add_argument("--largest", action="store_true", help="search the most rows that fit")
+    asked = parser.parse_args()
+    chips.without_a_tpu()
+    failures: list[str] = []
+    if "table" in asked.part:
+        table = cases.table(asked.encoder, asked.machine, asked.length, asked.attention)
+        failures += _steps(table, fit=False, largest=asked.largest)
+    if "recipes" in asked.part:
+        failures += _steps(cases.recipes(asked.attention), fit=True, largest=False)
+    if "attention" in asked.part:
+        print(f"\n{report.header(report.ATTENTION)}", flush=True)
+        for line in attention.lines():
+            print(report.attention(line), flush=True)
+    print("", *(f"error: {failure}" for failure in failures), sep="\n", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _steps(found: Iterable[Case], *, fit: bool, largest: bool) -> list[str]:
+    """Print a line for each step; return what must not be."""
+    print(f"\n{report.header(report.STEPS)}", flush=True)
+    failures: list[str] = []
+    for case in found:
+        row = measure(case) if fit else lightest(case)
+        if largest and case.trains:
+            row = dataclasses.replace(row, most=most_rows(row))
+        print(report.step(row), flush=True)
+        failures += report.failures(row) if fit or row.fits else []
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
