@@ -23,6 +23,7 @@ from pipeline.bundle import contents, kernel, wheels
 from pipeline.bundle.manifest import Origin, write_manifest
 from pipeline.bundle.prepare import Reader, prepare
 from pipeline.competition.hidden import Hidden
+from pipeline.competition.schema import TASK
 from pipeline.inputs.tokenizer import open_tokenizer
 
 SIZES = ("512", "1024", "2048", "4096")  # tokens of torch's batches; its best counts
@@ -84,7 +85,7 @@ def save_windows(mounts: Path, model: str, scratch: Path) -> Path:
     bundle = mounts / "bundle"
     configuration = params.load(bundle / contents.PARAMETERS)
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
-    reader = Reader(open_tokenizer(contents.model(bundle, model)), inputs)
+    reader = Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
     hidden = Hidden(mounts / "competition")
     cleaning = configuration.read("clean", params.Clean)
     tokens = prepare(hidden, cleaning, {model: reader}, [], scratch).tokens(model)

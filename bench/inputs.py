@@ -16,6 +16,7 @@ from time import perf_counter
 from bench import tables, turns
 from bench.peers import configuration
 from pipeline import params, paths
+from pipeline.competition.schema import TASK
 from pipeline.errors import exit_with_message
 from pipeline.inputs.packing import fill, plan
 from pipeline.inputs.tokens import read_tokens
@@ -56,7 +57,7 @@ def tokenization(model: str, rounds: int) -> str:
         with tempfile.TemporaryDirectory() as scratch:
             began = perf_counter()
             folder = Path(scratch) / "train"
-            made = write_tokens(paths.clean("train"), paths.backbone(model), folder, inputs)
+            made = write_tokens(paths.clean("train"), paths.backbone(model), folder, inputs, TASK)
             seconds.append(perf_counter() - began)
     row = [f"{made['essays']:,}", f"{made['tokens']:,}", tables.spread(seconds, ".1f")]
     row.append(tables.spread([made["tokens"] / s for s in seconds], ",.0f"))

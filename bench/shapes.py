@@ -9,8 +9,9 @@ from flax.traverse_util import unflatten_dict
 from ruamel.yaml import YAML
 
 from pipeline import paths
+from pipeline.competition.schema import LABELS
 from pipeline.encoders.config import Settings
-from pipeline.encoders.head import build
+from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.weights.draws import draw_all
 from pipeline.encoders.weights.folders import export, parameter_shapes, table
 from pipeline.encoders.weights.tensors import FILE, write_tensors
@@ -69,7 +70,7 @@ def project(shape: str, model: str, folder: Path) -> str:
 
 def backbone(config: Mapping[str, Any], encoder: str, folder: Path, seed: int = 1) -> None:
     """Write a config and random weights, as a backbone's folder holds them."""
-    write_json(folder / "config.json", config)
+    write_json(folder / "config.json", {**config, **name_classes(LABELS)})
     model = build(folder, encoder, Settings())
     drawn = draw_all(parameter_shapes(model), model.config.std, seed)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in drawn.items()})

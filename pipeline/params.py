@@ -176,7 +176,7 @@ class Model:
 
 @frozen
 class Member:
-    """Someone else's model: out-of-fold and test probabilities as CSV files, by discourse_id."""
+    """Someone else's model: out-of-fold and test probabilities as CSV files, by element."""
 
     oof: str
     test: str

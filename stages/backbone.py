@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.competition.schema import TASK
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from stages.naming import add_name
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = configuration.named("models", parser.parse_args(argv).model)
     source = configuration.read(f"models.{model}.backbone", params.Backbone)
     encoder = configuration.read(f"models.{model}.encoder", str)
-    made = make(source, encoder, paths.SAMPLE_ESSAYS, paths.backbone(model))
+    made = make(source, encoder, paths.SAMPLE_ESSAYS, TASK, paths.backbone(model))
     commit = f" at commit {made['commit']}" if "commit" in made else ""
     say(f"{paths.backbone(model)}: {made['source']}{commit}, for encoder {encoder}")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline import params, paths
+from pipeline import clean_tables, params, paths
 from pipeline.competition import schema
 from pipeline.competition.assignment import assign_folds
 from pipeline.errors import UserError, exit_with_message
@@ -17,14 +17,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write data/folds.parquet."""
     argparse.ArgumentParser(prog="stages.split", description=__doc__).parse_args(argv)
     split = params.load().read("split", params.Split)
-    path = paths.clean("train") / schema.ELEMENTS_FILE
+    path = paths.clean("train") / clean_tables.ELEMENTS_FILE
     if not path.is_file():
         raise UserError(f"{path}: not found; run the validate stage first")
-    columns = [schema.ESSAY_ID, schema.ELEMENT_TYPE, schema.LABEL]
+    columns = [schema.ESSAY_ID, schema.ELEMENT_TYPE, clean_tables.LABEL]
     elements = pd.read_parquet(path, columns=columns)
     folds = assign_folds(elements, split)
     write_parquet(paths.FOLDS, folds)
-    sizes = folds[schema.FOLD].value_counts().sort_index()
+    sizes = folds[clean_tables.FOLD].value_counts().sort_index()
     say(f"{paths.FOLDS}: {len(folds):,} essays in folds of {', '.join(map(str, sizes))}")
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.competition.schema import TASK
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     for split in paths.SPLITS:
         folder = paths.tokens(model, split)
-        made = write_tokens(paths.clean(split), paths.backbone(model), folder, inputs)
+        made = write_tokens(paths.clean(split), paths.backbone(model), folder, inputs, TASK)
         say(
             f"{folder}: {made['elements']:,} elements of {made['essays']:,} essays in "
             f"{made['windows']:,} windows, {made['tokens']:,} tokens; "

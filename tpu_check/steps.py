@@ -14,7 +14,7 @@ from flax.traverse_util import unflatten_dict
 
 from pipeline import devices as machine
 from pipeline.encoders.config import Settings
-from pipeline.encoders.head import TokenClassifier, build
+from pipeline.encoders.head import TokenClassifier, build, name_classes
 from pipeline.encoders.weights.folders import parameter_shapes
 from pipeline.inference.predict import predict_step
 from pipeline.inputs.batches import Batch
@@ -116,9 +116,10 @@ def predict(model: TokenClassifier, rows: Rows, cores: Sequence[machine.Device])
 
 
 def classifier(encoder: str, fields: Mapping[str, Any], settings: Settings) -> TokenClassifier:
-    """The model of a config.json."""
+    """The model of a config.json, for three classes."""
+    whole = {**fields, **name_classes("abc")}
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(dict(fields)), encoding="utf-8")
+        (Path(folder) / "config.json").write_text(json.dumps(whole), encoding="utf-8")
         return build(Path(folder), encoder, settings)
 
 

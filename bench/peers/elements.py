@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipeline import paths
+from pipeline import clean_tables, paths
 from pipeline.competition import schema
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
@@ -31,11 +31,11 @@ def save_elements(
     Returns:
       How many elements there are.
     """
-    columns = [schema.ESSAY_ID, schema.ELEMENT_TEXT, schema.LABEL]
-    table = pq.read_table(paths.clean("train") / schema.ELEMENTS_FILE, columns=columns)
+    columns = [schema.ESSAY_ID, schema.ELEMENT_TEXT, clean_tables.LABEL]
+    table = pq.read_table(paths.clean("train") / clean_tables.ELEMENTS_FILE, columns=columns)
     wanted, kept = set(essays), set(held)
     rows = [row for row in table.to_pylist() if row[schema.ESSAY_ID] in wanted]
-    tokenizer = open_tokenizer(backbone).backend
+    tokenizer = open_tokenizer(backbone, schema.TASK).backend
     tokenizer.enable_truncation(length)
     pad_id = read_json(backbone / "config.json")["pad_token_id"]
     tokenizer.enable_padding(pad_id=pad_id, length=length)
@@ -44,7 +44,7 @@ def save_elements(
         path,
         ids=np.array([one.ids for one in made], np.int32),
         mask=np.array([one.attention_mask for one in made], np.int32),
-        label=np.array([row[schema.LABEL] for row in rows], np.int32),
+        label=np.array([row[clean_tables.LABEL] for row in rows], np.int32),
         held=np.array([row[schema.ESSAY_ID] in kept for row in rows]),
     )
     return len(rows)

@@ -16,7 +16,7 @@ from tokenizers import (
 
 from pipeline.backbones.sources import BUILTIN, PREFIX
 from pipeline.encoders.config import Settings
-from pipeline.encoders.head import build
+from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.weights.draws import draw_all
 from pipeline.encoders.weights.folders import export, parameter_shapes, table
 from pipeline.encoders.weights.tensors import FILE, write_tensors
@@ -27,13 +27,16 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _VOCABULARY = 512  # more would merge the sample's telling endings into rare whole words
 
 
-def create(name: str, encoder: str, essays: Path, seed: int, into: Path) -> None:
+def create(
+    name: str, encoder: str, essays: Path, labels: Sequence[str], seed: int, into: Path
+) -> None:
     """Make a small backbone as if it had been downloaded.
 
     Args:
       name: a key of `BUILTIN`.
       encoder: the architecture's name in the registry.
       essays: a folder of text files, from which the vocabulary is learnt.
+      labels: the names of the classes.
       seed: of the weights.
       into: an empty folder.
 
@@ -44,7 +47,8 @@ def create(name: str, encoder: str, essays: Path, seed: int, into: Path) -> None
     if not files:
         raise UserError(f"{essays}: no essays to learn the vocabulary of {PREFIX}{name} from")
     size = write_tokenizer([path.read_text(encoding="utf-8") for path in files], into)
-    write_json(into / "config.json", {**BUILTIN[name], "vocab_size": size})
+    fields = {**BUILTIN[name], "vocab_size": size}
+    write_json(into / "config.json", fields | name_classes(labels))
     model = build(into, encoder, Settings())
     drawn = draw_all(parameter_shapes(model), model.config.std, seed)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in drawn.items()})

@@ -14,26 +14,31 @@ from pipeline.backbones import builtin, hub, marked_tokenizer, source_tokenizer,
 from pipeline.backbones.sources import CONFIG, PREFIX
 from pipeline.encoders.catalogue import check_served, source_file
 from pipeline.encoders.config import Settings
-from pipeline.encoders.head import build
+from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.registry import architecture
 from pipeline.encoders.weights.draws import grow
 from pipeline.encoders.weights.folders import canonical, load_backbone
 from pipeline.encoders.weights.tensors import FILE, read_tensors, widen, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, sha256, write_json
+from pipeline.inputs.markers import with_paragraph
+from pipeline.task import Task
 
 WORDS = "embeddings/word/embedding"  # where every encoder keeps its embeddings of words
 _HEAD = ("id2label", "label2id", "problem_type")
 _VOLATILE = ("transformers_version", "_name_or_path", "architectures", "torch_dtype", *_HEAD)
 
 
-def make(source: params.Backbone, encoder: str, essays: Path, out: Path) -> dict[str, Any]:
+def make(
+    source: params.Backbone, encoder: str, essays: Path, task: Task, out: Path
+) -> dict[str, Any]:
     """Write a backbone's folder.
 
     Args:
       source: the checkpoint's place, and the seed of the weights that are drawn.
       encoder: a name in the registry.
       essays: folder of text files that a builtin vocabulary is learnt from.
+      task: the names of the classes, and the markers of types.
       out: is replaced.
 
     Returns:
@@ -43,21 +48,22 @@ def make(source: params.Backbone, encoder: str, essays: Path, out: Path) -> dict
       UserError: the source is not there or not as expected, or the encoder does not serve it.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        raw, origin = _fetch(source, encoder, essays, Path(temporary))
+        raw, origin = _fetch(source, encoder, essays, task, Path(temporary))
         with atomic_folder(out) as folder:
-            _prepare(raw, encoder, source.seed, folder)
+            _prepare(raw, encoder, task, source.seed, folder)
             write_json(folder / "origin.json", origin)
     return origin
 
 
 def _fetch(
-    source: params.Backbone, encoder: str, essays: Path, scratch: Path
+    source: params.Backbone, encoder: str, essays: Path, task: Task, scratch: Path
 ) -> tuple[Path, dict[str, Any]]:
     """Return the folder of the source's own files, and their origin."""
     name = source.source
     match sources.kind(source):
         case "builtin":
-            builtin.create(name.removeprefix(PREFIX), encoder, essays, source.seed, scratch)
+            kind = name.removeprefix(PREFIX)
+            builtin.create(kind, encoder, essays, task.labels, source.seed, scratch)
             return scratch, {"source": name, "seed": source.seed}
         case "folder":
             folder = Path(name).expanduser()
@@ -76,7 +82,7 @@ def _hashes(files: list[Path]) -> dict[str, str]:
     return {path.name: sha256(path) for path in files}
 
 
-def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
+def _prepare(raw: Path, encoder: str, task: Task, seed: int, folder: Path) -> None:
     """Normalise a checkpoint into `folder`, and hold it against the model that reads it."""
     offered = architecture(encoder)
     model_type = read_json(raw / CONFIG).get("model_type")
@@ -91,9 +97,11 @@ def _prepare(raw: Path, encoder: str, seed: int, folder: Path) -> None:
     # Written twice: transformers opens the tokenizer only beside a config, and the number of its
     # words, markers included, decides what the config has to say.
     write_json(folder / CONFIG, _stable(config.to_dict(), _VOLATILE))
-    size = marked_tokenizer.write(tokenizer, configured.positions, folder)
+    markers = with_paragraph(task.markers.values())
+    size = marked_tokenizer.write(tokenizer, markers, configured.positions, folder)
     config.vocab_size = max(config.vocab_size, size)
-    write_json(folder / CONFIG, _stable(config.to_dict(), _VOLATILE) | {"dtype": "float32"})
+    own = {"dtype": "float32", **name_classes(task.labels)}
+    write_json(folder / CONFIG, _stable(config.to_dict(), _VOLATILE) | own)
     family = offered.families[str(model_type)]
     tensors = widen(canonical(read_tensors(raw), family, offered, configured), raw)
     words = offered.tensors(configured)[WORDS].name

@@ -11,7 +11,6 @@ from pipeline.backbones import sentencepieces
 from pipeline.backbones.source_tokenizer import CONFIG, FILE, Source
 from pipeline.errors import UserError
 from pipeline.files import write_json, write_text
-from pipeline.inputs.markers import ALL
 
 ODD = [
     "Capitals, CAPITALS and small ones; don't, can't.",
@@ -28,11 +27,12 @@ ODD = [
 """Texts in which tokenizers of the same vocabulary differ."""
 
 
-def write(source: Source, positions: int, folder: Path) -> int:
+def write(source: Source, markers: Sequence[str], positions: int, folder: Path) -> int:
     """Write the tokenizer with the markers.
 
     Args:
       source: the checkpoint's own.
+      markers: in the order in which they are added.
       positions: the longest sequence, in tokens.
       folder: holds config.json; gets tokenizer.json and tokenizer_config.json.
 
@@ -43,7 +43,7 @@ def write(source: Source, positions: int, folder: Path) -> int:
       UserError: a marker is a word already or does not come out as one token, or what was written
         gives other tokens than the source.
     """
-    marked = _with_markers(source)
+    marked = _with_markers(source, markers)
     write_text(folder / FILE, marked.to_str(pretty=True))
     config = {
         # The one class that takes tokenizer.json as it is.
@@ -54,23 +54,23 @@ def write(source: Source, positions: int, folder: Path) -> int:
         **source.roles,
     }
     write_json(folder / CONFIG, config)
-    _hold_markers(marked, source)
+    _hold_markers(marked, source, markers)
     _hold_texts(source, folder)
     return max(marked.get_vocab().values()) + 1
 
 
-def _with_markers(source: Source) -> Tokenizer:
+def _with_markers(source: Source, markers: Sequence[str]) -> Tokenizer:
     """Add the markers behind the highest id; those that are special tokens already stay."""
     own = source.backend
     special = {t.content for t in own.get_added_tokens_decoder().values() if t.special}
     words = own.get_vocab()
-    for marker in ALL:
+    for marker in markers:
         if marker in words and marker not in special:
             raise UserError(
                 f"{source.folder / FILE}: {marker} is a word of its vocabulary, expected a special "
                 "token or none"
             )
-    new = [marker for marker in ALL if marker not in words]
+    new = [marker for marker in markers if marker not in words]
     first = max(words.values()) + 1
     fields = json.loads(own.to_str())
     for token in fields["added_tokens"]:
@@ -84,11 +84,11 @@ def _with_markers(source: Source) -> Tokenizer:
     return marked
 
 
-def _hold_markers(marked: Tokenizer, source: Source) -> None:
+def _hold_markers(marked: Tokenizer, source: Source, markers: Sequence[str]) -> None:
     """Check that every marker is one token of its own, wherever it stands in a text."""
     before = source.backend.get_vocab()
     top, after = max(before.values()), marked.get_vocab()
-    for marker in ALL:
+    for marker in markers:
         where, number = f"{source.folder / FILE}: {marker}", after[marker]
         if marker not in before and number <= top:
             raise UserError(f"{where}: found the id {number}, expected one above {top}")

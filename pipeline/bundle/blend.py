@@ -20,7 +20,7 @@ ANY = ""  # the type of an element whose own is unknown
 
 @dataclass(frozen=True)
 class Blend:
-    """A fitted pool of named members, and class shares by discourse type."""
+    """A fitted pool of named members, and class shares by type."""
 
     members: list[str]
     fitted: Weights

@@ -24,7 +24,7 @@ from pipeline.bundle.bundled_model import BundledModel
 from pipeline.bundle.prepare import Prepared, Reader, prepare
 from pipeline.bundle.time_limit import Clock
 from pipeline.competition.hidden import Hidden
-from pipeline.competition.schema import LABELS
+from pipeline.competition.schema import LABELS, TASK
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inputs.tokenizer import open_tokenizer
@@ -43,7 +43,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
 
     Args:
       bundle: checked files of a bundle.
-      competition: the folder of test.csv, sample_submission.csv and test/*.txt.
+      competition: the folder of the competition's test, in Kaggle's layout.
       output: an existing folder.
       clock: started with the session.
 
@@ -108,7 +108,7 @@ def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
 
 def _reader(bundle: Path, configuration: params.Configuration, model: str) -> Reader:
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
-    return Reader(open_tokenizer(contents.model(bundle, model)), inputs)
+    return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
 
 
 def _predictor(

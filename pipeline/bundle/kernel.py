@@ -13,14 +13,13 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 WHEELS = "wheels"
-TABLES = ("test.csv", "sample_submission.csv")
 DEPTH = 5  # of a mount below the input folder; Kaggle changed it from 1 to 3 once
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("/kaggle/working"))
     arguments, _ = parser.parse_known_args()  # a notebook's engine passes arguments of its own
     bundle, manifest = find_bundle(arguments.input)
-    competition = find_competition(arguments.input)
+    competition = find_competition(arguments.input, manifest["tables"])
     print(f"bundle {bundle}: commit {manifest['commit']}, lock {manifest['lock']}", flush=True)
     print(manifest_line(hashlib.sha256((bundle / MANIFEST).read_bytes()).hexdigest()), flush=True)
     check(bundle, manifest)
@@ -103,16 +102,20 @@ def _read_manifest(path: Path) -> Mapping[str, Any] | None:
     return content if ours else None
 
 
-def find_competition(root: Path) -> Path:
+def find_competition(root: Path, tables: Sequence[str]) -> Path:
     """Find the first folder that holds the competition's tables.
+
+    Args:
+      root: the folder of mounts.
+      tables: their names, as the manifest has them.
 
     Raises:
       Unusable: there is none.
     """
     for folder in folders(root):
-        if all((folder / table).is_file() for table in TABLES):
+        if all((folder / table).is_file() for table in tables):
             return folder
-    raise Unusable(f"{root}: no folder with {' and '.join(TABLES)}: is the competition attached?")
+    raise Unusable(f"{root}: no folder with {' and '.join(tables)}: is the competition attached?")
 
 
 def check(bundle: Path, manifest: Mapping[str, Any]) -> None:

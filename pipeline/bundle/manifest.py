@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline import params, paths
 from pipeline.bundle.kernel import FORMAT, MANIFEST
 from pipeline.bundle.locked_outputs import LOCK, PARAMETERS
+from pipeline.competition.schema import SAMPLE_SUBMISSION, TABLES
 from pipeline.errors import UserError
 from pipeline.files import sha256, write_json
 
@@ -52,6 +53,8 @@ def write_manifest(folder: Path, origin: Origin, log_loss: float) -> int:
         "format": FORMAT,
         **asdict(origin),
         "log_loss": log_loss,
+        # By them the kernel finds the competition's folder before it can import the schema.
+        "tables": [TABLES["test"], SAMPLE_SUBMISSION],
         "files": files,
         "total_bytes": total,
     }

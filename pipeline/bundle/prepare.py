@@ -14,13 +14,13 @@ import pyarrow as pa
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
-from pipeline import params
+from pipeline import clean_tables, params
 from pipeline.competition import schema
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.tables import Clean, clean_split
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
-from pipeline.inputs.windowing import COLUMNS, CONTENT, Windowing
+from pipeline.inputs.windowing import Windowing, content_columns, window_columns
 from pipeline.members.baseline import Fitted
 from pipeline.members.features import Texts
 from pipeline.progress import bar
@@ -71,8 +71,8 @@ class Prepared:
             element, essay = self.not_found[0]
             yield (
                 f"{table}: {len(self.not_found):,} of {len(self.element_ids):,} elements do not "
-                f"stand in their essay, the first is discourse_id {element} of test/{essay}.txt; "
-                "their texts are inserted"
+                f"stand in their essay, the first is {schema.ELEMENT_ID} {element} of "
+                f"test/{essay}.txt; their texts are inserted"
             )
         if self.out_of_order:
             yield f"{table}: {self.out_of_order:,} rows are out of the order of their essay's text"
@@ -114,7 +114,8 @@ def prepare(
       folder: where windows go.
     """
     out = Prepared(folder)
-    writers = {m: pa.ipc.new_stream(str(out.path(m)), COLUMNS) for m in readers}
+    columns = window_columns(schema.TASK)
+    writers = {m: pa.ipc.new_stream(str(out.path(m)), columns) for m in readers}
     with bar(len(hidden.essays), "essay", "clean and tokenize") as progress:
         for first in range(0, len(hidden.essays), CHUNK):
             essays = hidden.essays[first : first + CHUNK]
@@ -168,9 +169,10 @@ def _chunk(
 
 def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
     table = pa.Table.from_pandas(clean.elements, preserve_index=False)
-    index = table.select([schema.LABEL, schema.ESSAY_ID])
-    windowing = Windowing(reader.tokenizer, reader.inputs, table.select(CONTENT), index)
-    essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[schema.TEXT].tolist()
+    index = table.select([clean_tables.LABEL, schema.ESSAY_ID])
+    content = table.select(content_columns(schema.TASK))
+    windowing = Windowing(reader.tokenizer, reader.inputs, schema.TASK, content, index)
+    essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[clean_tables.TEXT].tolist()
     made = windowing.batch(*essays, range(len(clean.essays)))
     windowing.check_complete()
     made["element"] = [element + first for element in made["element"]]
@@ -178,8 +180,9 @@ def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
 
 
 def _batch(columns: Mapping[str, list[Any]]) -> pa.RecordBatch:
-    arrays = [pa.array(columns[place.name], place.type) for place in COLUMNS]
-    return pa.RecordBatch.from_arrays(arrays, schema=COLUMNS)
+    made = window_columns(schema.TASK)
+    arrays = [pa.array(columns[place.name], place.type) for place in made]
+    return pa.RecordBatch.from_arrays(arrays, schema=made)
 
 
 def _texts(clean: Clean) -> Texts:
@@ -190,5 +193,5 @@ def _texts(clean: Clean) -> Texts:
         types=elements[schema.ELEMENT_TYPE].tolist(),
         elements=elements[schema.ELEMENT_TEXT].tolist(),
         essay=np.array([place[essay] for essay in elements[schema.ESSAY_ID]], np.int64),
-        essays=clean.essays[schema.TEXT].tolist(),
+        essays=clean.essays[clean_tables.TEXT].tolist(),
     )

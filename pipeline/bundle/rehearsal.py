@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.bundle import kernel
-from pipeline.competition.schema import LABELS, TABLES
+from pipeline.competition.schema import LABELS, SAMPLE_SUBMISSION, TABLES
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
 
@@ -35,7 +35,7 @@ def rehearse(python: Path, bundle: Path, competition: Path, scratch: Path) -> Pa
     """
     mounts, code, output = (scratch / name for name in ("input", "src", "working"))
     shutil.copytree(bundle, mounts / "datasets" / "someone" / "bundle")
-    _mount_test(competition, mounts / "competitions" / "feedback")
+    _mount_test(competition, mounts / "competitions" / "competition")
     for folder in (code, output, scratch / "home"):
         folder.mkdir()
     shutil.copy(kernel.__file__, code / "script.py")
@@ -77,9 +77,9 @@ def _read(path: Path) -> tuple[list[str], Float[np.ndarray, "rows labels"]]:
 def _mount_test(source: Path, target: Path) -> None:
     """Copy the part of the competition that the kernel sees."""
     target.mkdir(parents=True)
-    for name in kernel.TABLES:
+    for name in (TABLES["test"], SAMPLE_SUBMISSION):
         shutil.copy(source / name, target)
-    shutil.copytree(source / Path(TABLES["test"]).stem, target / "test")
+    shutil.copytree(source / "test", target / "test")
 
 
 def _state(folder: Path) -> tuple[list[str], str]:

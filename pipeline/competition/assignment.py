@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from sklearn.model_selection import StratifiedGroupKFold
 
-from pipeline import params
+from pipeline import clean_tables, params
 from pipeline.competition import schema
 from pipeline.errors import UserError
 
@@ -47,7 +47,7 @@ def assign_folds(elements: pd.DataFrame, split: params.Split) -> pd.DataFrame:
         )
     # The competition's second place found that stratified folds track the leaderboard better than
     # plain grouping.
-    strata = elements[schema.LABEL].astype(str) + elements[schema.ELEMENT_TYPE]
+    strata = elements[clean_tables.LABEL].astype(str) + elements[schema.ELEMENT_TYPE]
     codes = np.unique(strata.to_numpy(str), return_inverse=True)[1]
     # Elements of one essay resemble one another: in two folds they would make the log loss look
     # better than it is.
@@ -64,8 +64,8 @@ def assign_folds(elements: pd.DataFrame, split: params.Split) -> pd.DataFrame:
         for fold, (_, held_out) in enumerate(splitter.split(codes, codes, groups)):
             folds[held_out] = fold
     # The splitter is greedy and promises nothing about shares, so the result is measured.
-    check_folds(groups, elements[schema.LABEL].to_numpy(), folds, split.n_folds)
-    table = pd.DataFrame({schema.ESSAY_ID: essay_ids, schema.FOLD: folds})
+    check_folds(groups, elements[clean_tables.LABEL].to_numpy(), folds, split.n_folds)
+    table = pd.DataFrame({schema.ESSAY_ID: essay_ids, clean_tables.FOLD: folds})
     return table.drop_duplicates(schema.ESSAY_ID).reset_index(drop=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import params, paths
+from pipeline import clean_tables, params, paths
 from pipeline.competition import checks, schema
 from pipeline.competition.kaggle_files import missing
 from pipeline.competition.oddities import count_oddities
@@ -99,9 +99,9 @@ def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
     for name, made in cleaned.items():
         figures[name] = report(splits[name], made)
         with atomic_folder(paths.clean(name)) as out:
-            write_parquet(out / schema.ELEMENTS_FILE, made.elements)
-            write_parquet(out / schema.ESSAYS_FILE, made.essays)
+            write_parquet(out / clean_tables.ELEMENTS_FILE, made.elements)
+            write_parquet(out / clean_tables.ESSAYS_FILE, made.essays)
             if name == "test":
-                write_parquet(out / schema.ORDER_FILE, source.order.to_frame())
+                write_parquet(out / clean_tables.ORDER_FILE, source.order.to_frame())
     write_json(paths.CLEAN_REPORT, figures)
     return figures

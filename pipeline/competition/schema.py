@@ -1,17 +1,22 @@
-"""The competition's labels, discourse types, columns and files (standard library only)."""
+"""The competition's labels, types, columns and files (standard library only)."""
 
 from typing import Final
 
+from pipeline.task import Task
+
 LABELS: Final = ("Ineffective", "Adequate", "Effective")
-TYPES: Final = (
-    "Lead",
-    "Position",
-    "Claim",
-    "Counterclaim",
-    "Rebuttal",
-    "Evidence",
-    "Concluding Statement",
-)
+
+# The token that opens an element of each type, in the order in which a vocabulary gets them.
+MARKERS: Final = {
+    "Lead": "[LEAD]",
+    "Position": "[POSITION]",
+    "Claim": "[CLAIM]",
+    "Counterclaim": "[COUNTERCLAIM]",
+    "Rebuttal": "[REBUTTAL]",
+    "Evidence": "[EVIDENCE]",
+    "Concluding Statement": "[CONCLUSION]",
+}
+TYPES: Final = tuple(MARKERS)
 
 # Kaggle's columns.
 ELEMENT_ID: Final = "discourse_id"
@@ -29,15 +34,11 @@ SUBMISSION_COLUMNS: Final = (ELEMENT_ID, *LABELS)
 TABLES: Final = {"train": "train.csv", "test": "test.csv"}
 SAMPLE_SUBMISSION: Final = "sample_submission.csv"
 
-# Columns of the cleaned tables beside Kaggle's ids, text and type.
-START: Final = "start"  # character span in the cleaned essay; -1 where the element was not found
-END: Final = "end"
-LABEL: Final = "label"  # index into LABELS; -1 where there is none
-TEXT: Final = "text"
-FOLD: Final = "fold"
-
-ELEMENT_COLUMNS: Final = (*TEST_COLUMNS, START, END, LABEL)
-ESSAY_COLUMNS: Final = (ESSAY_ID, TEXT)
-ELEMENTS_FILE: Final = "elements.parquet"
-ESSAYS_FILE: Final = "essays.parquet"
-ORDER_FILE: Final = "order.parquet"
+TASK: Final = Task(
+    labels=LABELS,
+    markers=MARKERS,
+    id_column=ELEMENT_ID,
+    essay_column=ESSAY_ID,
+    type_column=ELEMENT_TYPE,
+    text_column=ELEMENT_TEXT,
+)

@@ -2,14 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from pipeline import params
+from pipeline import clean_tables, params
 from pipeline.competition import schema
 from pipeline.competition.cleaning import clean
 from pipeline.competition.spans import find_elements, reading_order
+
+COLUMNS: Final = (
+    *schema.TEST_COLUMNS,
+    clean_tables.START,
+    clean_tables.END,
+    clean_tables.LABEL,
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Clean:
     @property
     def not_found(self) -> pd.DataFrame:
         """The elements whose text their essay doesn't hold."""
-        return self.elements[self.elements[schema.START] < 0]
+        return self.elements[self.elements[clean_tables.START] < 0]
 
 
 def clean_split(split: Split, cleaning: params.Clean) -> Clean:
@@ -61,21 +69,23 @@ def clean_split(split: Split, cleaning: params.Clean) -> Clean:
         }
     )
     essays = pd.DataFrame({schema.ESSAY_ID: elements[schema.ESSAY_ID].unique()})
-    essays[schema.TEXT] = [clean(split.essays[key], cleaning) for key in essays[schema.ESSAY_ID]]
+    essays[clean_tables.TEXT] = [
+        clean(split.essays[key], cleaning) for key in essays[schema.ESSAY_ID]
+    ]
     grouped = elements.groupby(schema.ESSAY_ID, sort=False)[schema.ELEMENT_TEXT]
     found = [
         find_elements(text, members)
-        for text, (_, members) in zip(essays[schema.TEXT], grouped, strict=True)
+        for text, (_, members) in zip(essays[clean_tables.TEXT], grouped, strict=True)
     ]
     spans = [span for its in found for span in its.spans]
-    elements[schema.START] = np.array([span.start for span in spans], np.int32)
-    elements[schema.END] = np.array([span.end for span in spans], np.int32)
-    elements[schema.LABEL] = _labels(rows)
+    elements[clean_tables.START] = np.array([span.start for span in spans], np.int32)
+    elements[clean_tables.END] = np.array([span.end for span in spans], np.int32)
+    elements[clean_tables.LABEL] = _labels(rows)
     order: list[int] = []
     for its in found:
         order += [len(order) + row for row in reading_order(its.spans)]
     return Clean(
-        elements.iloc[order][list(schema.ELEMENT_COLUMNS)].reset_index(drop=True),
+        elements.iloc[order][list(COLUMNS)].reset_index(drop=True),
         essays,
         sum(its.out_of_order for its in found),
         sum(its.told_apart for its in found),

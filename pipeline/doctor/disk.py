@@ -12,7 +12,7 @@ from pipeline.params import Model
 
 _STATE = 3  # parameters and the two moments of AdamW
 _CHECKPOINTS = 3  # at once: two are kept, and a third while it is written
-_TOKENS = 1.5  # bytes of token arrays for a byte of train.csv and test.csv, as on the sample
+_TOKENS = 1.5  # bytes of token arrays for a byte of Kaggle's tables, as on the sample
 _TOLD = 1e9  # bytes below which nobody needs to know
 
 

@@ -1,17 +1,19 @@
 """The token classifier as Hugging Face's own is: an encoder, its head, dropout, a linear layer."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
-from pipeline.competition.schema import LABELS
 from pipeline.encoders.catalogue import check_served
 from pipeline.encoders.config import Config, Settings
 from pipeline.encoders.layers import Site, dense, dropout, site_keys
 from pipeline.encoders.registry import architecture
+from pipeline.errors import UserError
 from pipeline.files import read_json
 
 
@@ -24,12 +26,14 @@ class TokenClassifier(nn.Module):
       config: that of config.json, with the run's dropout rates.
       head: the module between encoder and dropout, if the architecture has one; its parameters
         stand under "head".
+      n_labels: the number of classes.
     """
 
     encoder: nn.Module
     name_of_encoder: str
     config: Config
     head: nn.Module | None
+    n_labels: int
 
     @nn.compact
     def __call__(
@@ -56,7 +60,7 @@ class TokenClassifier(nn.Module):
         # The classifier is so narrow that float32 costs little, and the loss gets unrounded logits.
         hidden = hidden.astype(jnp.float32)
         hidden = dropout(hidden, site_keys(keys, Site.HEAD), self.config.head_dropout)
-        return dense(len(LABELS), self.config.std, jnp.float32, "classifier")(hidden)
+        return dense(self.n_labels, self.config.std, jnp.float32, "classifier")(hidden)
 
 
 def build(folder: Path, encoder: str, settings: Settings) -> TokenClassifier:
@@ -68,7 +72,7 @@ def build(folder: Path, encoder: str, settings: Settings) -> TokenClassifier:
       settings: choices of the run.
 
     Raises:
-      UserError: the encoder does not serve this config.
+      UserError: the encoder does not serve this config, or the config names no classes.
     """
     path = folder / "config.json"
     fields = read_json(path)
@@ -76,7 +80,23 @@ def build(folder: Path, encoder: str, settings: Settings) -> TokenClassifier:
     check_served(encoder, fields.get("model_type"), path)
     config = _with_rates(offered.configure(fields), settings)
     head = None if offered.head is None else offered.head(config, settings)
-    return TokenClassifier(offered.encoder(config, settings), encoder, config, head)
+    n_labels = len(_names(fields, path))
+    return TokenClassifier(offered.encoder(config, settings), encoder, config, head, n_labels)
+
+
+def name_classes(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of config.json that name the classes, as Hugging Face has them."""
+    return {
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
+    }
+
+
+def _names(fields: Mapping[str, Any], path: Path) -> Mapping[str, str]:
+    named = fields.get("id2label")
+    if not isinstance(named, dict) or not named:
+        raise UserError(f"{path}: id2label: expected the names of the classes, found {named!r}")
+    return named
 
 
 def _with_rates(config: Config, settings: Settings) -> Config:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline import paths
-from pipeline.competition.schema import LABELS
+from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.entries import check_entries
 from pipeline.errors import UserError
 from pipeline.tables.elements import Elements
@@ -74,7 +74,7 @@ def gather_members(
             # A table of an earlier split has the same ids; only its folds give it away.
             if fold_of.get(element_id, fold) != fold:
                 raise UserError(
-                    f"{path}: discourse_id {element_id!r}: expected fold "
+                    f"{path}: {ELEMENT_ID} {element_id!r}: expected fold "
                     f"{fold_of[element_id]}, found {fold}"
                 )
         out[:, m] = align(rows, elements.element_ids, path)

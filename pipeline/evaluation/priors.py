@@ -1,4 +1,4 @@
-"""Class shares, over all elements or by discourse type, which every member has to beat."""
+"""Class shares, over all elements or by type of element, which every member has to beat."""
 
 from collections.abc import Sequence
 

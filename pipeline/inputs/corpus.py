@@ -11,21 +11,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import params
-from pipeline.competition import schema
+from pipeline.clean_tables import ELEMENTS_FILE, ESSAYS_FILE, LABEL, TEXT
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json
 from pipeline.inputs.tokenizer import Tokenizer, check_window, open_tokenizer
 from pipeline.inputs.tokens import ELEMENTS, REPORT
-from pipeline.inputs.windowing import COLUMNS, CONTENT, Windowing, capacity
+from pipeline.inputs.windowing import Windowing, capacity, content_columns, window_columns
 from pipeline.progress import bar
+from pipeline.task import Task
 
 _BATCH = 64  # essays tokenized at once
-_FEATURES = datasets.Features.from_arrow_schema(COLUMNS)
-_INDEX = [schema.ELEMENT_ID, schema.ESSAY_ID, schema.LABEL]
 
 
 def write_tokens(
-    clean: Path, backbone: Path, folder: Path, inputs: params.Inputs
+    clean: Path, backbone: Path, folder: Path, inputs: params.Inputs, task: Task
 ) -> Mapping[str, int]:
     """Tokenize one split of the clean tables.
 
@@ -37,6 +36,7 @@ def write_tokens(
       backbone: the folder of the tokenizer and of the encoder's config.
       folder: where the windows go.
       inputs: context, length and overlap of windows.
+      task: names of columns, and markers.
 
     Returns:
       The counts of what was made, cut and left out, as the folder's report holds them.
@@ -45,20 +45,21 @@ def write_tokens(
       UserError: an input is missing, or the window doesn't suit the encoder.
     """
     check_window(backbone, inputs.window)
-    tokenizer = open_tokenizer(backbone)
+    tokenizer = open_tokenizer(backbone, task)
     _check_overlap(inputs, tokenizer)
-    index = _read_index(clean / schema.ELEMENTS_FILE)
+    index = _read_index(clean / ELEMENTS_FILE, task)
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory() as cache, atomic_folder(folder) as out:
         windowing = Windowing(
             tokenizer,
             inputs,
-            elements=_mapped(clean / schema.ELEMENTS_FILE, CONTENT, cache).data.table,
+            task,
+            elements=_mapped(clean / ELEMENTS_FILE, content_columns(task), cache).data.table,
             index=index,
         )
-        essays = _mapped(clean / schema.ESSAYS_FILE, list(schema.ESSAY_COLUMNS), cache)
-        windowing.check_essays(essays["essay_id"], clean / schema.ESSAYS_FILE)
-        made = _map(essays, windowing, f"tokenize {clean.name}")
+        essays = _mapped(clean / ESSAYS_FILE, [task.essay_column, TEXT], cache)
+        windowing.check_essays(essays[task.essay_column], clean / ESSAYS_FILE)
+        made = _map(essays, windowing, task, f"tokenize {clean.name}")
         windowing.check_complete()
         made.save_to_disk(out)
         pq.write_table(index, out / ELEMENTS, compression="zstd")
@@ -77,10 +78,11 @@ def _check_overlap(inputs: params.Inputs, tokenizer: Tokenizer) -> None:
         )
 
 
-def _read_index(path: Path) -> pa.Table:
+def _read_index(path: Path, task: Task) -> pa.Table:
     if not path.is_file():
         raise UserError(f"{path}: not found; run the validate stage first")
-    return pq.read_table(path, columns=_INDEX).replace_schema_metadata(None)
+    columns = [task.id_column, task.essay_column, LABEL]
+    return pq.read_table(path, columns=columns).replace_schema_metadata(None)
 
 
 def _mapped(path: Path, columns: list[str], cache: str) -> datasets.Dataset:
@@ -94,17 +96,20 @@ def _mapped(path: Path, columns: list[str], cache: str) -> datasets.Dataset:
     return made
 
 
-def _map(essays: datasets.Dataset, windowing: Windowing, description: str) -> datasets.Dataset:
+def _map(
+    essays: datasets.Dataset, windowing: Windowing, task: Task, description: str
+) -> datasets.Dataset:
     """Make all essays' windows, under a fingerprint of their content.
 
     The fingerprint that `datasets` would give depends on where and when the tables were read.
     """
+    features = datasets.Features.from_arrow_schema(window_columns(task))
     if not len(essays):
-        return datasets.Dataset.from_dict({name: [] for name in _FEATURES}, features=_FEATURES)
+        return datasets.Dataset.from_dict({name: [] for name in features}, features=features)
     with bar(len(essays), "essays", description) as progress:
 
         def batch(columns: Mapping[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
-            made = windowing.batch(columns["essay_id"], columns["text"], rows)
+            made = windowing.batch(columns[task.essay_column], columns[TEXT], rows)
             progress.update(len(rows))
             return made
 
@@ -114,12 +119,12 @@ def _map(essays: datasets.Dataset, windowing: Windowing, description: str) -> da
             batched=True,
             batch_size=_BATCH,
             remove_columns=essays.column_names,
-            features=_FEATURES,
+            features=features,
             load_from_cache_file=False,
             new_fingerprint="windows",
         )
     digest = hashlib.sha256()
     for part in made.data.to_batches():
         digest.update(part.serialize())
-    info = datasets.DatasetInfo(features=_FEATURES)
+    info = datasets.DatasetInfo(features=features)
     return datasets.Dataset(made.data, info=info, fingerprint=digest.hexdigest()[:16])

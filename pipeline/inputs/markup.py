@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
-from pipeline.inputs.markers import MARKERS, PARAGRAPH
+from pipeline.inputs.markers import PARAGRAPH
 
 _NEWLINES = re.compile(r"[\r\n]+")
 
 
 class Element(NamedTuple):
-    """A discourse element and its character span in the essay; -1, -1 where it was not found."""
+    """An element and its character span in the essay; -1, -1 where it was not found."""
 
-    kind: str
+    marker: str  # that opens it
     text: str
     start: int
     end: int
@@ -59,7 +59,7 @@ def mark_up(text: str, elements: Sequence[Element], reserved: re.Pattern[str]) -
             # written once.
             cursor = min([max(element.end, element.start), *starts[found : found + 1]])
             own = text[element.start : cursor]
-        builder.mark(MARKERS[element.kind])
+        builder.mark(element.marker)
         spans.append(builder.add(own))
         builder.spaced |= element.start < 0
     builder.add(text[cursor:])

@@ -13,6 +13,7 @@ from jaxtyping import Int
 from pipeline.errors import UserError
 from pipeline.files import read_json
 from pipeline.inputs import markers, markup
+from pipeline.task import Task
 
 # Their position ids begin behind the padding token's id.
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer")
@@ -43,10 +44,14 @@ class Tokenizer:
         ]
 
 
-def open_tokenizer(folder: Path) -> Tokenizer:
+def open_tokenizer(folder: Path, task: Task) -> Tokenizer:
     """Open a backbone's tokenizer.
 
     The file is read as it is: transformers would build some classes anew, in their own way.
+
+    Args:
+      folder: the backbone's.
+      task: names the markers.
 
     Raises:
       UserError: there is none, or it lacks the markers.
@@ -61,16 +66,18 @@ def open_tokenizer(folder: Path) -> Tokenizer:
     backend.no_truncation()
     backend.no_padding()
     vocabulary = backend.get_vocab()
-    missing = [marker for marker in markers.ALL if marker not in vocabulary]
+    types = tuple(task.markers.values())
+    every = markers.with_paragraph(types)
+    missing = [marker for marker in every if marker not in vocabulary]
     if missing:
         raise UserError(f"{path}: no token {missing[0]}; run the backbone stage again")
     special = [token for token in backend.get_added_tokens_decoder().values() if token.special]
     return Tokenizer(
         backend=backend,
         special=_special(backend),
-        type_ids=[vocabulary[marker] for marker in markers.MARKERS.values()],
-        marker_ids=[vocabulary[marker] for marker in markers.ALL],
-        reserved=markup.reserve([*(token.content for token in special), *markers.ALL]),
+        type_ids=[vocabulary[marker] for marker in types],
+        marker_ids=[vocabulary[marker] for marker in every],
+        reserved=markup.reserve([*(token.content for token in special), *every]),
     )
 
 

@@ -14,11 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float, Int
 
+from pipeline.clean_tables import LABEL
 from pipeline.errors import UserError
 from pipeline.files import read_json
 
 ELEMENTS = "elements.parquet"
-"""The index of elements, within a folder of tokens: discourse_id, essay_id, label."""
+"""The index of elements, within a folder of tokens: id, essay and label, in this order.
+
+The first two columns have the competition's names, so they are read by their place.
+"""
 
 REPORT = "counts.json"
 """The counts of what was cut, continued and inserted, within a folder of tokens."""
@@ -78,11 +82,12 @@ def read_tokens(folder: Path) -> Tokens:
         names = [entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
         parts = [batch for name in names for batch in mapped_windows(folder / name)]
         with pq.ParquetFile(folder / ELEMENTS) as file:
-            index = file.read(["discourse_id", "label"])
+            ids = file.schema_arrow.names[0]
+            index = file.read([ids, LABEL])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
-    labels = np.from_dlpack(index.column("label").combine_chunks())
-    return tokens_of(parts, index.column("discourse_id").to_pylist(), labels)
+    labels = np.from_dlpack(index.column(LABEL).combine_chunks())
+    return tokens_of(parts, index.column(ids).to_pylist(), labels)
 
 
 def tokens_of(
@@ -90,11 +95,11 @@ def tokens_of(
     element_ids: list[str],
     element_labels: Int[np.ndarray, "elements"],
 ) -> Tokens:
-    """Make a store of the windows of record batches and of their elements."""
+    """Make a store of the windows of record batches, essays first, and of their elements."""
     chunks = _chunks(parts)
     sizes = [len(chunk.token_offsets) - 1 for chunk in chunks]
     return Tokens(
-        essay_ids=[essay for part in parts for essay in part.column("essay_id").to_pylist()],
+        essay_ids=[essay for part in parts for essay in part.column(0).to_pylist()],
         lengths=_differences([chunk.token_offsets for chunk in chunks]),
         n_slots=_differences([chunk.slot_offsets for chunk in chunks]),
         element_ids=element_ids,

@@ -10,24 +10,12 @@ import pyarrow as pa
 from jaxtyping import Int
 
 from pipeline import params
-from pipeline.competition import schema
+from pipeline.clean_tables import END, LABEL, START
 from pipeline.errors import UserError
 from pipeline.inputs import markup, windows
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Window
-
-CONTENT = [schema.ELEMENT_TYPE, schema.ELEMENT_TEXT, schema.START, schema.END]
-COLUMNS = pa.schema(
-    {
-        "essay_id": pa.string(),
-        "input_ids": pa.list_(pa.int32()),
-        "slot": pa.list_(pa.int16()),
-        "element": pa.list_(pa.int32()),
-        "label": pa.list_(pa.int8()),
-        "weight": pa.list_(pa.float32()),
-    }
-)
-"""The columns of a store of windows, which has a row for each."""
+from pipeline.task import Task
 
 COUNTS = (
     "essays",
@@ -46,10 +34,29 @@ COUNTS = (
 )
 
 
+def window_columns(task: Task) -> pa.Schema:
+    """Return the columns of a store of windows, which has a row for each."""
+    return pa.schema(
+        {
+            task.essay_column: pa.string(),
+            "input_ids": pa.list_(pa.int32()),
+            "slot": pa.list_(pa.int16()),
+            "element": pa.list_(pa.int32()),
+            "label": pa.list_(pa.int8()),
+            "weight": pa.list_(pa.float32()),
+        }
+    )
+
+
+def content_columns(task: Task) -> list[str]:
+    """Return the columns of the clean elements that windows are made from."""
+    return [task.type_column, task.text_column, START, END]
+
+
 class _Whole(NamedTuple):
     """A sequence to be cut into windows: a whole essay, or one element alone."""
 
-    essay_id: str
+    essay: str
     ids: Int[np.ndarray, "tokens"]
     owned: markup.Owned
     elements: Int[np.ndarray, "elements"]  # rows of the elements index
@@ -67,16 +74,27 @@ class Windowing:
         self,
         tokenizer: Tokenizer,
         inputs: params.Inputs,
+        task: Task,
         elements: pa.Table,
         index: pa.Table,
     ) -> None:
-        """`elements` holds the columns of `CONTENT`, `index` essays and labels of the same rows."""
+        """Hold the tables of the elements to be windowed.
+
+        Args:
+          tokenizer: the backbone's.
+          inputs: context, length and overlap of windows.
+          task: names of columns, and markers.
+          elements: the columns that `content_columns` names.
+          index: essays and labels of the same rows.
+        """
         self.elements = elements
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self._tokenizer = tokenizer
         self._inputs = inputs
-        self._labels = index.column(schema.LABEL).to_numpy()
-        self._element_essays = index.column(schema.ESSAY_ID).to_pylist()
+        self._task = task
+        self._columns = window_columns(task).names
+        self._labels = index.column(LABEL).to_numpy()
+        self._element_essays = index.column(task.essay_column).to_pylist()
         changes = [
             i
             for i, essay in enumerate(self._element_essays)
@@ -102,10 +120,10 @@ class Windowing:
     ) -> dict[str, list[Any]]:
         """Make the windows of consecutive essays, as columns."""
         wholes = self._essays if self._inputs.context == "essay" else self._alone
-        columns: dict[str, list[Any]] = {name: [] for name in COLUMNS.names}
+        columns: dict[str, list[Any]] = {name: [] for name in self._columns}
         for whole in wholes(essay_ids, texts, rows):
             for window in self._windows(whole):
-                for name, value in zip(COLUMNS.names, (whole.essay_id, *window), strict=True):
+                for name, value in zip(self._columns, (whole.essay, *window), strict=True):
                     columns[name].append(value)
         self.counts["essays"] += len(rows)
         return columns
@@ -114,8 +132,10 @@ class Windowing:
         first, end = self._first[row], self._first[row + 1]
         columns = self.elements.slice(first, end - first).to_pydict()
         return [
-            markup.Element(*values)
-            for values in zip(*(columns[name] for name in CONTENT), strict=True)
+            markup.Element(self._task.markers[kind], *content)
+            for kind, *content in zip(
+                *(columns[name] for name in content_columns(self._task)), strict=True
+            )
         ]
 
     def _essays(
@@ -129,13 +149,13 @@ class Windowing:
             self.counts["elements_not_found"] += sum(e.start < 0 for e in elements)
             marked.append(markup.mark_up(text, elements, reserved))
         encoded = self._tokenizer.encode([m.text for m in marked])
-        for row, essay_id, m, (ids, offsets) in zip(rows, essay_ids, marked, encoded, strict=True):
+        for row, essay, m, (ids, offsets) in zip(rows, essay_ids, marked, encoded, strict=True):
             is_type = np.isin(ids, self._tokenizer.type_ids)
             is_marker = np.isin(ids, self._tokenizer.marker_ids)
             owned = markup.own(offsets, is_type, is_marker, m.spans)
             bare = is_marker & (owned.owner >= 0)
             self.counts["elements_without_text"] += int(bare.sum())
-            yield _Whole(essay_id, ids, owned, self._first[row] + np.array(m.order))
+            yield _Whole(essay, ids, owned, self._first[row] + np.array(m.order))
 
     def _alone(
         self, essay_ids: Sequence[str], texts: Sequence[str], rows: Sequence[int]
@@ -143,16 +163,16 @@ class Windowing:
         """Yield each element as a sequence of its own, without markers."""
         whose = []
         plain = []
-        for row, essay_id in zip(rows, essay_ids, strict=True):
+        for row, essay in zip(rows, essay_ids, strict=True):
             for i, element in enumerate(self._elements_of(row), self._first[row]):
                 self.counts["elements_not_found"] += element.start < 0
-                whose.append((essay_id, i))
+                whose.append((essay, i))
                 plain.append(markup.plain(element.text, self._tokenizer.reserved))
         encoded = self._tokenizer.encode(plain)
-        for (essay_id, i), (ids, _) in zip(whose, encoded, strict=True):
+        for (essay, i), (ids, _) in zip(whose, encoded, strict=True):
             owned = markup.Owned(np.zeros_like(ids), np.array([[0, len(ids)]]))
             self.counts["elements_without_text"] += not len(ids)
-            yield _Whole(essay_id, ids, owned, np.array([i]))
+            yield _Whole(essay, ids, owned, np.array([i]))
 
     def _windows(self, whole: _Whole) -> list[Window]:
         elements, labels = whole.elements, self._labels[whole.elements]

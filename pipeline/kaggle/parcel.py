@@ -24,6 +24,7 @@ _KEYS = {
     "parameters": str,
     "recipe": str | None,
     "log_loss": float,
+    "tables": list,
     "files": dict,
     "total_bytes": int,
 }

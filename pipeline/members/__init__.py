@@ -1,1 +1,1 @@
-"""Members: anything with out-of-fold and test probabilities keyed by discourse_id."""
+"""Members: anything with out-of-fold and test probabilities keyed by element."""

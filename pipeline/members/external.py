@@ -57,7 +57,7 @@ def adopt(
 
 
 def read_probabilities(path: Path) -> Probabilities:
-    """Read `discourse_id,Ineffective,Adequate,Effective`; other columns are ignored.
+    """Read the columns of a submission; others are ignored.
 
     Rows of rounded probabilities are rescaled. Odds, ranks, logits and percentages are refused.
 

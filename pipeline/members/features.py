@@ -7,16 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pipeline import paths
-from pipeline.competition.schema import (
-    ELEMENT_ID,
-    ELEMENT_TEXT,
-    ELEMENT_TYPE,
-    ELEMENTS_FILE,
-    ESSAY_ID,
-    ESSAYS_FILE,
-    TEXT,
-    TYPES,
-)
+from pipeline.clean_tables import ELEMENTS_FILE, ESSAYS_FILE, TEXT
+from pipeline.competition.schema import ELEMENT_ID, ELEMENT_TEXT, ELEMENT_TYPE, ESSAY_ID, TYPES
 from pipeline.tables.columns import Columns
 
 
@@ -79,7 +71,7 @@ def numbers(texts: Texts) -> Float[np.ndarray, "elements 11"]:
 
 
 def kinds(texts: Texts) -> Float[np.ndarray, "elements types"]:
-    """Return a column for each discourse type, 1 for the elements of the type and 0 for others."""
+    """Return a column for each type, 1 for the elements of the type and 0 for others."""
     index = {kind: i for i, kind in enumerate(TYPES)}
     return np.eye(len(TYPES))[[index[kind] for kind in texts.types]]
 

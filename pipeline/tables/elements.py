@@ -7,14 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from pipeline import paths
-from pipeline.competition.schema import (
-    ELEMENT_ID,
-    ELEMENT_TYPE,
-    ELEMENTS_FILE,
-    ESSAY_ID,
-    FOLD,
-    LABEL,
-)
+from pipeline.clean_tables import ELEMENTS_FILE, FOLD, LABEL
+from pipeline.competition.schema import ELEMENT_ID, ELEMENT_TYPE, ESSAY_ID
 from pipeline.errors import UserError
 from pipeline.tables.columns import Columns
 
@@ -63,8 +57,7 @@ def read_elements(folds: Sequence[int] = ()) -> Elements:
     """
     path = paths.clean("train") / ELEMENTS_FILE
     columns = Columns(path, [ELEMENT_ID, ESSAY_ID, ELEMENT_TYPE, LABEL])
-    table = Columns(paths.FOLDS, [ESSAY_ID, FOLD])
-    fold_of = dict(zip(table.strings(ESSAY_ID), table.numbers(FOLD).tolist(), strict=True))
+    fold_of = read_folds()
     essays = columns.strings(ESSAY_ID)
     without = [essay for essay in essays if essay not in fold_of]
     if without:
@@ -82,6 +75,12 @@ def read_elements(folds: Sequence[int] = ()) -> Elements:
         labels=columns.numbers(LABEL).astype(np.int64),
         folds=np.array([fold_of[essay] for essay in essays], np.int64),
     )
+
+
+def read_folds() -> dict[str, int]:
+    """Read the fold of every training essay, by its id."""
+    table = Columns(paths.FOLDS, [ESSAY_ID, FOLD])
+    return dict(zip(table.strings(ESSAY_ID), table.numbers(FOLD).tolist(), strict=True))
 
 
 def read_test_ids() -> list[str]:

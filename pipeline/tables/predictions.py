@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from pipeline.competition.schema import ELEMENT_ID, FOLD, LABELS
+from pipeline.clean_tables import FOLD
+from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.errors import UserError
 from pipeline.tables.columns import Columns, write_columns
 

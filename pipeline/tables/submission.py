@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline import paths
-from pipeline.competition.schema import ELEMENT_ID, LABELS, ORDER_FILE, SUBMISSION_COLUMNS
+from pipeline.clean_tables import ORDER_FILE
+from pipeline.competition.schema import ELEMENT_ID, LABELS, SUBMISSION_COLUMNS
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
 from pipeline.tables.columns import Columns
@@ -17,7 +18,7 @@ _DECIMALS = 8  # three of them round a row's sum by 1.5e-8 at most
 
 
 def read_order() -> list[str]:
-    """The ids in sample_submission's order."""
+    """The ids in the order of Kaggle's sample."""
     return Columns(paths.clean("test") / ORDER_FILE, [ELEMENT_ID]).strings(ELEMENT_ID)
 
 
@@ -31,7 +32,7 @@ def write_submission(
 
     Args:
       path: the file.
-      order: sample_submission's ids.
+      order: the ids of Kaggle's sample.
       element_ids: of the rows of `probabilities`, in any order.
       probabilities: finite, from 0 to 1, rows sum to 1.
 
@@ -53,7 +54,7 @@ def check_submission(path: Path, order: Sequence[str], name: Path | None = None)
 
     Args:
       path: the file.
-      order: sample_submission's ids.
+      order: the ids of Kaggle's sample.
       name: for messages, where it isn't `path`.
 
     Raises:
@@ -65,7 +66,7 @@ def check_submission(path: Path, order: Sequence[str], name: Path | None = None)
         raise UserError(f"{name}: expected columns {','.join(SUBMISSION_COLUMNS)}, found {head}")
     cells = [line.split(",") for line in lines]
     if [row[0] for row in cells] != list(order):
-        raise UserError(f"{name}: {ELEMENT_ID}: expected sample_submission's ids in its order")
+        raise UserError(f"{name}: {ELEMENT_ID}: expected the ids of Kaggle's sample in its order")
     try:
         values = np.array([row[1:] for row in cells], float).reshape(len(order), len(LABELS))
     except ValueError:

@@ -23,7 +23,7 @@ from pipeline.metrics import log_loss
 from pipeline.params import Compute, Session, Train
 from pipeline.platforms import rows_per_device
 from pipeline.seeds import stream
-from pipeline.tables.columns import Columns
+from pipeline.tables.elements import read_folds
 from pipeline.training.loop import Schedule, Step
 from pipeline.training.optimizer import directions
 from pipeline.training.state import TrainState
@@ -96,8 +96,7 @@ def held_out(tokens: Tokens, fold: int) -> np.ndarray:
     Raises:
       UserError: an essay has no fold, or no essay is in this one.
     """
-    table = Columns(paths.FOLDS, ("essay_id", "fold"))
-    fold_of = dict(zip(table.strings("essay_id"), table.numbers("fold").tolist(), strict=True))
+    fold_of = read_folds()
     missing = sorted(set(tokens.essay_ids) - set(fold_of))
     if missing:
         raise UserError(f"{paths.FOLDS}: no fold for essay {missing[0]} ({len(missing)} in all)")

@@ -11,16 +11,18 @@ from safetensors.numpy import load_file, save_file
 from pipeline import params
 from pipeline.backbones.builtin import write_tokenizer
 from pipeline.backbones.make import WORDS, make
+from pipeline.competition.schema import TASK
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.registry import CLASSIFIER
 from pipeline.encoders.weights.folders import load_backbone
 from pipeline.encoders.weights.tensors import FILE
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.inputs.markers import ALL
+from pipeline.inputs.markers import with_paragraph
 from tests.encoders.tiny import CONFIGS, write_checkpoint
 from tests.parity.compare import open_model
 
+ALL = with_paragraph(TASK.markers.values())
 State = dict[str, np.ndarray]
 IN_VAIN = {  # what pretraining leaves in a checkpoint, by model type
     "bert": ("bert.pooler.dense.weight", "cls.predictions.bias", "bert.embeddings.position_ids"),
@@ -59,8 +61,8 @@ def backbone(folder: Path, encoder: str, out: Path) -> TokenClassifier:
         return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1)
 
     with pytest.raises(UserError, match="expected null, found ") as told:
-        make(source(None), encoder, folder, out)
-    make(source(str(told.value).split("found ", 1)[1][:64]), encoder, folder, out)
+        make(source(None), encoder, folder, TASK, out)
+    make(source(str(told.value).split("found ", 1)[1][:64]), encoder, folder, TASK, out)
     return open_model(out)
 
 

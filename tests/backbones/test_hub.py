@@ -35,9 +35,10 @@ import json, sys
 from pathlib import Path
 from pipeline import params
 from pipeline.backbones.make import make
+from pipeline.competition.schema import TASK
 name, revision, out = json.loads(sys.stdin.readline())
 source = params.Backbone(source=name, revision=revision, sha256=None, seed=1)
-print(json.dumps(make(source, "bert", Path("nowhere"), Path(out))))
+print(json.dumps(make(source, "bert", Path("nowhere"), TASK, Path(out))))
 """
 FILES = {"config.json": b"{}", "tokenizer.json": b"{}"}
 WEIGHTS = {"model.safetensors": b"weights"}

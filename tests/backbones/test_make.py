@@ -16,15 +16,17 @@ from transformers import AutoConfig, AutoTokenizer
 from pipeline import params
 from pipeline.backbones import builtin
 from pipeline.backbones.make import make
+from pipeline.competition.schema import TASK
 from pipeline.encoders.catalogue import source_file
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
 from pipeline.files import sha256
-from pipeline.inputs.markers import ALL
+from pipeline.inputs.markers import with_paragraph
 from tests.encoders.tiny import DEBERTA, FIELDS, tensors, write
 
+ALL = with_paragraph(TASK.markers.values())
 WORDS = "embeddings.word_embeddings.weight"
 TEXTS = (
     "Schools should start later, because students who sleep well learn well.",
@@ -59,7 +61,7 @@ def source(name: str, **given: str | int | None) -> params.Backbone:
 def hash_of(folder: Path, tmp_path: Path) -> str:
     """The sha256 that the error message tells the user."""
     with pytest.raises(UserError) as told:
-        make(source(str(folder)), "bert", tmp_path, tmp_path / "never")
+        make(source(str(folder)), "bert", tmp_path, TASK, tmp_path / "never")
     assert f"backbone.sha256: {folder}: expected null, found " in str(told.value)
     assert not (tmp_path / "never").exists()
     return found_in(told.value)
@@ -73,7 +75,9 @@ def found_in(error: UserError) -> str:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
-    made = make(source("builtin:tiny"), "bert", write_essays(folder / "essays"), folder / "out")
+    made = make(
+        source("builtin:tiny"), "bert", write_essays(folder / "essays"), TASK, folder / "out"
+    )
     assert made == {"source": "builtin:tiny", "seed": 1}
     return folder / "out"
 
@@ -95,6 +99,8 @@ def test_folder_of_a_backbone(tiny: Path):
 def test_hugging_face_opens_config_and_tokenizer(tiny: Path):
     config, tokenizer = AutoConfig.from_pretrained(tiny), AutoTokenizer.from_pretrained(tiny)
     assert (config.hidden_size, config.num_hidden_layers) == (128, 2)
+    assert config.id2label == {0: "Ineffective", 1: "Adequate", 2: "Effective"}
+    assert config.label2id == {"Ineffective": 0, "Adequate": 1, "Effective": 2}
     assert config.vocab_size == len(tokenizer)
     assert tokenizer.model_max_length == 512
     ids = tokenizer("[LEAD] Sleep [BR] matters")["input_ids"]
@@ -119,7 +125,7 @@ def test_model_of_a_builtin(tiny: Path):
 
 def test_a_builtin_deberta(tmp_path: Path):
     essays = write_essays(tmp_path / "essays")
-    make(source("builtin:tiny-deberta"), "deberta", essays, tmp_path / "out")
+    make(source("builtin:tiny-deberta"), "deberta", essays, TASK, tmp_path / "out")
     fields = AutoConfig.from_pretrained(tmp_path / "out").to_dict()
     assert (fields["model_type"], fields["position_buckets"]) == ("deberta-v2", 32)
     model = build(tmp_path / "out", "deberta", Settings())
@@ -128,15 +134,16 @@ def test_a_builtin_deberta(tmp_path: Path):
     assert abs(weights["relative"].std() - 0.02) < 0.001
     assert (weights["relative_norm"]["scale"] == 1).all()
     with pytest.raises(UserError, match=r"encoder 'bert' does not serve .* encoder 'deberta' does"):
-        make(source("builtin:tiny-deberta"), "bert", essays, tmp_path / "other")
+        make(source("builtin:tiny-deberta"), "bert", essays, TASK, tmp_path / "other")
 
 
 def test_builtin_has_the_same_bytes_in_another_process(tiny: Path, tmp_path: Path):
     script = (
         "import sys; from pathlib import Path; from pipeline import params;"
         "from pipeline.backbones.make import make;"
+        "from pipeline.competition.schema import TASK;"
         "source = params.Backbone(source='builtin:tiny', revision=None, sha256=None, seed=1);"
-        "make(source, 'bert', Path(sys.argv[1]), Path(sys.argv[2]))"
+        "make(source, 'bert', Path(sys.argv[1]), TASK, Path(sys.argv[2]))"
     )
     subprocess.run(
         [sys.executable, "-c", script, str(write_essays(tmp_path / "a")), str(tmp_path / "out")],
@@ -162,7 +169,7 @@ def test_a_folder_with_its_hash(tmp_path: Path):
     (tmp_path / "mine/notes.txt").write_text("not read")
     found = hash_of(tmp_path / "mine", tmp_path)
     out = tmp_path / "out"
-    origin = make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, out)
+    origin = make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, TASK, out)
     assert origin["sha256"] == found
     assert set(origin["files"]) == {
         "config.json",
@@ -178,14 +185,14 @@ def test_a_folder_with_its_hash(tmp_path: Path):
     assert json.loads((out / "config.json").read_text())["vocab_size"] == len(words)
     (tmp_path / "mine/config.json").write_text("{}")
     with pytest.raises(UserError, match=f"expected {found}, found "):
-        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, out)
+        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, TASK, out)
     assert (out / "config.json").exists()
 
 
 def test_rows_that_no_word_uses_stay(tmp_path: Path):
     state = write_bert(tmp_path / "mine", spare=len(ALL) + 5)
     found = hash_of(tmp_path / "mine", tmp_path)
-    make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, tmp_path / "out")
+    make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, TASK, tmp_path / "out")
     tensors = load_file(tmp_path / "out/model.safetensors")
     np.testing.assert_array_equal(tensors[f"bert.{WORDS}"], state[WORDS])
 
@@ -202,7 +209,7 @@ def test_a_marker_that_is_there_is_used_again(tmp_path: Path):
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"})
     )
     found = hash_of(folder, tmp_path)
-    make(source(str(folder), sha256=found), "bert", tmp_path, tmp_path / "out")
+    make(source(str(folder), sha256=found), "bert", tmp_path, TASK, tmp_path / "out")
     ids = AutoTokenizer.from_pretrained(tmp_path / "out").convert_tokens_to_ids(list(ALL))
     before = json.loads((folder / "config.json").read_text())["vocab_size"]
     assert ids == [4, *range(before, before + len(ALL) - 1)]
@@ -223,12 +230,12 @@ def test_a_marker_that_is_there_is_used_again(tmp_path: Path):
 )
 def test_sources_that_are_not_there(given: params.Backbone, message: str, tmp_path: Path):
     with pytest.raises(UserError, match=message):
-        make(given, "bert", write_essays(tmp_path / "essays"), tmp_path / "out")
+        make(given, "bert", write_essays(tmp_path / "essays"), TASK, tmp_path / "out")
 
 
 def test_builtin_without_essays(tmp_path: Path):
     with pytest.raises(UserError, match="no essays to learn the vocabulary of builtin:tiny from"):
-        make(source("builtin:tiny"), "bert", tmp_path, tmp_path / "out")
+        make(source("builtin:tiny"), "bert", tmp_path, TASK, tmp_path / "out")
 
 
 def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path):
@@ -240,10 +247,10 @@ def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path):
     (folder / "config.json").write_text(json.dumps(fields | DEBERTA))
     (folder / "tokenizer_config.json").write_text("{}")
     with pytest.raises(UserError) as told:
-        make(source(str(folder)), "deberta", tmp_path, tmp_path / "out")
+        make(source(str(folder)), "deberta", tmp_path, TASK, tmp_path / "out")
     found = found_in(told.value)
     with pytest.raises(UserError, match="mine: no tokenizer: "):
-        make(source(str(folder), sha256=found), "deberta", tmp_path, tmp_path / "out")
+        make(source(str(folder), sha256=found), "deberta", tmp_path, TASK, tmp_path / "out")
 
 
 def test_a_folder_without_a_vocabulary_is_refused(tmp_path: Path):
@@ -251,7 +258,7 @@ def test_a_folder_without_a_vocabulary_is_refused(tmp_path: Path):
     (tmp_path / "mine/tokenizer.json").unlink()
     found = hash_of(tmp_path / "mine", tmp_path)
     with pytest.raises(UserError, match="mine: no tokenizer: "):
-        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, tmp_path / "out")
+        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, TASK, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -263,7 +270,7 @@ def test_missing_rows_of_words_are_not_drawn(tmp_path: Path):
     save_file(named, tmp_path / "mine/model.safetensors", {"format": "pt"})
     found = hash_of(tmp_path / "mine", tmp_path)
     with pytest.raises(UserError, match=rf"expected {size} rows \(vocab_size\), found 3"):
-        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, tmp_path / "out")
+        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, TASK, tmp_path / "out")
 
 
 def test_a_config_that_cannot_be_read_is_named(tmp_path: Path):
@@ -272,7 +279,7 @@ def test_a_config_that_cannot_be_read_is_named(tmp_path: Path):
     (tmp_path / "mine/config.json").write_text(json.dumps(fields | {"hidden_size": "wide"}))
     found = hash_of(tmp_path / "mine", tmp_path)
     with pytest.raises(UserError, match=r"mine/config\.json: "):
-        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, tmp_path / "out")
+        make(source(str(tmp_path / "mine"), sha256=found), "bert", tmp_path, TASK, tmp_path / "out")
 
 
 def test_another_architecture_is_refused(tmp_path: Path):
@@ -282,7 +289,7 @@ def test_another_architecture_is_refused(tmp_path: Path):
     (folder / "config.json").write_text(json.dumps(fields | {"model_type": "gpt2"}))
     found = hash_of(folder, tmp_path)
     with pytest.raises(UserError, match=r"config\.json: encoder 'bert' does not serve .*'gpt2'"):
-        make(source(str(folder), sha256=found), "bert", tmp_path, tmp_path / "out")
+        make(source(str(folder), sha256=found), "bert", tmp_path, TASK, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -296,9 +303,9 @@ def test_a_folder_is_answered_with_the_whole_block(
     write_bert(tmp_path / "my model")
     given = source(str(tmp_path / "my model"), revision=revision, sha256=sha256)
     with pytest.raises(UserError) as told:
-        make(given, encoder, tmp_path, tmp_path / "out")
+        make(given, encoder, tmp_path, TASK, tmp_path / "out")
     assert "\n" not in str(told.value)
     block = YAML(typ="safe").load("{" + str(told.value).split("write ", 1)[1] + "}")
     assert block["encoder"] == "bert"
-    made = make(params.Backbone(**block["backbone"]), "bert", tmp_path, tmp_path / "out")
+    made = make(params.Backbone(**block["backbone"]), "bert", tmp_path, TASK, tmp_path / "out")
     assert made["sha256"] == block["backbone"]["sha256"]

@@ -16,8 +16,9 @@ from transformers import AutoTokenizer
 
 from pipeline import params
 from pipeline.backbones.make import make
+from pipeline.competition.schema import TASK
 from pipeline.errors import UserError
-from pipeline.inputs.markers import ALL
+from pipeline.inputs.markers import with_paragraph
 from pipeline.inputs.tokenizer import open_tokenizer
 from tests.backbones.tokenizer_files import (
     BERT,
@@ -30,6 +31,7 @@ from tests.backbones.tokenizer_files import (
 )
 from tests.encoders.tiny import CONFIGS, write_checkpoint
 
+ALL = with_paragraph(TASK.markers.values())
 TEXTS = (
     "Schools START later, because Buses can't wait.",
     "Café naïve ZOË — “Quoted” ½ ﬁne",
@@ -48,16 +50,16 @@ def prepare(folder: Path, encoder: str = "bert") -> Path:
     """Make the backbone of a folder beside it."""
     out = folder.parent / "out"
     with pytest.raises(UserError, match="expected null, found ") as told:
-        make(source(folder), encoder, folder, out)
+        make(source(folder), encoder, folder, TASK, out)
     sha256 = str(told.value).rsplit("found ", 1)[1][:64]
-    make(source(folder, sha256), encoder, folder, out)
+    make(source(folder, sha256), encoder, folder, TASK, out)
     return out
 
 
 def holds(prepared: Path, own: Tokenizer) -> None:
     """The tokens are the source's own, for this project and for whoever opens it in torch."""
     theirs = AutoTokenizer.from_pretrained(prepared)
-    for text, encoded in zip(TEXTS, open_tokenizer(prepared).encode(TEXTS), strict=True):
+    for text, encoded in zip(TEXTS, open_tokenizer(prepared, TASK).encode(TEXTS), strict=True):
         expected = own.encode(text, add_special_tokens=False)
         assert encoded.ids.tolist() == expected.ids, text
         assert encoded.offsets.tolist() == [list(pair) for pair in expected.offsets], text
@@ -193,7 +195,7 @@ def test_a_sentencepiece_model(tmp_path: Path, rule: str, config: dict[str, Any]
     write_checkpoint(folder, CONFIGS["deberta-v2"], PIECES + 1)
     prepared = prepare(folder, "deberta")
     opened = AutoTokenizer.from_pretrained(prepared)
-    for text, encoded in zip(TEXTS, open_tokenizer(prepared).encode(TEXTS), strict=True):
+    for text, encoded in zip(TEXTS, open_tokenizer(prepared, TASK).encode(TEXTS), strict=True):
         expected = own.encode(text.lower() if config.get("do_lower_case") else text)
         assert encoded.ids.tolist() == expected, text
         assert opened(text)["input_ids"] == [1, *expected, 2], text
@@ -227,7 +229,7 @@ def test_markers_are_numbered_from_the_highest_id(tmp_path: Path, family: str):
     top = max(own.get_vocab().values())
     write_checkpoint(folder, CONFIGS[kind], top + 1)
     prepared = prepare(folder)
-    tokenizer = open_tokenizer(prepared)
+    tokenizer = open_tokenizer(prepared, TASK)
     assert tokenizer.marker_ids == list(range(top + 1, top + 1 + len(ALL)))
     config = json.loads((prepared / "config.json").read_text())
     assert config["vocab_size"] == top + 1 + len(ALL)
@@ -259,7 +261,7 @@ def test_special_tokens_without_a_role_are_reserved(tmp_path: Path):
     own.add_special_tokens(["<|im_end|>"])
     save(own, tmp_path / "mine", {"do_lower_case": False})
     write_checkpoint(tmp_path / "mine", CONFIGS["bert"], own.get_vocab_size())
-    reserved = open_tokenizer(prepare(tmp_path / "mine")).reserved
+    reserved = open_tokenizer(prepare(tmp_path / "mine"), TASK).reserved
     assert reserved.search("so <|im_end|> it ends")
 
 
@@ -268,7 +270,7 @@ def test_no_other_letters_write_a_special_token(tmp_path: Path):
     own.add_special_tokens([AddedToken("<end>", special=True, normalized=True)])
     save(own, tmp_path / "mine", {})
     write_checkpoint(tmp_path / "mine", CONFIGS["bert"], own.get_vocab_size())
-    tokenizer = open_tokenizer(prepare(tmp_path / "mine"))
+    tokenizer = open_tokenizer(prepare(tmp_path / "mine"), TASK)
     number = own.token_to_id("<end>")
     assert number in own.encode("so <END> it ends").ids
     assert number not in tokenizer.encode(["so <END> it ends"])[0].ids

@@ -43,11 +43,11 @@ def test_a_bundle_is_found_wherever_it_is_mounted(
     (root / "competitions").mkdir()
     shutil.copytree(competition, root / "competitions/feedback")
     (root / "other").mkdir()
-    (root / "other/manifest.json").write_text('{"format": 1}')
+    (root / "other/manifest.json").write_text('{"format": 2}')
     found, manifest = kernel.find_bundle(root)
     assert found == root / place
     kernel.check(found, manifest)
-    assert kernel.find_competition(root) == root / "competitions/feedback"
+    assert kernel.find_competition(root, manifest["tables"]) == root / "competitions/feedback"
 
 
 def test_the_same_bundle_under_two_mounts_is_one(bundle: Path, tmp_path: Path) -> None:
@@ -67,13 +67,12 @@ def test_nothing_mounted_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--input", str(tmp_path), "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    expected = f"error: {tmp_path}: expected one bundle (manifest.json, format 1), found none\n"
+    expected = f"error: {tmp_path}: expected one bundle (manifest.json, format 2), found none\n"
     assert done.stderr == expected
     with pytest.raises(kernel.Unusable) as error:
-        kernel.find_competition(tmp_path)
+        kernel.find_competition(tmp_path, ["test.csv", "order.csv"])
     assert str(error.value) == (
-        f"{tmp_path}: no folder with test.csv and sample_submission.csv: "
-        "is the competition attached?"
+        f"{tmp_path}: no folder with test.csv and order.csv: is the competition attached?"
     )
 
 

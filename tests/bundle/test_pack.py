@@ -44,7 +44,8 @@ def test_the_manifest_names_every_file_and_its_bytes(bundle: Path) -> None:
     for name, path in there.items():
         assert said["files"][name] == {"sha256": _sha256(path), "bytes": path.stat().st_size}
     assert said["total_bytes"] == sum(path.stat().st_size for path in there.values())
-    assert said["format"] == 1
+    assert said["format"] == 2
+    assert said["tables"] == ["test.csv", "sample_submission.csv"]
     assert said["lock"] == _sha256(Path("dvc.lock"))
     assert said["parameters"] == _sha256(Path("params.yaml")) == _sha256(bundle / "params.yaml")
     assert said["recipe"] is None

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import clean_tables
 from pipeline.competition import schema
 from pipeline.competition.assignment import assign_folds, check_folds, share_bound
 from pipeline.errors import UserError
@@ -21,8 +22,8 @@ def elements(n_essays: int, seed: int) -> pd.DataFrame:
         shares = random.dirichlet([1.0, 3.0, 1.5])
         for _ in range(random.integers(3, 13)):
             rows.append((f"E{essay}", random.choice(schema.TYPES), random.choice(3, p=shares)))
-    columns = [schema.ESSAY_ID, schema.ELEMENT_TYPE, schema.LABEL]
-    return pd.DataFrame(rows, columns=columns).astype({schema.LABEL: np.int8})
+    columns = [schema.ESSAY_ID, schema.ELEMENT_TYPE, clean_tables.LABEL]
+    return pd.DataFrame(rows, columns=columns).astype({clean_tables.LABEL: np.int8})
 
 
 @settings(max_examples=20, deadline=None)
@@ -31,13 +32,13 @@ def test_every_essay_has_one_fold_and_folds_are_alike(n_essays, data_seed, n_fol
     table = elements(n_essays, data_seed)
     folds = assign_folds(table, Split(n_folds=n_folds, seed=seed))
     assert folds[schema.ESSAY_ID].tolist() == table[schema.ESSAY_ID].unique().tolist()
-    assert folds[schema.FOLD].dtype == np.int8
-    assert set(folds[schema.FOLD]) == set(range(n_folds))
+    assert folds[clean_tables.FOLD].dtype == np.int8
+    assert set(folds[clean_tables.FOLD]) == set(range(n_folds))
     merged = table.merge(folds)
     assert len(merged) == len(table)
-    whole = table[schema.LABEL].value_counts(normalize=True)
-    for _, members in merged.groupby(schema.FOLD):
-        shares = members[schema.LABEL].value_counts(normalize=True)
+    whole = table[clean_tables.LABEL].value_counts(normalize=True)
+    for _, members in merged.groupby(clean_tables.FOLD):
+        shares = members[clean_tables.LABEL].value_counts(normalize=True)
         for label, share in whole.items():
             assert abs(shares.get(label, 0.0) - share) <= share_bound(share, len(members))
 
@@ -45,7 +46,7 @@ def test_every_essay_has_one_fold_and_folds_are_alike(n_essays, data_seed, n_fol
 def test_stratifies_by_type_too():
     table = elements(400, 0)
     merged = table.merge(assign_folds(table, Split(n_folds=5, seed=1)))
-    counts = pd.crosstab(merged[schema.FOLD], merged[schema.ELEMENT_TYPE], normalize="index")
+    counts = pd.crosstab(merged[clean_tables.FOLD], merged[schema.ELEMENT_TYPE], normalize="index")
     assert (counts.max() - counts.min()).max() < 0.02  # plain grouping gives about 0.04
 
 
@@ -111,7 +112,7 @@ def test_stage_writes_folds(configuration, tmp_path, capsys):
 
 
 def test_too_few_elements_to_stratify():
-    table = elements(6, 0).drop_duplicates([schema.ELEMENT_TYPE, schema.LABEL])
+    table = elements(6, 0).drop_duplicates([schema.ELEMENT_TYPE, clean_tables.LABEL])
     n_folds = table[schema.ESSAY_ID].nunique()
     with pytest.raises(UserError, match=r"commonest label and type, 1$"):
         assign_folds(table, Split(n_folds=n_folds, seed=1))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from data import make_sample
+from pipeline import clean_tables
 from pipeline.competition import schema
 from pipeline.competition.essays import read_source, report
 from pipeline.competition.folding import fold
@@ -91,7 +92,7 @@ def test_newlines_within_texts(source):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_plain_find_misplaces_a_repeated_text(source, split):
     made = clean_split(getattr(source, split), CLEANING)
-    essays = made.essays.set_index(schema.ESSAY_ID)[schema.TEXT]
+    essays = made.essays.set_index(schema.ESSAY_ID)[clean_tables.TEXT]
     plain = [
         essays[essay].find(text)
         for essay, text in zip(
@@ -99,7 +100,7 @@ def test_a_plain_find_misplaces_a_repeated_text(source, split):
         )
     ]
     found = pd.Series(plain) >= 0
-    assert (made.elements[schema.START][found] > pd.Series(plain)[found]).any()
+    assert (made.elements[clean_tables.START][found] > pd.Series(plain)[found]).any()
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -113,8 +114,8 @@ def test_an_element_longer_than_a_window_and_an_essay_longer_than_a_row(source, 
 
 def test_spans_hold_their_texts(source):
     made = clean_split(source.train, CLEANING)
-    essays = made.essays.set_index(schema.ESSAY_ID)[schema.TEXT]
-    for row in made.elements[made.elements[schema.START] >= 0].to_dict("records"):
+    essays = made.essays.set_index(schema.ESSAY_ID)[clean_tables.TEXT]
+    for row in made.elements[made.elements[clean_tables.START] >= 0].to_dict("records"):
         text = essays[row["essay_id"]][row["start"] : row["end"]]
         assert fold(text) == fold(row["discourse_text"])
 
@@ -126,14 +127,14 @@ def test_rows_sorted_by_type_give_the_same_table(source, split):
     rows = half.rows.sort_values([schema.ELEMENT_TYPE, schema.ELEMENT_ID], kind="stable")
     made = clean_split(half, CLEANING).elements
     again = clean_split(dataclasses.replace(half, rows=rows), CLEANING).elements
-    assert (again[schema.START] < 0).sum() == (made[schema.START] < 0).sum()
+    assert (again[clean_tables.START] < 0).sum() == (made[clean_tables.START] < 0).sum()
     stripped = half.rows[schema.ELEMENT_TEXT].str.strip()
     several = {
         essay
         for essay, text in zip(half.rows[schema.ESSAY_ID], stripped, strict=True)
         if half.essays[essay].count(text) > 1
     }
-    unsure = several | set(made[schema.ESSAY_ID][made[schema.START] < 0])
+    unsure = several | set(made[schema.ESSAY_ID][made[clean_tables.START] < 0])
     sure = [essay for essay in half.essays if essay not in unsure]
     assert len(sure) > 0.8 * len(half.essays)
     for essay in sure:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.encoders.config import Settings
-from pipeline.encoders.head import build
+from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.registry import architecture
 from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
@@ -39,4 +39,14 @@ def test_a_model_type_that_is_not_served_is_told(tmp_path: Path):
     with pytest.raises(
         UserError, match=r"'bert' does not serve model_type 't5'; none does; .*bert"
     ):
+        build(tmp_path, "bert", Settings())
+
+
+def test_the_config_says_how_many_classes_there_are(tmp_path: Path):
+    write(tmp_path, **name_classes(("no", "yes")))
+    model = build(tmp_path, "bert", Settings())
+    assert load_backbone(tmp_path, model, 1)["classifier"]["kernel"].shape == (8, 2)
+    write(tmp_path, id2label=None)
+    message = r"config\.json: id2label: expected the names of the classes, found None"
+    with pytest.raises(UserError, match=message):
         build(tmp_path, "bert", Settings())

@@ -10,10 +10,11 @@ from safetensors.numpy import save_file
 
 from pipeline.encoders.catalogue import ENCODERS
 from pipeline.encoders.config import Settings
-from pipeline.encoders.head import TokenClassifier, build
+from pipeline.encoders.head import TokenClassifier, build, name_classes
 from pipeline.encoders.registry import CLASSIFIER
 from pipeline.encoders.weights.folders import export, parameter_shapes, table
 
+LABELS = ("poor", "fair", "good")
 FIELDS: dict[str, Any] = {
     "model_type": "bert",
     "vocab_size": 20,
@@ -29,6 +30,7 @@ FIELDS: dict[str, Any] = {
     "initializer_range": 0.5,
     "layer_norm_eps": 1e-12,
     "pad_token_id": 0,
+    **name_classes(LABELS),
 }
 
 _BOTH = {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["c2p", "p2c"]}
@@ -72,6 +74,7 @@ MODERN: dict[str, Any] = {
     "mlp_bias": False,
     "classifier_bias": False,
     "pad_token_id": 0,
+    **name_classes(LABELS),
 }
 
 # A few positions, so that the rows of tests/encoders/test_every_encoder.py are longer.

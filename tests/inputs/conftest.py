@@ -14,18 +14,20 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from pipeline import params
+from pipeline.competition.schema import TASK
 from pipeline.files import write_json
-from pipeline.inputs import markers
 from pipeline.inputs.corpus import write_tokens
+from pipeline.inputs.markers import with_paragraph
 from pipeline.inputs.tokens import Tokens, Window, read_tokens
 
 # 0 to 3, then a = 4 to z = 29, the comma 30, the full stop 31, and the markers from 32.
+ALL = with_paragraph(TASK.markers.values())
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz", ",", "."]
 
 
 def letters() -> Tokenizer:
     """A WordPiece tokenizer in BERT's manner: each letter that stands alone is a token."""
-    vocabulary = {word: i for i, word in enumerate([*WORDS, *markers.ALL])}
+    vocabulary = {word: i for i, word in enumerate([*WORDS, *ALL])}
     made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -37,7 +39,7 @@ def letters() -> Tokenizer:
 def save(made: Tokenizer, folder: Path, special: Mapping[str, str], config: Mapping) -> Path:
     """Write a backbone's folder as far as tokenizing needs it."""
     fast = PreTrainedTokenizerFast(tokenizer_object=made, **special)
-    fast.add_special_tokens({"additional_special_tokens": list(markers.ALL)})
+    fast.add_special_tokens({"additional_special_tokens": list(ALL)})
     fast.save_pretrained(folder)
     write_json(folder / "config.json", config)
     return folder
@@ -117,7 +119,7 @@ class Made:
     folder: Path
 
     def words(self, i: int) -> str:
-        every = [*WORDS, *markers.ALL]
+        every = [*WORDS, *ALL]
         return " ".join(every[id_] for id_ in self.tokens.window(i).ids)
 
     def windows(self) -> list[str]:
@@ -148,7 +150,7 @@ def tokenized(tmp_path: Path, wordpiece: Path) -> Callable[..., Made]:
         clean = write_clean(tmp_path / "clean/train", essays, label)
         inputs = params.Inputs(context=context, window=window, overlap=overlap)  # type: ignore[arg-type]
         folder = tmp_path / "tokens/train"
-        counts = write_tokens(clean, backbone, folder, inputs)
+        counts = write_tokens(clean, backbone, folder, inputs, TASK)
         return Made(read_tokens(folder), counts, folder)
 
     return make

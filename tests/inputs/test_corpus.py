@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import params
+from pipeline.competition.schema import TASK
 from pipeline.errors import UserError
 from pipeline.files import read_json
 from pipeline.inputs.corpus import write_tokens
@@ -262,9 +263,10 @@ def test_another_process_with_rewritten_input_writes_the_same_bytes(
     scratch.mkdir()
     program = (
         "from pathlib import Path; from pipeline import params\n"
+        "from pipeline.competition.schema import TASK\n"
         "from pipeline.inputs.corpus import write_tokens\n"
         f"write_tokens(Path('clean/train'), Path({str(wordpiece)!r}), Path('again'),"
-        " params.Inputs(context='essay', window=16, overlap=2))"
+        " params.Inputs(context='essay', window=16, overlap=2), TASK)"
     )
     root = Path(__file__).parents[2]
     environment = {"HOME": str(home), "TMPDIR": str(scratch), "PYTHONHASHSEED": "5"}
@@ -309,7 +311,7 @@ def test_missing_input_leaves_the_output_alone(
     (tmp_path / "clean/train" / name).unlink()
     inputs = params.Inputs(context="essay", window=32, overlap=0)
     with pytest.raises(UserError, match=rf"{name}: not found; run the validate stage first"):
-        write_tokens(tmp_path / "clean/train", wordpiece, tmp_path / "tokens/train", inputs)
+        write_tokens(tmp_path / "clean/train", wordpiece, tmp_path / "tokens/train", inputs, TASK)
     assert digests(tmp_path / "tokens/train") == before
 
 
@@ -319,4 +321,4 @@ def test_essays_in_another_order(tokenized: Tokenized, tmp_path: Path, wordpiece
     pq.write_table(pq.read_table(path).take([1, 0]), path)
     inputs = params.Inputs(context="essay", window=32, overlap=0)
     with pytest.raises(UserError, match=r"essays\.parquet: essays differ"):
-        write_tokens(tmp_path / "clean/train", wordpiece, tmp_path / "tokens/train", inputs)
+        write_tokens(tmp_path / "clean/train", wordpiece, tmp_path / "tokens/train", inputs, TASK)

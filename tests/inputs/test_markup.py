@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.competition.schema import TYPES
-from pipeline.inputs import markers
+from pipeline.inputs.markers import with_paragraph
 from pipeline.inputs.markup import Element, mark_up, own, reserve
 
 pytestmark = pytest.mark.golden
 
-RESERVED = reserve(["[SEP]", *markers.ALL])
+TYPES = ("[CLAIM]", "[LEAD]", "[EVIDENCE]", "[REBUTTAL]", "[POSITION]")
+RESERVED = reserve(["[SEP]", *with_paragraph(TYPES)])
 
 
 def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[int]]:
@@ -26,7 +26,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
     [
         pytest.param(
             "Yes. I say so",
-            [Element("Claim", "I say", 5, 10)],
+            [Element("[CLAIM]", "I say", 5, 10)],
             "Yes.[CLAIM] I say so",
             ["I say"],
             [0],
@@ -34,7 +34,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "One, two",
-            [Element("Claim", "One", 0, 3), Element("Evidence", "two", 5, 8)],
+            [Element("[CLAIM]", "One", 0, 3), Element("[EVIDENCE]", "two", 5, 8)],
             "[CLAIM] One,[EVIDENCE] two",
             ["One", "two"],
             [0, 1],
@@ -42,7 +42,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "\nOne\n\ntwo  three",
-            [Element("Claim", "One\n\ntwo", 1, 9)],
+            [Element("[CLAIM]", "One\n\ntwo", 1, 9)],
             "[BR][CLAIM] One[BR] two three",
             ["One[BR] two"],
             [0],
@@ -50,7 +50,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "One two",
-            [Element("Claim", "One", 0, 3), Element("Claim", "lost", -1, -1)],
+            [Element("[CLAIM]", "One", 0, 3), Element("[CLAIM]", "lost", -1, -1)],
             "[CLAIM] One[CLAIM] lost two",
             ["One", "lost"],
             [0, 1],
@@ -58,7 +58,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "One two",
-            [Element("Lead", "lost", -1, -1), Element("Claim", "two", 4, 7)],
+            [Element("[LEAD]", "lost", -1, -1), Element("[CLAIM]", "two", 4, 7)],
             "[LEAD] lost One[CLAIM] two",
             ["lost", "two"],
             [0, 1],
@@ -66,7 +66,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "One two three",
-            [Element("Claim", "two three", 4, 13), Element("Claim", "One", 0, 3)],
+            [Element("[CLAIM]", "two three", 4, 13), Element("[CLAIM]", "One", 0, 3)],
             "[CLAIM] One[CLAIM] two three",
             ["One", "two three"],
             [1, 0],
@@ -74,7 +74,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "One two three",
-            [Element("Claim", "One two", 0, 7), Element("Position", "two three", 4, 13)],
+            [Element("[CLAIM]", "One two", 0, 7), Element("[POSITION]", "two three", 4, 13)],
             "[CLAIM] One[POSITION] two three",
             ["One", "two three"],
             [0, 1],
@@ -82,7 +82,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "One two three",
-            [Element("Claim", "One two three", 0, 13), Element("Position", "two", 4, 7)],
+            [Element("[CLAIM]", "One two three", 0, 13), Element("[POSITION]", "two", 4, 7)],
             "[CLAIM] One[POSITION] two three",
             ["One", "two"],
             [0, 1],
@@ -90,7 +90,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "One",
-            [Element("Claim", "One", 0, 3), Element("Position", "One", 0, 3)],
+            [Element("[CLAIM]", "One", 0, 3), Element("[POSITION]", "One", 0, 3)],
             "[CLAIM][POSITION] One",
             ["", "One"],
             [0, 1],
@@ -98,7 +98,7 @@ def spans_of(text: str, elements: list[Element]) -> tuple[str, list[str], list[i
         ),
         pytest.param(
             "a [CLAIM] b [BR][SEP]",
-            [Element("Claim", "b [BR][SEP]", 10, 21)],
+            [Element("[CLAIM]", "b [BR][SEP]", 10, 21)],
             "a [ CLAIM][CLAIM] b [ BR][ SEP]",
             ["b [ BR][ SEP]"],
             [0],
@@ -116,17 +116,17 @@ def test_by_hand(
 @given(st.data())
 def test_no_word_is_lost_and_every_element_is_opened(data: st.DataObject) -> None:
     text = data.draw(st.text(alphabet="ab. \n", max_size=40))
-    kinds = st.sampled_from(TYPES)
-    spans = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)), kinds)
+    markers = st.sampled_from(TYPES)
+    spans = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)), markers)
     elements = [
-        Element(kind, text[min(a, b) : max(a, b)], min(a, b), max(a, b))
-        for a, b, kind in data.draw(st.lists(spans, max_size=5))
+        Element(marker, text[min(a, b) : max(a, b)], min(a, b), max(a, b))
+        for a, b, marker in data.draw(st.lists(spans, max_size=5))
     ]
     marked = mark_up(text, elements, RESERVED)
     without = re.sub(r"\[[A-Z]+\]|\s", "", marked.text)
     assert without == re.sub(r"\s", "", text)
     opened = [m[0] for m in re.finditer(r"\[[A-Z]+\]", marked.text) if m[0] != "[BR]"]
-    assert opened == [markers.MARKERS[elements[i].kind] for i in marked.order]
+    assert opened == [elements[i].marker for i in marked.order]
     flat = marked.spans.ravel().tolist()
     assert flat == sorted(flat)
     assert sorted(marked.order) == list(range(len(elements)))
@@ -162,6 +162,6 @@ def test_a_marker_too_few() -> None:
 def test_a_reserved_word_that_a_border_cuts_stays_broken_up(
     text: str, end: int, marked: str, own_text: str
 ):
-    found, own_texts, _ = spans_of(text, [Element("Claim", text[:end], 0, end)])
+    found, own_texts, _ = spans_of(text, [Element("[CLAIM]", text[:end], 0, end)])
     assert found == marked
     assert own_texts == [own_text]

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.competition.schema import TASK
 from pipeline.errors import UserError
 from pipeline.inputs.tokenizer import check_window, open_tokenizer, position_limit
 
 
 def test_special_tokens_and_markers(wordpiece: Path, bytelevel: Path) -> None:
-    bert, roberta = open_tokenizer(wordpiece), open_tokenizer(bytelevel)
+    bert, roberta = open_tokenizer(wordpiece, TASK), open_tokenizer(bytelevel, TASK)
     assert bert.special == ([2], [3])
     assert roberta.special == ([0], [2])
     assert bert.type_ids == [32, 33, 34, 35, 36, 37, 38]
@@ -19,7 +20,7 @@ def test_special_tokens_and_markers(wordpiece: Path, bytelevel: Path) -> None:
 
 
 def test_whole_texts_without_truncation(wordpiece: Path) -> None:
-    first, second = open_tokenizer(wordpiece).encode(["A  b c d e f g", ""])
+    first, second = open_tokenizer(wordpiece, TASK).encode(["A  b c d e f g", ""])
     assert first.ids.tolist() == [4, 5, 6, 7, 8, 9, 10]
     assert first.offsets[:2].tolist() == [[0, 1], [3, 4]]
     assert second.ids.tolist() == []
@@ -59,13 +60,13 @@ def test_window_against_positions(bytelevel: Path) -> None:
 
 def test_no_tokenizer(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"tokenizer\.json: not found; run the backbone stage"):
-        open_tokenizer(tmp_path)
+        open_tokenizer(tmp_path, TASK)
 
 
 def test_a_damaged_tokenizer(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(UserError, match="no tokenizer: "):
-        open_tokenizer(tmp_path)
+        open_tokenizer(tmp_path, TASK)
 
 
 def test_a_tokenizer_without_markers(tmp_path: Path, wordpiece: Path) -> None:
@@ -74,4 +75,4 @@ def test_a_tokenizer_without_markers(tmp_path: Path, wordpiece: Path) -> None:
         (tmp_path / path.name).write_text(text)
     json.loads((tmp_path / "tokenizer.json").read_text())
     with pytest.raises(UserError, match=r"tokenizer\.json: no token \[LEAD\]"):
-        open_tokenizer(tmp_path)
+        open_tokenizer(tmp_path, TASK)

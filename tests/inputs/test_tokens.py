@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.competition.schema import TASK
 from pipeline.errors import UserError
 from pipeline.inputs.tokens import read_tokens
-from pipeline.inputs.windowing import COLUMNS
+from pipeline.inputs.windowing import window_columns
 
-FEATURES = datasets.Features.from_arrow_schema(COLUMNS)
+FEATURES = datasets.Features.from_arrow_schema(window_columns(TASK))
 
 
 def row(i: int) -> dict[str, object]:

@@ -44,8 +44,8 @@ SUBMIT = [
     ),
     Case(
         "bundle of another format",
-        lambda _: write_bundle(Path("bundle"), format=2),
-        "bundle/manifest.json: format: found 2, expected 1",
+        lambda _: write_bundle(Path("bundle"), format=1),
+        "bundle/manifest.json: format: found 1, expected 2",
     ),
     Case(
         "name that Kaggle would not take",

@@ -60,12 +60,13 @@ def make_world(folder: Path) -> World:
 def manifest_text(files: Mapping[str, bytes] = FILES, **changes: Any) -> str:
     """A manifest that holds for these files, but for `changes`."""
     manifest = {
-        "format": 1,
+        "format": 2,
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "lock": "a" * 64,
         "parameters": "b" * 64,
         "recipe": "minilm-cpu",
         "log_loss": 0.6712,
+        "tables": ["test.csv", "sample_submission.csv"],
         "files": {
             name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             for name, data in files.items()

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from pipeline.encoders.config import Settings
-from pipeline.encoders.head import TokenClassifier, build
+from pipeline.encoders.head import TokenClassifier, build, name_classes
 from pipeline.files import write_json
 from pipeline.inputs.batches import Batch
 from pipeline.params import Dropout, Optimizer, Rows, Train
@@ -29,6 +29,7 @@ CONFIG = {
     "attention_probs_dropout_prob": 0.1,
     "initializer_range": 0.2,
     "pad_token_id": 0,
+    **name_classes("abc"),
 }
 
 DEBERTA = CONFIG | {

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from pipeline.competition.schema import LABELS
 from pipeline.encoders.config import Config
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.registry import CLASSIFIER, Architecture, Family, architecture
@@ -84,17 +83,12 @@ def save_fold(
       backbone: folder whose config.json and tokenizer are copied too.
       extra: this project's own settings, for pipeline.json beside the name of the encoder.
     """
-    labels = {
-        "architectures": [_family(model).classifier],
-        "id2label": {str(index): label for index, label in enumerate(LABELS)},
-        "label2id": {label: index for index, label in enumerate(LABELS)},
-        "dtype": "float32",
-    }
+    kind = {"architectures": [_family(model).classifier], "dtype": "float32"}
     with atomic_folder(folder) as temporary:
         for path in sorted(backbone.iterdir()):
             if path.is_file() and path.name not in _NOT_TOKENIZER:
                 shutil.copyfile(path, temporary / path.name)
-        write_json(temporary / "config.json", read_json(backbone / "config.json") | labels)
+        write_json(temporary / "config.json", read_json(backbone / "config.json") | kind)
         write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
         write_json(temporary / "pipeline.json", {**extra, "encoder": model.name_of_encoder})
 

@@ -178,8 +178,8 @@ def test_a_fold_is_a_hugging_face_folder(tmp_path: Path):
     assert names == {"config.json", "model.safetensors", "pipeline.json", "tokenizer.json"}
     config = json.loads((folder / "config.json").read_text())
     assert config["architectures"] == ["BertForTokenClassification"]
-    assert config["id2label"] == {"0": "Ineffective", "1": "Adequate", "2": "Effective"}
-    assert config["label2id"] == {"Ineffective": 0, "Adequate": 1, "Effective": 2}
+    assert config["id2label"] == {"0": "poor", "1": "fair", "2": "good"}
+    assert config["label2id"] == {"poor": 0, "fair": 1, "good": 2}
     assert config["dtype"] == "float32"
     assert json.loads((folder / "pipeline.json").read_text()) == {"encoder": "bert", "window": 7}
     state = load_file(folder / "model.safetensors")

@@ -22,9 +22,11 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import (  # noqa: E402
     make_log_bucket_position,
 )
 
-from pipeline.competition.schema import LABELS  # noqa: E402
 from pipeline.encoders.attention.disentangled import log_buckets  # noqa: E402
+from pipeline.encoders.head import name_classes  # noqa: E402
 from pipeline.encoders.weights.folders import load_backbone, save_fold  # noqa: E402
+from pipeline.files import read_json, write_json  # noqa: E402
+from tests.encoders.tiny import LABELS  # noqa: E402
 from tests.parity.compare import (  # noqa: E402
     gradient_errors,
     load,
@@ -109,6 +111,8 @@ def export(folder: Path, source: Path, backbone: Path) -> None:
 
 def opens_in_torch(source: Path, tmp_path: Path, lengths: tuple[int, ...]) -> float:
     """Export a checkpoint under a drawn head; the largest difference of torch's logits of it."""
+    named = read_json(source / "config.json") | name_classes(LABELS)
+    write_json(source / "config.json", named)  # as the backbone stage does
     export(tmp_path / "fold0", source, source)
     theirs, told = AutoModelForTokenClassification.from_pretrained(
         tmp_path / "fold0", attn_implementation="eager", output_loading_info=True
