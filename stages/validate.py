@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.competition.essays import validate
+from pipeline.competition.schema import TABLES
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{made['out_of_order']:,} out of order"
         )
         if made["unused_columns"]:
-            say(f"{source / split}.csv: not used: columns {', '.join(made['unused_columns'])}")
+            say(f"{source / TABLES[split]}: not used: columns {', '.join(made['unused_columns'])}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The schema of Kaggle's files: each mistake becomes one line that says where it is."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -13,7 +14,7 @@ from pipeline.competition.rows import check_columns
 from pipeline.errors import UserError
 
 _ID: Final = r"[\w.-]+"  # an essay's names its text file
-_NUMBERED: Final = rf"^(?:{'|'.join(schema.TYPES)}) \d+$"
+_NUMBERED: Final = rf"^(?:{'|'.join(map(re.escape, schema.TYPES))}) \d+$"
 
 NOT_FOUND_LIMIT: Final = 0.1
 """The share of elements without a place in their essay above which a table is refused.
@@ -31,20 +32,21 @@ def _one_of(values: Sequence[str]) -> pa.Check:
 
 
 _NUMBER = pa.Check(
-    lambda found: found.str.fullmatch(_NUMBERED), error="a discourse type and a number: 'Claim 2'"
+    lambda found: found.str.fullmatch(_NUMBERED),
+    error=f"a {schema.ELEMENT_TYPE} and a number: '{schema.TYPES[0]} 2'",
 )
 _SAME_TYPE = pa.Check(
     lambda table: (
         table[schema.TYPE_NUMBER].str.replace(r" \d+$", "", regex=True)
         == table[schema.ELEMENT_TYPE]
     ),
-    error="the type that discourse_type names",
+    error=f"the type that {schema.ELEMENT_TYPE} names",
     name=schema.TYPE_NUMBER,
 )
 
 
 def elements_schema(columns: Collection[str], labelled: bool) -> pa.DataFrameSchema:
-    """The schema of train.csv (labelled) or test.csv, with the optional column if it is there."""
+    """The schema of a split's table, with the optional column if it is there."""
     checked = {
         schema.ELEMENT_ID: pa.Column(str, [_FILLED, _NAME, _ONCE]),
         schema.ESSAY_ID: pa.Column(str, _NAME),
@@ -87,7 +89,7 @@ def _explain(path: Path, table: pd.DataFrame, cases: pd.DataFrame) -> NoReturn:
     value = str(table.at[row, column])
     found = value if len(value) <= 60 else f"{value[:60]}..."
     raise UserError(
-        f"{path}: row {row} (discourse_id {table.at[row, schema.ELEMENT_ID]}): "
+        f"{path}: row {row} ({schema.ELEMENT_ID} {table.at[row, schema.ELEMENT_ID]}): "
         f"column {column!r}: found {found!r}, expected {expected}"
         f"{_more(len(mistakes), 'mistakes')}"
     )
@@ -99,7 +101,7 @@ def _more(count: int, what: str) -> str:
 
 
 def check_elements(path: Path, table: pd.DataFrame, labelled: bool) -> list[str]:
-    """Check train.csv or test.csv; return the columns that are not used.
+    """Check a split's table; return the columns that are not used.
 
     Raises:
       UserError: the first mistake.
@@ -154,7 +156,7 @@ def check_essays(path: Path, table: pd.DataFrame, folder: Path, essays: Mapping[
         )
 
 
-def check_found(path: Path, elements: pd.DataFrame, not_found: pd.DataFrame) -> None:
+def check_found(path: Path, folder: Path, elements: pd.DataFrame, not_found: pd.DataFrame) -> None:
     """Check that most elements stand in their essay: where they don't, these are other essays.
 
     Raises:
@@ -165,14 +167,14 @@ def check_found(path: Path, elements: pd.DataFrame, not_found: pd.DataFrame) -> 
         first = not_found.iloc[0]
         raise UserError(
             f"{path}: {len(not_found):,} of {len(elements):,} elements ({share:.1%}) do not stand "
-            f"in their essay, expected at most {NOT_FOUND_LIMIT:.0%}; the first is discourse_id "
-            f"{first[schema.ELEMENT_ID]} of {path.with_suffix('') / first[schema.ESSAY_ID]}.txt: "
-            "do texts and essays belong together?"
+            f"in their essay, expected at most {NOT_FOUND_LIMIT:.0%}; the first is "
+            f"{schema.ELEMENT_ID} {first[schema.ELEMENT_ID]} of "
+            f"{folder / first[schema.ESSAY_ID]}.txt: do texts and essays belong together?"
         )
 
 
 def check_submission(path: Path, table: pd.DataFrame, test_path: Path, test: pd.DataFrame) -> None:
-    """Check that sample_submission.csv holds each id of test.csv once, and the three classes.
+    """Check that the sample holds each id of the test table once, and the classes.
 
     Raises:
       UserError: the first mistake.
@@ -194,6 +196,6 @@ def check_submission(path: Path, table: pd.DataFrame, test_path: Path, test: pd.
     if len(absent):
         more = _more(len(absent), "ids")
         raise UserError(
-            f"{path}: discourse_id {absent.iloc[0]!r} of {test_path} (row {absent.index[0]}) "
-            f"is missing, expected every id once{more}"
+            f"{path}: {schema.ELEMENT_ID} {absent.iloc[0]!r} of {test_path} "
+            f"(row {absent.index[0]}) is missing, expected every id once{more}"
         )

@@ -22,14 +22,14 @@ class Source:
 
     train: Split
     test: Split
-    order: pd.Series  # discourse_id, as sample_submission.csv has them
+    order: pd.Series  # the elements' ids, as the sample of a submission has them
 
 
 def read_source(folder: Path) -> Source:
     """Read and check every file of the competition.
 
     Args:
-      folder: `train.csv`, `train/*.txt`, `test.csv`, `test/*.txt`, `sample_submission.csv`.
+      folder: the tables, `train/*.txt`, `test/*.txt` and the sample of a submission.
 
     Raises:
       UserError: the first mistake: file, row or id, column, what was found and expected.
@@ -94,7 +94,8 @@ def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
     cleaned = {name: clean_split(split, cleaning) for name, split in splits.items()}
     # Both splits are checked before the first is written: a mistake leaves the former tables.
     for name, made in cleaned.items():
-        checks.check_found(folder / schema.TABLES[name], made.elements, made.not_found)
+        table = folder / schema.TABLES[name]
+        checks.check_found(table, folder / name, made.elements, made.not_found)
     figures: dict[str, Any] = {}
     for name, made in cleaned.items():
         figures[name] = report(splits[name], made)

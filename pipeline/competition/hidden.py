@@ -19,7 +19,7 @@ class Hidden:
 
     Attributes:
       order: the ids of the submission.
-      types: the discourse type of each element, by id.
+      types: the type of each element, by id.
       essays: the essays' ids in the order of their first rows.
       notes: what was odd, a line each.
     """
@@ -76,7 +76,7 @@ class Hidden:
             self.notes.append(f"{path.name}: {len(absent):,} ids of the test set are not in it")
         if not order and not ids:
             raise UserError(f"{path.parent}: no id in {schema.TABLES['test']} or {path.name}")
-        # An id that only test.csv has is predicted too: the submission lacks none.
+        # An id that only the table has is predicted too: the submission lacks none.
         return order + absent
 
     def _rows(self, path: Path, columns: Sequence[str]) -> list[list[str]]:

@@ -24,7 +24,7 @@ ESSAY_ID: Final = "essay_id"
 ELEMENT_TEXT: Final = "discourse_text"
 ELEMENT_TYPE: Final = "discourse_type"
 LABEL_NAME: Final = "discourse_effectiveness"
-TYPE_NUMBER: Final = "discourse_type_num"  # the sister competition's "Claim 2"; optional
+TYPE_NUMBER: Final = "discourse_type_num"  # the sister competition's "Claim 2"; may be absent
 
 TEST_COLUMNS: Final = (ELEMENT_ID, ESSAY_ID, ELEMENT_TEXT, ELEMENT_TYPE)
 TRAIN_COLUMNS: Final = (*TEST_COLUMNS, LABEL_NAME)

@@ -8,7 +8,12 @@ from jaxtyping import Float
 
 from pipeline import paths
 from pipeline.clean_tables import ORDER_FILE
-from pipeline.competition.schema import ELEMENT_ID, LABELS, SUBMISSION_COLUMNS
+from pipeline.competition.schema import (
+    ELEMENT_ID,
+    LABELS,
+    SAMPLE_SUBMISSION,
+    SUBMISSION_COLUMNS,
+)
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
 from pipeline.tables.columns import Columns
@@ -66,7 +71,7 @@ def check_submission(path: Path, order: Sequence[str], name: Path | None = None)
         raise UserError(f"{name}: expected columns {','.join(SUBMISSION_COLUMNS)}, found {head}")
     cells = [line.split(",") for line in lines]
     if [row[0] for row in cells] != list(order):
-        raise UserError(f"{name}: {ELEMENT_ID}: expected the ids of Kaggle's sample in its order")
+        raise UserError(f"{name}: {ELEMENT_ID}: expected {SAMPLE_SUBMISSION}'s ids in its order")
     try:
         values = np.array([row[1:] for row in cells], float).reshape(len(order), len(LABELS))
     except ValueError:

@@ -210,9 +210,9 @@ def test_a_tenth_of_the_elements_may_be_lost(lost, refused):
     found = pd.DataFrame({"discourse_id": [str(i) for i in range(20)], "essay_id": "A"})
     if refused:
         with pytest.raises(UserError, match=r"^train.csv: 3 of 20 elements \(15.0%\) do not stand"):
-            check_found(Path("train.csv"), found, found[:lost])
+            check_found(Path("train.csv"), Path("train"), found, found[:lost])
     else:
-        check_found(Path("train.csv"), found, found[:lost])
+        check_found(Path("train.csv"), Path("train"), found, found[:lost])
 
 
 def test_stage_tells_what_is_out_of_order_apart(source, capsys, configuration):

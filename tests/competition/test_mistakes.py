@@ -206,7 +206,7 @@ MISTAKES = {
             source, "test.csv", "discourse_type_num", ["Claim", "Concluding Statement 1"]
         ),
         "raw/test.csv: row 1 (discourse_id u1): column 'discourse_type_num': found 'Claim', "
-        "expected a discourse type and a number: 'Claim 2'",
+        "expected a discourse_type and a number: 'Lead 2'",
     ),
     "number of another type": (
         lambda source: kaggle.add_column(

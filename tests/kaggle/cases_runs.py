@@ -120,7 +120,7 @@ RUNS = [
         "output without an id of the visible sample",
         writes(f"{HEAD}u2,0.2,0.5,0.3\n"),
         f"kernel {KERNEL} version 1: artifacts/submit/output/submission.csv: discourse_id: "
-        "expected sample_submission's ids in its order; not submitted",
+        "expected sample_submission.csv's ids in its order; not submitted",
     ),
     Case(
         "output that is not finite",

@@ -63,6 +63,6 @@ def test_a_file_of_other_ids_is_not_sent(project: Project, command: Command):
     Path("submission.csv").write_text(text.replace("u1", "u9"))
     done = command(submit.main, *CSV)
     assert done.error == (
-        "error: submission.csv: discourse_id: expected sample_submission's ids in its order"
+        "error: submission.csv: discourse_id: expected sample_submission.csv's ids in its order"
     )
     assert project.world.log == []

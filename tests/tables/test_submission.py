@@ -68,7 +68,7 @@ def test_what_is_written_passes_its_own_check(
 def test_a_submission_is_read_back_against_kaggles_rules(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     write_submission(path, ["a", "b", "c"], ["a", "b", "c"], ROWS)
-    with pytest.raises(UserError, match="expected sample_submission's ids in its order"):
+    with pytest.raises(UserError, match=r"expected sample_submission\.csv's ids in its order"):
         check_submission(path, ["b", "a", "c"])
     good = path.read_text()
     path.write_text(good.replace("0.30000000", "0.40000000"))
