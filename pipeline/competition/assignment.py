@@ -33,7 +33,7 @@ def assign_folds(elements: pd.DataFrame, split: params.Split) -> pd.DataFrame:
       split: number of folds and seed.
 
     Returns:
-      A table of essay_id and fold (int8), in the essays' order.
+      A table of the essays' ids and folds (int8), in the essays' order.
 
     Raises:
       UserError: there are too few essays or elements for so many folds, or a fold's label shares
