@@ -18,6 +18,11 @@ from tests.contract.toy import data, schema
 SCHEMA = Path(schema.__file__)
 
 
+def test_the_page_shows_the_toy():
+    page = (ROOT / "docs/another-competition.md").read_text(encoding="utf-8")
+    assert f"```python\n{SCHEMA.read_text(encoding='utf-8')}```" in page
+
+
 @pytest.mark.slow
 def test_the_graph_runs_on_another_competition(tmp_path: Path):
     project = without_git(tmp_path / "project", ROOT / "tests/contract/configuration.yaml")
