@@ -36,7 +36,7 @@ from pathlib import Path
 from pipeline import params
 from pipeline.backbones.make import make
 name, revision, out = json.loads(sys.stdin.readline())
-source = params.Backbone(source=name, revision=revision, sha256=None, seed=1)
+source = params.Backbone(source=name, revision=revision, sha256=None, seed=1, needs=".")
 print(json.dumps(make(source, "bert", Path("nowhere"), Path(out))))
 """
 FILES = {"config.json": b"{}", "tokenizer.json": b"{}"}
