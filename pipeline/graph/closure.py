@@ -46,12 +46,8 @@ def networks(root: Path) -> dict[str, Path]:
 
 def stages(root: Path) -> list[str]:
     """The graph's stages but the one that hashes them: the modules of `stages` that can be run."""
-    runnable = [
-        path.stem
-        for path in sorted((root / "stages").glob("*.py"))
-        if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
-    ]
-    return [name for name in runnable if name != HASHING]
+    found = sorted((root / "stages").glob("*.py"))
+    return [path.stem for path in found if path.stem != HASHING and _is_runnable(path)]
 
 
 def reach(stage: str, root: Path) -> frozenset[Path]:
@@ -101,6 +97,12 @@ def _files(name: str, root: Path) -> Iterator[Path]:
             yield module / "__init__.py"
         elif (root / module.with_suffix(".py")).is_file():
             yield module.with_suffix(".py")
+
+
+def _is_runnable(path: Path) -> bool:
+    body = parse(path.read_bytes()).body
+    tests = [ast.unparse(node.test) for node in body if isinstance(node, ast.If)]
+    return "__name__ == '__main__'" in tests
 
 
 def _is_docstring_only(path: Path, root: Path) -> bool:

@@ -58,17 +58,21 @@ def _walk(node: object) -> str:
     match node:
         case ast.Constant(value=value):  # kind says no more than that it was written u""
             return f"Constant({value!a})"
+        case ast.JoinedStr(values=values):
+            # Python 3.12.1 puts an empty text behind a nested format.
+            parts = [text for text in map(_walk, values) if text != "Constant('')"]
+            return f"JoinedStr({','.join(parts)})"
         case ast.AST():
-            fields = ((name, getattr(node, name, None)) for name in node._fields)
-            written = (
-                f"{name}={_walk(value)}"
-                for name, value in fields
-                if value is not None and value != [] and name not in ("ctx", "type_comment")
-            )
-            return f"{type(node).__name__}({','.join(written)})"
+            written = ((name, _walk(getattr(node, name, None))) for name in node._fields)
+            told = (f"{name}={text}" for name, text in written if _counts(name, text))
+            return f"{type(node).__name__}({','.join(told)})"
         case list():
             return f"[{','.join(_walk(part) for part in node if not _is_text(part))}]"
     return ascii(node)
+
+
+def _counts(name: str, text: str) -> bool:
+    return text not in ("None", "[]") and name not in ("ctx", "type_comment")
 
 
 def _is_text(node: object) -> bool:

@@ -126,13 +126,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     made.edit("devices: 2", "devices: 1")
     made.edit("epochs: 1", "epochs: 5")
     made.edit("rows: {per_step: 8", "rows: {per_step: 4")
-    for command in (
-        ["code"],
-        ["validate"],
-        ["split"],
-        *([s, "--model", "small"] for s in MODEL_STAGES),
-    ):
-        made.run(f"stages.{command[0]}", *command[1:])
+    for stage in ("code", "validate", "split"):
+        made.run(f"stages.{stage}")
+    for stage in MODEL_STAGES:
+        made.run(f"stages.{stage}", "--model", "small")
     return made
 
 
