@@ -20,7 +20,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready doctor submission data submit leaderboard test test-slow check parity \
-	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments deps \
+	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments code \
 	lock clean
 
 help:  ## list the targets
@@ -113,10 +113,12 @@ plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.h
 	@dvc plots show
 
 experiments: ready  ## experiments side by side: their figures, and the parameters that differ
-	@dvc exp show --only-changed --keep '.*(log_loss|accuracy|best_member|priors)$$' --drop '(artifacts|data|pipeline|stages)/'
+	@dvc exp show --only-changed --keep '.*(log_loss|accuracy|best_member|priors)$$' --drop '(artifacts|data|pipeline|stages)(/|$$)'
 
-deps: venv  ## write each stage's modules into dvc.yaml
-	@python -m commands.deps
+code: ready  ## hash the code for the graph; dvc.lock, if it changes, belongs into the code's commit
+	@dvc --wait-for-lock repro --quiet --single-item code
+	@test ! -e .git || git diff --quiet HEAD -- dvc.lock || \
+		echo "dvc.lock has changed: commit it together with the code"
 
 lock:  ## write every file in requirements/ anew (needs uv)
 	@bash requirements/lock.sh

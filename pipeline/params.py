@@ -86,13 +86,15 @@ class Baseline:
 class Backbone:
     """The encoder's source: a Hub id with a revision, a folder with a sha256, or `builtin:`.
 
-    `seed` draws what the source does not bring: the marker rows, builtin weights.
+    `seed` draws what the source does not bring: the marker rows, builtin weights. `needs` is what
+    has to be there first: a builtin learns its vocabulary from the essays in `train` below it.
     """
 
     source: str
     revision: str | None
     sha256: str | None
     seed: Seed
+    needs: str
 
 
 @frozen

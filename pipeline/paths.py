@@ -10,8 +10,8 @@ _MOUNT = {"gs": "gcsfuse --implicit-dirs", "s3": "mount-s3"}  # by the scheme of
 
 SPLITS = ("train", "test")
 
-SAMPLE_ESSAYS = Path("data/sample/train")  # committed; builtin vocabularies are learnt from them
 RAW = Path("data/raw")  # Kaggle's files, where `make data` puts them
+CODE = Path("data/code")
 CLEAN = Path("data/clean")
 CLEAN_REPORT = CLEAN / "report.json"
 FOLDS = Path("data/folds.parquet")
@@ -27,6 +27,11 @@ SUBMIT = Path("artifacts/submit")  # what was sent to Kaggle, and how far a subm
 LEDGER = Path("submissions.jsonl")  # kept in git
 
 
+def code(name: str) -> Path:
+    """The record of the code of a stage, or of a network as `networks/bert`."""
+    return CODE / f"{name}.json"
+
+
 def clean(split: str) -> Path:
     """Elements and essays of `train` or `test` as Parquet."""
     return CLEAN / split
@@ -35,6 +40,11 @@ def clean(split: str) -> Path:
 def backbone(model: str) -> Path:
     """A model's config, tokenizer, weights and their origin."""
     return Path("data/backbones") / model
+
+
+def network(model: str) -> Path:
+    """The record of the network's code that a model's backbone was made with."""
+    return backbone(model) / "encoder.json"
 
 
 def tokens(model: str, split: str) -> Path:

@@ -3,12 +3,14 @@
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.competition.schema import TASK
-from pipeline.errors import exit_with_message
+from pipeline.errors import UserError
+from pipeline.graph import code_hash
 from pipeline.progress import say
-from stages.naming import add_name
+from stages.running import add_name, run_stage
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
 
@@ -23,10 +25,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = configuration.named("models", parser.parse_args(argv).model)
     source = configuration.read(f"models.{model}.backbone", params.Backbone)
     encoder = configuration.read(f"models.{model}.encoder", str)
-    made = make(source, encoder, paths.SAMPLE_ESSAYS, TASK, paths.backbone(model))
+    needs = Path(source.needs)
+    if not needs.exists():
+        raise UserError(f"params.yaml: models.{model}.backbone.needs: {needs}: not found")
+    made = make(source, encoder, needs / "train", TASK, paths.backbone(model))
     commit = f" at commit {made['commit']}" if "commit" in made else ""
     say(f"{paths.backbone(model)}: {made['source']}{commit}, for encoder {encoder}")
 
 
+def _network(model: str) -> Path:
+    """Return the record of the code of a model's network."""
+    return paths.code(code_hash.network(params.load().read(f"models.{model}.encoder", str)))
+
+
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("backbone", main, _network)

@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.errors import exit_with_message
 from pipeline.members.baseline import run
 from pipeline.members.features import read_texts
 from pipeline.metrics import log_loss
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
 from pipeline.tables.predictions import read_predictions
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,4 +28,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("baseline", main)

@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.errors import exit_with_message
 from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
 from pipeline.tables.submission import read_order, write_submission
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -36,4 +36,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("ensemble", main)

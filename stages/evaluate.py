@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.errors import exit_with_message
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,4 +27,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("evaluate", main)

@@ -4,13 +4,12 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.errors import exit_with_message
 from pipeline.members.external import adopt
 from pipeline.metrics import log_loss
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements, read_test_ids
 from pipeline.tables.predictions import read_predictions
-from stages.naming import add_name
+from stages.running import add_name, run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,4 +29,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("member", main)

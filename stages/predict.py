@@ -9,9 +9,9 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.errors import exit_with_message
 from pipeline.inference.folds import FoldPredictor
 from pipeline.progress import say
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,4 +31,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("predict", main, paths.network)

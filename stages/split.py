@@ -8,9 +8,10 @@ import pandas as pd
 from pipeline import clean_tables, params, paths
 from pipeline.competition import schema
 from pipeline.competition.assignment import assign_folds
-from pipeline.errors import UserError, exit_with_message
+from pipeline.errors import UserError
 from pipeline.files import write_parquet
 from pipeline.progress import say
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,4 +30,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("split", main)

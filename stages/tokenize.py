@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.competition.schema import TASK
-from pipeline.errors import exit_with_message
 from pipeline.progress import say
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
 
 from pipeline.inputs.corpus import write_tokens
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -39,4 +39,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("tokenize", main)

@@ -9,10 +9,10 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from pipeline.training.fold import train_fold
 from pipeline.training.setting import Job
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,4 +45,4 @@ def job_of(configuration: params.Configuration, model: str, fold: int) -> Job:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("train", main, paths.network)

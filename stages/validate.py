@@ -7,8 +7,8 @@ from pathlib import Path
 from pipeline import params, paths
 from pipeline.competition.essays import validate
 from pipeline.competition.schema import TABLES
-from pipeline.errors import exit_with_message
 from pipeline.progress import say
+from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,4 +29,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_message(main)
+    run_stage("validate", main)

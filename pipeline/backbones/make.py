@@ -12,7 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from pipeline import params
 from pipeline.backbones import builtin, hub, marked_tokenizer, source_tokenizer, sources
 from pipeline.backbones.sources import CONFIG, PREFIX
-from pipeline.encoders.catalogue import check_served, source_file
+from pipeline.encoders.catalogue import check_served
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.registry import architecture
@@ -21,6 +21,8 @@ from pipeline.encoders.weights.folders import canonical, load_backbone
 from pipeline.encoders.weights.tensors import FILE, read_tensors, widen, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, sha256, write_json
+from pipeline.graph import code_hash
+from pipeline.graph.code_record import write_record
 from pipeline.inputs.markers import with_paragraph
 from pipeline.task import Task
 
@@ -110,9 +112,7 @@ def _prepare(raw: Path, encoder: str, task: Task, seed: int, folder: Path) -> No
     outside = {place.name for place in offered.head_tensors(configured).values()}
     prefixed = {n if n in outside else family.prefix + n: array for n, array in tensors.items()}
     write_tensors(folder / FILE, prefixed)
-    write_json(
-        folder / "encoder.json", {"encoder": encoder, "sha256": sha256(source_file(encoder))}
-    )
+    write_record(folder / "encoder.json", code_hash.network(encoder))
     # Read as training will read it, so that a checkpoint that doesn't fit fails here.
     load_backbone(folder, build(folder, encoder, Settings()), seed)
 

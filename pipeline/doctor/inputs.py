@@ -10,6 +10,7 @@ from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding, refusals
 from pipeline.encoders.catalogue import check_known, check_served, source_file
 from pipeline.files import read_json
+from pipeline.graph.leftovers import TERRITORY
 
 
 def examine_data(data: params.Data) -> Iterator[Finding]:
@@ -36,6 +37,10 @@ def examine_models(models: Mapping[str, params.Model]) -> Iterator[Finding]:
 
 
 def _refusals_of(model: params.Model, where: str) -> Iterator[str]:
+    needs = Path(model.backbone.needs)
+    # What the graph writes isn't there before its first run.
+    if not needs.exists() and not any(needs.is_relative_to(own) for own in TERRITORY):
+        yield f"{where}.backbone.needs: {needs}: not found; mend the path"
     unknown = refusals(check_known, model.encoder)
     refused = refusals(sources.kind, model.backbone)
     yield from (f"{where}.{line}" for line in (*unknown, *refused))

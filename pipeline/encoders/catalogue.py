@@ -30,7 +30,7 @@ def check_known(encoder: str) -> None:
 
 
 def source_file(encoder: str) -> Path:
-    """Return the encoder's own file, whose hash a backbone carries."""
+    """Return the encoder's own file."""
     return Path(__file__).parent / f"{encoder}.py"
 
 

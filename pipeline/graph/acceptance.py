@@ -1,15 +1,16 @@
 """The check before `make accept`: a stage is stale through its code and nothing else."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.errors import UserError
 
-HASH_OF_CODE = "encoder.json"  # a backbone's record of its encoder's source
+_RECORD = re.compile(r"data/code/.+\.json|data/backbones/[^/]+/encoder\.json")  # of code
 
 
 def refuse_more_than_code(status: Mapping[str, Iterable[str | Mapping[str, Any]]]) -> None:
-    """Check what DVC says of stale stages: nothing but the text of code may differ.
+    """Check what DVC says of stale stages: nothing but hashes of code may differ.
 
     Args:
       status: by stage, as `dvc status` gives it.
@@ -29,6 +30,6 @@ def _refuse(stage: str, kind: str, entries: Mapping[str, Any]) -> None:
     for path, found in entries.items():
         if kind == "changed outs":
             raise UserError(f"{stage}: its output {path} is {found}; run dvc checkout {stage}")
-        if not (path.endswith((".py", HASH_OF_CODE)) and found == "modified"):
+        if not (_RECORD.fullmatch(path) and found == "modified"):
             what = ", ".join(found) if isinstance(found, Mapping) else found
             raise UserError(f"{stage}: {path}: {what}: expected edits to code alone; run dvc repro")

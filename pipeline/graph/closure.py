@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("pipeline", "stages", "commands")
+PARAMETERS = Path("pipeline/params.py")
 REGISTRY = Path("pipeline/encoders/registry.py")
 CATALOGUE = Path("pipeline/encoders/catalogue.py")
+HASHING = "code"  # the stage that hashes the others
 
 
 def closure(entry: Path, root: Path) -> frozenset[Path]:
@@ -26,38 +28,46 @@ def closure(entry: Path, root: Path) -> frozenset[Path]:
     return frozenset(path for path in found if not _is_docstring_only(path, root))
 
 
-@functools.cache
 def imported(path: Path, root: Path) -> frozenset[Path]:
     """The files of the project that the file at `path` imports itself, relative to `root`."""
-    tree = ast.parse((root / path).read_text(encoding="utf-8"))
-    files = {file for name in _names(tree) for file in _files(name, root)}
+    files = {file for name in _imports((root / path).read_bytes()) for file in _files(name, root)}
     return frozenset(files - {path})
 
 
-def architectures(root: Path) -> frozenset[Path]:
-    """The encoders' own files, which the registry loads by name: the keys of the catalogue."""
-    for node in ast.parse((root / CATALOGUE).read_text(encoding="utf-8")).body:
+def networks(root: Path) -> dict[str, Path]:
+    """The networks' own files, which the registry loads by name: the keys of the catalogue."""
+    for node in parse((root / CATALOGUE).read_bytes()).body:
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ENCODERS":
             tables = [child for child in ast.walk(node) if isinstance(child, ast.Dict)]
             names = [ast.literal_eval(key) for key in tables[0].keys if key is not None]
-            return frozenset(CATALOGUE.with_name(f"{name}.py") for name in names)
+            return {name: CATALOGUE.with_name(f"{name}.py") for name in sorted(names)}
     raise ValueError(f"{CATALOGUE}: no ENCODERS")
 
 
-def stage_code(stage: str, root: Path) -> tuple[frozenset[Path], frozenset[Path]]:
-    """The files that a graph stage declares, and those it reaches through a backbone's hash.
+def stages(root: Path) -> list[str]:
+    """The graph's stages but the one that hashes them: the modules of `stages` that can be run."""
+    found = sorted((root / "stages").glob("*.py"))
+    return [path.stem for path in found if path.stem != HASHING and _is_runnable(path)]
 
-    What looks encoders up by name gets whatever each of them imports; the encoders' own files
-    are left to `backbone`, which writes the hash of its encoder into its output.
-    """
+
+def reach(stage: str, root: Path) -> frozenset[Path]:
+    """The files that a stage can run, those of every network too where it looks networks up."""
     code = closure(Path(f"stages/{stage}.py"), root)
-    if REGISTRY not in code:
-        return code, frozenset()
-    encoders = architectures(root)
-    for encoder in encoders:
-        code |= closure(encoder, root)
-    # With the encoders' files, a line added to one would retrain the models of all others.
-    return code - encoders, encoders
+    if REGISTRY in code:
+        code = code.union(*(closure(path, root) for path in networks(root).values()))
+    return code
+
+
+# By the text, and not by the path: a file that was edited meanwhile is read anew.
+@functools.cache
+def parse(source: bytes) -> ast.Module:
+    """Parse a file's content, once for all who ask."""
+    return ast.parse(source)
+
+
+@functools.cache
+def _imports(source: bytes) -> frozenset[str]:
+    return frozenset(_names(parse(source)))
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
@@ -89,8 +99,14 @@ def _files(name: str, root: Path) -> Iterator[Path]:
             yield module.with_suffix(".py")
 
 
+def _is_runnable(path: Path) -> bool:
+    body = parse(path.read_bytes()).body
+    tests = [ast.unparse(node.test) for node in body if isinstance(node, ast.If)]
+    return "__name__ == '__main__'" in tests
+
+
 def _is_docstring_only(path: Path, root: Path) -> bool:
     if path.name != "__init__.py":
         return False
-    body = ast.parse((root / path).read_text(encoding="utf-8")).body
+    body = parse((root / path).read_bytes()).body
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)

@@ -3,31 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from pipeline.graph.closure import stage_code
+from pipeline.graph.closure import reach
 
 UNDECLARED = frozenset({"session"})  # how a run is saved and interrupted: changes no result
-
-
-def with_code(text: str, root: Path) -> str:
-    """Rewrite every stage's list of modules in the text of `dvc.yaml`; all else stays as it is."""
-    yaml = _yaml()
-    tree = yaml.load(text)
-    for body in bodies(tree).values():
-        deps = body["deps"]
-        for index in reversed(range(len(deps))):
-            if is_code(deps[index]):
-                del deps[index]
-        code, _ = stage_code(entry(body), root)
-        deps.extend(sorted(path.as_posix() for path in code))
-    stream = StringIO()
-    yaml.dump(tree, stream)
-    return stream.getvalue()
 
 
 def bodies(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,11 +24,6 @@ def entry(body: Mapping[str, Any]) -> str:
     return found[1]
 
 
-def is_code(dependency: str) -> bool:
-    """True of an entry that `make deps` owns; interpolated ones are written by hand."""
-    return dependency.endswith(".py") and "${" not in dependency
-
-
 def declared_parameters(body: Mapping[str, Any]) -> frozenset[str]:
     """The parameters that a stage declares, an interpolated part as `*`."""
     return frozenset(re.sub(r"\$\{[^}]*\}", "*", key) for key in body.get("params", ()))
@@ -55,8 +31,7 @@ def declared_parameters(body: Mapping[str, Any]) -> frozenset[str]:
 
 def read_parameters(stage: str, root: Path) -> frozenset[str]:
     """The sections that a stage's code reads off the configuration, an interpolated part as `*`."""
-    code, _ = stage_code(stage, root)
-    return frozenset(key for path in code for key in _reads(root / path)) - UNDECLARED
+    return frozenset(key for path in reach(stage, root) for key in _reads(root / path)) - UNDECLARED
 
 
 def _reads(path: Path) -> Iterator[str]:
@@ -74,11 +49,3 @@ def _pattern(key: ast.expr, path: Path) -> str:
         case ast.JoinedStr(values=parts):
             return "".join(str(p.value) if isinstance(p, ast.Constant) else "*" for p in parts)
     raise ValueError(f"{path}:{key.lineno}: write the section's key where it is read")
-
-
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 100
-    yaml.preserve_quotes = True
-    return yaml

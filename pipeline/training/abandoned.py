@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from pipeline import file_lock
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256
-from pipeline.training.origin import FILE, ROOT
+from pipeline.graph import code_hash
+from pipeline.training.origin import FILE
 
 _NAME = re.compile(r".+-fold\d+-[0-9a-f]{16}")
 _DAY = 24 * 3600.0
@@ -143,11 +144,13 @@ def _differences(
     for name in sorted(was.keys() | now.keys()):
         if was.get(name) != now.get(name):
             yield f"{name} was {was.get(name)!r}, is {now.get(name)!r}"
-    for files, root in ((noted["inputs"], Path()), (noted["code"], ROOT)):
-        for name, noted_digest in files.items():
-            found = digest(root / name)
-            if found != noted_digest:
-                yield f"{name} has changed" if found else f"{name} is missing"
+    for name, noted_digest in noted["inputs"].items():
+        found = digest(Path(name))
+        if found != noted_digest:
+            yield f"{name} has changed" if found else f"{name} is missing"
+    for name, noted_hash in noted["code"].items():
+        if name not in code_hash.names() or code_hash.of(name) != noted_hash:
+            yield f"the code of {name} has changed"
     for name, version in noted["libraries"].items():
         found = _version(name)
         if version != found:

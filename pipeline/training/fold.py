@@ -41,7 +41,7 @@ def train_fold(job: Job) -> float:
         f"device(s), attention {setting.attention}, {job.compute.dtype}"
     )
     loop = Loop(job.name, setting.schedule, setting.step(), setting.validate, devices)
-    origin = Origin.of(job.name, job.settings, job.inputs)
+    origin = Origin.of(job.name, job.settings, job.inputs, job.code)
     with Checkpoints(_folder(job, origin)) as checkpoints:
         origin.write(checkpoints.folder)
         state, history = loop.run(

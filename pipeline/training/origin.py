@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from pipeline.devices import DETERMINISTIC, SETTINGS
 from pipeline.files import sha256, write_json
 
 FILE = "origin.json"
-ROOT = Path(__file__).parents[2]  # of the code
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 _COUNTS = re.compile(r"JAX_|XLA_|LIBTPU_INIT_ARGS$|NVIDIA_TF32_OVERRIDE$")
 # Where things are written, what is said, how much memory is taken, how many devices there are.
@@ -40,7 +38,8 @@ class Origin:
       stage: as DVC names it.
       settings: every parameter that decides numbers.
       inputs: digests of files by path.
-      code: digests of this project's loaded files, by path in the project.
+      code: hashes of the code of training and of the network, comments aside, by their names. What
+        else is loaded doesn't count, so that any command that trains the fold has the same origin.
       libraries: versions by name.
       environment: digests of variables that may decide numbers and that nothing here sets.
     """
@@ -53,14 +52,19 @@ class Origin:
     environment: Mapping[str, str]
 
     @classmethod
-    def of(cls, stage: str, settings: Mapping[str, Any], inputs: Iterable[Path]) -> "Origin":
+    def of(
+        cls,
+        stage: str,
+        settings: Mapping[str, Any],
+        inputs: Iterable[Path],
+        code: Mapping[str, str],
+    ) -> "Origin":
         """The origin of what this process trains."""
         return cls(
             stage=stage,
             settings=json.loads(json.dumps(settings)),
             inputs={path.as_posix(): sha256(path) for path in sorted(inputs)},
-            # By what is loaded: an edit to another encoder must not cost this run its checkpoints.
-            code={path.relative_to(ROOT).as_posix(): sha256(path) for path in _loaded()},
+            code=code,
             libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
             environment=dict(_environment()),
         )
@@ -74,12 +78,6 @@ class Origin:
     def write(self, folder: Path) -> None:
         """Note it beside checkpoints, with the machine that holds their lock."""
         write_json(folder / FILE, dataclasses.asdict(self) | {"host": platform.node()})
-
-
-def _loaded() -> list[Path]:
-    """The files of this project's modules in this process."""
-    own = [module for name, module in sys.modules.items() if name.split(".")[0] == "pipeline"]
-    return sorted(Path(module.__file__) for module in own if module.__file__)
 
 
 def _environment() -> Iterator[tuple[str, str]]:

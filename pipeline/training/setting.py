@@ -16,6 +16,7 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
+from pipeline.graph import code_hash
 from pipeline.inference.predict import PredictStep, predict, predict_step
 from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import Tokens, read_tokens
@@ -62,6 +63,11 @@ class Job:
             "platform": self.compute.platform,
             "dtype": self.compute.dtype,
         }
+
+    @property
+    def code(self) -> dict[str, str]:
+        """Hashes of the code that the numbers depend on: that of training, that of the network."""
+        return {name: code_hash.of(name) for name in ("train", code_hash.network(self.encoder))}
 
 
 def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:

@@ -58,7 +58,7 @@ def backbone(folder: Path, encoder: str, out: Path) -> TokenClassifier:
     """Make it, with the sha256 that the refusal without one tells, and open it."""
 
     def source(sha256: str | None) -> params.Backbone:
-        return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1)
+        return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1, needs=".")
 
     with pytest.raises(UserError, match="expected null, found ") as told:
         make(source(None), encoder, folder, TASK, out)

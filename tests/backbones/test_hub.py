@@ -37,7 +37,7 @@ from pipeline import params
 from pipeline.backbones.make import make
 from pipeline.competition.schema import TASK
 name, revision, out = json.loads(sys.stdin.readline())
-source = params.Backbone(source=name, revision=revision, sha256=None, seed=1)
+source = params.Backbone(source=name, revision=revision, sha256=None, seed=1, needs=".")
 print(json.dumps(make(source, "bert", Path("nowhere"), TASK, Path(out))))
 """
 FILES = {"config.json": b"{}", "tokenizer.json": b"{}"}

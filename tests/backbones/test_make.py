@@ -17,12 +17,11 @@ from pipeline import params
 from pipeline.backbones import builtin
 from pipeline.backbones.make import make
 from pipeline.competition.schema import TASK
-from pipeline.encoders.catalogue import source_file
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
-from pipeline.files import sha256
+from pipeline.graph import code_hash
 from pipeline.inputs.markers import with_paragraph
 from tests.encoders.tiny import DEBERTA, FIELDS, tensors, write
 
@@ -55,7 +54,8 @@ def write_bert(folder: Path, spare: int = 0, marker: str | None = None) -> dict[
 
 
 def source(name: str, **given: str | int | None) -> params.Backbone:
-    return params.Backbone(**{"source": name, "revision": None, "sha256": None, "seed": 1} | given)
+    fields = {"source": name, "revision": None, "sha256": None, "seed": 1, "needs": "."}
+    return params.Backbone(**fields | given)
 
 
 def hash_of(folder: Path, tmp_path: Path) -> str:
@@ -92,7 +92,7 @@ def test_folder_of_a_backbone(tiny: Path):
         "tokenizer_config.json",
     }
     encoder = json.loads((tiny / "encoder.json").read_text())
-    assert encoder == {"encoder": "bert", "sha256": sha256(source_file("bert"))}
+    assert encoder == {"code": "networks/bert", "sha256": code_hash.of("networks/bert")}
     assert not any(b"/tmp" in path.read_bytes() for path in tiny.iterdir())
 
 
@@ -142,7 +142,8 @@ def test_builtin_has_the_same_bytes_in_another_process(tiny: Path, tmp_path: Pat
         "import sys; from pathlib import Path; from pipeline import params;"
         "from pipeline.backbones.make import make;"
         "from pipeline.competition.schema import TASK;"
-        "source = params.Backbone(source='builtin:tiny', revision=None, sha256=None, seed=1);"
+        "source = params.Backbone("
+        "source='builtin:tiny', revision=None, sha256=None, seed=1, needs='.');"
         "make(source, 'bert', Path(sys.argv[1]), TASK, Path(sys.argv[2]))"
     )
     subprocess.run(

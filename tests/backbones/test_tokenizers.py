@@ -43,7 +43,7 @@ TEXTS = (
 
 
 def source(folder: Path, sha256: str | None = None) -> params.Backbone:
-    return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1)
+    return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1, needs=".")
 
 
 def prepare(folder: Path, encoder: str = "bert") -> Path:

@@ -18,6 +18,7 @@ from tests.contract.project import ROOT, few_essays, without_git
 pytestmark = pytest.mark.slow
 
 STAGES = (
+    ("code",),
     ("validate",),
     ("split",),
     ("backbone", "--model", "small"),

@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
-from pipeline.graph.closure import stage_code
-from pipeline.graph.declaration import (
-    bodies,
-    declared_parameters,
-    entry,
-    is_code,
-    read_parameters,
-)
+from pipeline import params, paths
+from pipeline.graph.closure import HASHING, REGISTRY, closure, networks, reach, stages
+from pipeline.graph.declaration import bodies, declared_parameters, entry, read_parameters
 from tests.contract.project import ROOT, graph, python_files
 
 STAGES = bodies(graph())
@@ -26,6 +20,7 @@ HEAVY = {"transformers", "datasets", "pandas", "pandera", "sklearn", "skops", "d
 
 def test_the_design_s_stages_are_there():
     assert list(STAGES) == [
+        "code",
         "validate",
         "split",
         "backbone",
@@ -39,11 +34,37 @@ def test_the_design_s_stages_are_there():
     ]
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_declared_modules_are_the_import_closure(name: str):
-    code, _ = stage_code(entry(STAGES[name]), ROOT)
-    declared = [dep for dep in STAGES[name]["deps"] if is_code(dep)]
-    assert declared == sorted(path.as_posix() for path in code), "make deps writes the lists"
+def test_every_stage_is_hashed_but_the_one_that_hashes():
+    assert sorted(map(entry, STAGES.values())) == sorted([HASHING, *stages(ROOT)])
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name != HASHING])
+def test_a_stage_depends_on_its_own_code_and_on_its_model_s_network(name: str):
+    """Else an edit would leave it as it is, or one to another network would make it stale."""
+    body, stage = STAGES[name], entry(STAGES[name])
+    expected = {paths.code(stage).as_posix()}
+    if REGISTRY in closure(Path(f"stages/{stage}.py"), ROOT):
+        key = re.search(r"models\.(\$\{[\w.]+\})\.encoder", " ".join(body["params"]))
+        assert key
+        made = "data/code/networks/${item.encoder}.json"
+        kept = paths.network(key[1]).as_posix()
+        expected.add(made if name == "backbone" else kept)
+    found = {dep for dep in body["deps"] if dep.endswith("encoder.json") or "code" in dep}
+    assert found == expected
+
+
+def test_what_only_talks_to_kaggle_belongs_to_no_stage():
+    used = {path.parts[:2] for stage in stages(ROOT) for path in reach(stage, ROOT)}
+    elsewhere = {("pipeline", name) for name in ("kaggle", "bundle", "doctor")}
+    assert not used & elsewhere
+    assert not any(parts[0] == "commands" for parts in used)
+
+
+@pytest.mark.parametrize("name", networks(ROOT))
+def test_a_network_imports_no_other(name: str):
+    """What two share is a module of its own, else an edit to one would reach the other's models."""
+    files = networks(ROOT)
+    assert closure(files[name], ROOT) & {*files.values()} == {files[name]}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -53,8 +74,8 @@ def test_declared_parameters_are_those_read(name: str):
 
 def _loaded(stage: str) -> list[tuple[str, str | None]]:
     """Every module, with its file, that a process holds once all of a stage's code is imported."""
-    code, encoders = stage_code(stage, ROOT)
-    names = [path.with_suffix("").as_posix().replace("/", ".") for path in sorted(code | encoders)]
+    code = sorted(reach(stage, ROOT))
+    names = [path.with_suffix("").as_posix().replace("/", ".") for path in code]
     program = (
         "import importlib, json, sys\n"
         f"for name in {names!r}: importlib.import_module(name)\n"
@@ -68,13 +89,12 @@ def _loaded(stage: str) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_modules_that_get_loaded_are_declared(name: str):
-    """The closure above is read off the text; this one off a running process."""
+def test_modules_that_get_loaded_are_hashed(name: str):
+    """The closure is read off the text; this one off a running process."""
     stage = entry(STAGES[name])
     loaded = _loaded(stage)
     own = {Path(f).relative_to(ROOT) for n, f in loaded if f and n.split(".")[0] in _OWN}
-    code, encoders = stage_code(stage, ROOT)
-    assert {path for path in own if path.name != "__init__.py"} <= code | encoders
+    assert {path for path in own if path.name != "__init__.py"} <= reach(stage, ROOT)
     if stage in ("train", "predict"):
         assert not HEAVY & {n.split(".")[0] for n, _ in loaded}, "start-up has to stay lean"
 

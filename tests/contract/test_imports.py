@@ -11,6 +11,7 @@ from tests.contract.project import ROOT, python_files
 MODULES = [*python_files("pipeline"), *python_files("stages", "commands")]
 FLOW = (
     "base",  # the modules of pipeline itself: errors, params, paths, files, progress, devices
+    "graph",
     "competition",
     "inputs",
     "encoders",
@@ -22,7 +23,6 @@ FLOW = (
     "evaluation",
     "bundle",
     "kaggle",
-    "graph",
     "doctor",
     "stages",
     "commands",

@@ -51,6 +51,55 @@ class Project:
         assert old in text
         (self.folder / name).write_text(text.replace(old, new), encoding="utf-8")
 
+    def comment(self) -> None:
+        """Add a remark to every file of code."""
+        for folder in ("pipeline", "stages"):
+            for path in (self.folder / folder).rglob("*.py"):
+                path.write_text(f"# A remark.\n{path.read_text(encoding='utf-8')}# Another.\n")
+
+    def git(self, *arguments: str) -> str:
+        """Run git; return what it printed."""
+        author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
+        command = ["git", *author, *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    def commit(self) -> "Project":
+        """Commit everything, from now on under git."""
+        (self.folder / ".dvc/config.local").unlink(missing_ok=True)
+        shutil.copy(ROOT / ".gitignore", self.folder)
+        self.git("init", "--quiet")
+        self.git("add", "--", ".", ":!.venv")
+        self.git("commit", "--quiet", "--message=All")
+        return self
+
+    def clone(self, target: Path) -> "Project":
+        """A clean clone with this environment: neither outputs nor a cache."""
+        self.git("clone", "--quiet", "--no-hardlinks", ".", str(target))
+        (target / ".venv").symlink_to(sys.prefix)
+        return Project(target)
+
+    def changed(self) -> set[str]:
+        """Files that differ from the last commit, but for code."""
+        found = self.git("diff", "--name-only", "HEAD").splitlines()
+        return {name for name in found if not name.endswith(".py")}
+
+    def gate(self) -> str:
+        """What the gate's first step says where it fails, nothing where it passes."""
+        script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+        functions = re.search(r"^dvc\(\) .*?(?=^sample_is_learnt)", script, re.S | re.M)
+        assert functions
+        done = subprocess.run(
+            ["bash", "-c", f"set -euo pipefail\n{functions[0]}\nlock_is_of_this_code"],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.stdout if done.returncode else ""
+
     def copy(self, target: Path) -> "Project":
         """The same project, outputs and cache and all, to be changed freely."""
         shutil.copytree(self.folder, target, symlinks=True)
@@ -70,7 +119,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(folder)
     ran = made.repro()
     assert ran == TRAINING | AFTER_TRAINING | {
-        *("validate", "split", "backbone@small", "tokenize@small", "baseline")
+        *("code", "validate", "split", "backbone@small", "tokenize@small", "baseline")
     }
     return made
 
@@ -124,15 +173,45 @@ def test_a_learning_rate_reruns_its_folds_and_what_depends_on_them(
     assert sha256(changed.folder / "submission.csv") == before
 
 
-def test_a_comment_in_an_encoder_is_accepted_without_training(project: Project, tmp_path: Path):
+def test_a_comment_in_every_file_runs_code_alone(project: Project, tmp_path: Path):
     commented = project.copy(tmp_path / "commented")
-    golden = commented.folder / "tests/test_golden.py"
+    commented.comment()
+    assert commented.repro() == {"code"}
+    assert commented.repro() == set()
+
+
+def test_an_edit_reruns_what_can_reach_it(project: Project, tmp_path: Path):
+    edited = project.copy(tmp_path / "edited")
+    edited.edit("pipeline/evaluation/pools.py", "1e-", "2e-")
+    assert edited.repro() == {"code", "ensemble"}
+
+
+def test_another_name_in_a_network_is_accepted_without_training(project: Project, tmp_path: Path):
+    renamed = project.copy(tmp_path / "renamed")
+    golden = renamed.folder / "tests/test_golden.py"
     golden.parent.mkdir()
     golden.write_text("import pytest\n@pytest.mark.golden\ndef test_it(): pass\n")
-    encoder = commented.folder / "pipeline/encoders/bert.py"
-    encoder.write_text(encoder.read_text() + "# A remark.\n")
-    commented.run("commands.accept", "train")
-    assert commented.repro() <= AFTER_TRAINING
+    renamed.edit("pipeline/encoders/bert.py", "def tensors(", "def names(")
+    renamed.edit("pipeline/encoders/bert.py", "tensors=tensors", "tensors=names")
+    renamed.run("commands.accept", "train")
+    assert renamed.repro() <= AFTER_TRAINING
+
+
+def test_the_gate_passes_comments_and_stops_what_moves_a_number(project: Project, tmp_path: Path):
+    original = project.copy(tmp_path / "original").commit()
+    clone = original.clone(tmp_path / "clone")
+    clone.comment()
+    assert clone.gate() == ""
+    assert clone.changed() == {"dvc.lock"}, "to be committed together with the code"
+    assert clone.commit().clone(tmp_path / "commented").gate() == ""
+
+    clone.edit("pipeline/training/loss.py", "1.0 - ", "1.1 - ")
+    said = clone.gate()
+    assert "Running stage 'train@small-0'" in said
+    assert "error: dvc repro --dry --allow-missing has work to do" in said
+    assert "tokenize" not in said
+    # With the lock's new hashes too: only training brings its outputs back in line.
+    assert "train@small-0" in clone.commit().clone(tmp_path / "edited").gate()
 
 
 def test_a_hostile_name_in_a_finished_graph_runs_nothing(project: Project, tmp_path: Path):

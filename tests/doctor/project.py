@@ -10,7 +10,13 @@ from tests.contract.project import ROOT
 
 MODEL = {
     "encoder": "bert",
-    "backbone": {"source": "builtin:tiny", "revision": None, "sha256": None, "seed": 1},
+    "backbone": {
+        "source": "builtin:tiny",
+        "revision": None,
+        "sha256": None,
+        "seed": 1,
+        "needs": "data/sample",
+    },
 }
 
 

@@ -12,7 +12,8 @@ from pipeline.params import Compute
 from tests.contract.project import ROOT
 from tests.doctor.project import Project
 
-HUB = {"source": "microsoft/deberta-v3-large", "revision": "main", "sha256": None, "seed": 1}
+BACKBONE = {"revision": None, "sha256": None, "seed": 1, "needs": "data/sample"}
+HUB = BACKBONE | {"source": "microsoft/deberta-v3-large", "revision": "main"}
 GIGABYTE = 10**9
 
 
@@ -124,8 +125,18 @@ def test_missing_files_of_the_competition(name: str, project: Project):
     ],
 )
 def test_backbone_sources(source: dict[str, str], expected: str, project: Project):
-    project.set(models__tiny__backbone={"revision": None, "sha256": None, "seed": 1} | source)
+    project.set(models__tiny__backbone=BACKBONE | source)
     assert _errors() == [f"params.yaml: models.tiny.backbone.{expected}"]
+
+
+def test_what_a_backbone_needs(project: Project):
+    backbone = BACKBONE | {"source": "builtin:tiny"}
+    project.set(models__tiny__backbone=backbone | {"needs": "data/smaple"})
+    assert _errors() == [
+        "params.yaml: models.tiny.backbone.needs: data/smaple: not found; mend the path"
+    ]
+    project.set(models__tiny__backbone=backbone | {"needs": "data/backbones/other"})
+    assert _errors() == [], "what the graph writes is there in time"
 
 
 def test_an_encoder_that_does_not_serve_the_backbone(project: Project):
@@ -144,7 +155,7 @@ def test_the_file_of_an_encoder(project: Project, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_as_a_backbone(project: Project):
-    source = {"source": "mine", "revision": None, "sha256": None, "seed": 1}
+    source = BACKBONE | {"source": "mine"}
     project.set(models__tiny__backbone=source)
     (project.root / "mine").mkdir()
     assert _errors() == [

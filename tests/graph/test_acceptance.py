@@ -10,7 +10,7 @@ def test_edits_to_code_are_taken():
             "train@tiny-0": [
                 {
                     "changed deps": {
-                        "pipeline/training/loop.py": "modified",
+                        "data/code/train.json": "modified",
                         "data/backbones/tiny/encoder.json": "modified",
                     }
                 }
@@ -24,7 +24,9 @@ def test_edits_to_code_are_taken():
     [
         ({"changed deps": {"params.yaml": {"models.tiny.train": "modified"}}}, r"models\.tiny"),
         ({"changed deps": {"data/folds.parquet": "modified"}}, "folds.parquet: modified"),
-        ({"changed deps": {"pipeline/new.py": "new"}}, "new"),
+        ({"changed deps": {"data/code/train.json": "new"}}, "new"),
+        ({"changed deps": {"pipeline": "modified"}}, "pipeline: modified"),
+        ({"changed deps": {"data/backbones/tiny/config.json": "modified"}}, "config"),
         ({"changed outs": {"artifacts/weights/tiny/fold0": "deleted"}}, "dvc checkout"),
         ("changed command", "changed command"),
     ],

@@ -2,13 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph.closure import architectures, closure, stage_code
+from pipeline.graph.closure import closure, imported, networks, reach, stages
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     files = {
-        "stages/go.py": "from pipeline.a import one, two\n",
+        "stages/__init__.py": "",
+        "stages/code.py": 'if __name__ == "__main__":\n    pass\n',
+        "stages/go.py": 'from pipeline.a import one, two\nif __name__ == "__main__":\n    pass\n',
         "stages/look.py": "import pipeline.encoders.registry\n",
         "pipeline/__init__.py": '"""Only a docstring."""\n',
         "pipeline/a/__init__.py": '"""A package that does something."""\nFLAG = True\n',
@@ -44,22 +46,25 @@ def test_lazy_and_circular_imports_count_but_typing_and_docstrings_do_not(projec
     }
 
 
-def test_encoders_are_reached_through_the_registry(project: Path):
-    code, encoders = stage_code("look", project)
-    assert (
-        encoders
-        == architectures(project)
-        == {
-            Path("pipeline/encoders/bert.py"),
-            Path("pipeline/encoders/other.py"),
-        }
-    )
-    assert code == {
-        Path("stages/look.py"),
-        Path("pipeline/encoders/registry.py"),
-        Path("pipeline/encoders/catalogue.py"),
-        Path("pipeline/encoders/layers.py"),
-    }
+def test_networks_are_reached_through_the_registry(project: Path):
+    folder = Path("pipeline/encoders")
+    assert networks(project) == {"bert": folder / "bert.py", "other": folder / "other.py"}
+    own = {Path("stages/look.py"), folder / "registry.py", folder / "catalogue.py"}
+    assert closure(Path("stages/look.py"), project) == own
+    of_networks = {folder / "bert.py", folder / "layers.py", folder / "other.py"}
+    assert reach("look", project) == own | of_networks
+    assert reach("go", project) == closure(Path("stages/go.py"), project)
+
+
+def test_stages_are_the_modules_that_can_be_run(project: Path):
+    assert stages(project) == ["go"]
+
+
+def test_a_file_that_was_edited_is_read_anew(project: Path):
+    go = Path("stages/go.py")
+    assert Path("pipeline/deep.py") not in imported(go, project)
+    (project / go).write_text("import pipeline.deep\n")
+    assert Path("pipeline/deep.py") in imported(go, project)
 
 
 def test_a_relative_import_is_refused(project: Path):

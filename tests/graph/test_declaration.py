@@ -2,26 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph.declaration import bodies, declared_parameters, read_parameters, with_code
-
-TEXT = """\
-# kept
-stages:
-  one:
-    cmd: ${python} -m stages.one
-    params: [data]
-    deps:
-      - data/in   # kept too
-      - pipeline/gone.py
-  many:
-    foreach: ${models}
-    do:
-      cmd: ${python} -m stages.many --model ${key}
-      params:
-        - models.${key}.train
-      deps:
-        - pipeline/encoders/${item.encoder}.py
-"""
+from pipeline.graph.declaration import bodies, declared_parameters, read_parameters
 
 
 @pytest.fixture
@@ -32,14 +13,6 @@ def project(tmp_path: Path) -> Path:
         'import stages.one\nx.read(f"models.{model}.train", Train)\nfile.read()\n'
     )
     return tmp_path
-
-
-def test_only_the_modules_are_written(project: Path):
-    new = with_code(TEXT, project)
-    assert new == TEXT.replace("pipeline/gone.py", "stages/one.py") + (
-        "        - stages/many.py\n        - stages/one.py\n"
-    )
-    assert with_code(new, project) == new
 
 
 def test_parameters_declared_and_read(project: Path):

@@ -21,7 +21,13 @@ OPTIMIZER = {
 }
 MODEL = {
     "encoder": "bert",
-    "backbone": {"source": "builtin:tiny", "revision": None, "sha256": None, "seed": 1},
+    "backbone": {
+        "source": "builtin:tiny",
+        "revision": None,
+        "sha256": None,
+        "seed": 1,
+        "needs": "data/sample",
+    },
     "inputs": {"context": "essay", "window": 64, "overlap": 0},
     "train": {
         "seed": 1,

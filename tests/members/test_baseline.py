@@ -240,7 +240,7 @@ def test_another_process_saves_the_same_bytes(project: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(baseline_stage.__file__).parents[1])}
     hashes = []
     for _ in range(2):
-        command = [sys.executable, "-m", "stages.baseline"]
+        command = [sys.executable, "-c", "from stages.baseline import main; main()"]
         subprocess.run(command, check=True, env=environment, capture_output=True)
         hashes.append([sha256(path) for path in sorted(paths.BASELINE.iterdir())])
     assert hashes[0] == hashes[1]

@@ -36,7 +36,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def interrupted(fold: int) -> Path:
     """The folder that a killed run of `small` leaves."""
     job = job_of(params.load(), "small", fold)
-    origin = Origin.of(job.name, job.settings, job.inputs)
+    origin = Origin.of(job.name, job.settings, job.inputs, job.code)
     folder = Path(f".checkpoints/small-fold{fold}-{origin.fingerprint[:16]}")
     with Checkpoints(folder):
         origin.write(folder)
@@ -101,9 +101,11 @@ def test_a_missing_input_and_other_code_and_libraries_are_named(
 ) -> None:
     folder = interrupted(0)
     about = json.loads((folder / "origin.json").read_text())
-    assert "pipeline/training/loop.py" in about["code"]
+    assert about["code"].keys() == {"train", "networks/bert"}
     for part, key, reason in (
-        ("code", "pipeline/training/loop.py", "pipeline/training/loop.py has changed"),
+        ("code", "train", "the code of train has changed"),
+        ("code", "networks/bert", "the code of networks/bert has changed"),
+        ("code", "networks/gone", "the code of networks/gone has changed"),
         ("libraries", "optax", r"optax was 0\.0\.1, is \d.*"),
     ):
         changed = about | {part: about[part] | {key: "0.0.1"}}

@@ -68,7 +68,7 @@ def test_a_second_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_fingerprint_follows_settings_and_inputs(tmp_path: Path) -> None:
     def fingerprint(rate: float) -> str:
-        return Origin.of("train@tiny-0", {"rate": rate}, [file]).fingerprint
+        return Origin.of("train@tiny-0", {"rate": rate}, [file], {}).fingerprint
 
     file = tmp_path / "input"
     file.write_text("one")

@@ -8,7 +8,7 @@ from pipeline.training.origin import Origin
 
 
 def fingerprint() -> str:
-    return Origin.of("train@tiny-0", {"rate": 1e-3}, []).fingerprint
+    return Origin.of("train@tiny-0", {"rate": 1e-3}, [], {}).fingerprint
 
 
 @pytest.fixture(autouse=True)
@@ -68,5 +68,5 @@ def test_no_variable_stands_readable_in_what_is_written(
 ) -> None:
     """They are in the fingerprint; a shell's settings are nobody else's business."""
     monkeypatch.setenv("LIBTPU_INIT_ARGS", "--xla_tpu_secret=hunter2")
-    Origin.of("train@tiny-0", {}, []).write(tmp_path)
+    Origin.of("train@tiny-0", {}, [], {}).write(tmp_path)
     assert "hunter2" not in (tmp_path / "origin.json").read_text()
