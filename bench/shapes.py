@@ -11,8 +11,7 @@ from ruamel.yaml import YAML
 from pipeline import paths
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
-from pipeline.encoders.weights.draws import draw_all
-from pipeline.encoders.weights.folders import export, parameter_shapes, table
+from pipeline.encoders.weights.folders import draw_all, export, parameter_shapes, table
 from pipeline.encoders.weights.tensors import FILE, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import read_json, write_json

@@ -79,8 +79,7 @@ class Prepared:
 
     def tokens(self, model: str) -> Tokens:
         """A model's windows, memory-mapped."""
-        labels = np.full(len(self.element_ids), -1, np.int8)
-        return tokens_of(mapped_windows(self.path(model)), self.element_ids, labels)
+        return tokens_of(mapped_windows(self.path(model)), self.element_ids)
 
     def path(self, model: str) -> Path:
         """The file of a model's windows, an Arrow stream."""
@@ -168,7 +167,7 @@ def _chunk(
 
 def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
     table = pa.Table.from_pandas(clean.elements, preserve_index=False)
-    index = table.select([schema.LABEL, schema.ESSAY_ID])
+    index = table.select([schema.ESSAY_ID])
     windowing = Windowing(reader.tokenizer, reader.inputs, table.select(CONTENT), index)
     essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[schema.TEXT].tolist()
     made = windowing.batch(*essays, range(len(clean.essays)))

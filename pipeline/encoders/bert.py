@@ -22,9 +22,8 @@ from pipeline.encoders.postnorm import (
     after_attention_tensors,
     by_head,
 )
-from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.registry import Architecture, Family, Tensor, embedding, linear, norm
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
-from pipeline.encoders.weights.names import Tensor, embedding, linear, norm
 from pipeline.errors import UserError
 
 _ROBERTA = ("roberta", "camembert", "xlm-roberta")

@@ -22,9 +22,8 @@ from pipeline.encoders.deberta_common import (
 )
 from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
 from pipeline.encoders.postnorm import after_attention, after_attention_tensors, by_head
-from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.registry import Architecture, Family, Tensor, linear, norm
 from pipeline.encoders.stack import Kind, layer_tensors
-from pipeline.encoders.weights.names import Tensor, linear, norm
 from pipeline.errors import UserError
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.config import Config, Settings
 from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.weights.names import Tensor, linear, norm
+from pipeline.encoders.registry import Tensor, linear, norm
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from pipeline import devices as machine
 from pipeline import progress
-from pipeline.encoders.head import TokenClassifier
-from pipeline.encoders.pooling import slot_sums
+from pipeline.encoders.head import TokenClassifier, slot_sums
 from pipeline.errors import UserError
 from pipeline.inputs.batches import Batch, batches
 from pipeline.inputs.packing import plan

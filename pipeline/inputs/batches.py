@@ -33,6 +33,7 @@ def batches(
     rows: params.Rows,
     pad_id: int,
     start: int = 0,
+    labels: Int[np.ndarray, "elements"] | None = None,
 ) -> Iterator[Batch]:
     """Yield a plan's rows, `rows.per_step` at a time.
 
@@ -43,6 +44,7 @@ def batches(
       rows: the shape of a batch.
       pad_id: the token id of padding.
       start: the first step to yield; a resumed run goes on in the middle.
+      labels: a class for each element of the index; a batch without any has zeros.
 
     Yields:
       Batches of one shape; the last one is filled up with empty rows.
@@ -50,7 +52,7 @@ def batches(
     for first in range(start * rows.per_step, len(plan), rows.per_step):
         batch = _empty(rows, pad_id, first)
         for row, members in enumerate(plan[first : first + rows.per_step]):
-            _fill_row(batch, row, [tokens.window(w) for w in windows[members].tolist()])
+            _fill_row(batch, row, [tokens.window(w) for w in windows[members].tolist()], labels)
         yield batch
 
 
@@ -70,7 +72,9 @@ def _empty(rows: params.Rows, pad_id: int, first: int) -> Batch:
     )
 
 
-def _fill_row(batch: Batch, row: int, members: list[Window]) -> None:
+def _fill_row(
+    batch: Batch, row: int, members: list[Window], labels: Int[np.ndarray, "elements"] | None
+) -> None:
     # Segments count from 1, for 0 is padding. Positions begin anew in each window, so that it has
     # the logits that it would have alone.
     token = slot = 0
@@ -81,7 +85,8 @@ def _fill_row(batch: Batch, row: int, members: list[Window]) -> None:
         batch.position[row, there] = np.arange(len(window.ids))
         batch.slot[row, there] = np.where(window.slot < 0, -1, window.slot.astype(np.int32) + slot)
         own = slice(slot, slot + len(window.element))
-        batch.label[row, own] = window.label
+        if labels is not None:
+            batch.label[row, own] = labels[window.element]
         batch.weight[row, own] = window.weight
         batch.element[row, own] = window.element
         token, slot = there.stop, own.stop

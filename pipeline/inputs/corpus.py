@@ -21,7 +21,7 @@ from pipeline.progress import bar
 
 _BATCH = 64  # essays tokenized at once
 _FEATURES = datasets.Features.from_arrow_schema(COLUMNS)
-_INDEX = [schema.ELEMENT_ID, schema.ESSAY_ID, schema.LABEL]
+_INDEX = [schema.ELEMENT_ID, schema.ESSAY_ID]
 
 
 def write_tokens(

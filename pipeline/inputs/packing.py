@@ -1,7 +1,6 @@
 """The packing of windows into rows: best fit, longest first, within seeded pools."""
 
 import bisect
-import zlib
 from collections import defaultdict
 
 import numpy as np
@@ -9,6 +8,7 @@ from jaxtyping import Int
 
 from pipeline import params
 from pipeline.errors import UserError
+from pipeline.seeds import packing_draws
 
 Plan = list[Int[np.ndarray, "_"]]
 """The windows of each row."""
@@ -39,7 +39,7 @@ def plan(
       UserError: a window is longer than a row or holds more elements than a row may.
     """
     _check(lengths, n_slots, rows)
-    rng = None if seed is None else _stream(seed, epoch)
+    rng = None if seed is None else packing_draws(seed, epoch)
     order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
     # Over all windows best fit would put the same lengths together in every epoch. Pools drawn anew
     # give a window other neighbours each time, and some thousands of windows still fill rows well.
@@ -57,11 +57,6 @@ def plan(
 def fill(lengths: Int[np.ndarray, "windows"], plan: Plan, row_length: int) -> float:
     """Return the share of a plan's tokens that are real."""
     return float(lengths.sum()) / (len(plan) * row_length) if plan else 0.0
-
-
-def _stream(seed: int, epoch: int) -> np.random.Generator:
-    # The last number keeps this stream apart from others of the same seed.
-    return np.random.default_rng([seed % 2**64, epoch, zlib.crc32(b"packing")])
 
 
 def _check(

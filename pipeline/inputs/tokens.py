@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.files import read_json
 
 ELEMENTS = "elements.parquet"
-"""The index of elements, within a folder of tokens: discourse_id, essay_id, label."""
+"""The index of elements, within a folder of tokens: discourse_id, essay_id."""
 
 REPORT = "counts.json"
 """The counts of what was cut, continued and inserted, within a folder of tokens."""
@@ -30,7 +30,6 @@ class Window(NamedTuple):
     ids: Int[np.ndarray, "tokens"]
     slot: Int[np.ndarray, "tokens"]  # element of this window that a token belongs to, or -1
     element: Int[np.ndarray, "slots"]  # row of the elements index
-    label: Int[np.ndarray, "slots"]  # -1: unknown
     weight: Float[np.ndarray, "slots"]  # this part's share of its element's tokens
 
 
@@ -51,7 +50,6 @@ class Tokens:
     lengths: Int[np.ndarray, "windows"]
     n_slots: Int[np.ndarray, "windows"]
     element_ids: list[str]  # per element
-    element_labels: Int[np.ndarray, "elements"]
     chunks: list[_Chunk]
     chunk_of: Int[np.ndarray, "windows"]
 
@@ -64,8 +62,8 @@ class Tokens:
         i = index - chunk.first
         t = slice(chunk.token_offsets[i], chunk.token_offsets[i + 1])
         s = slice(chunk.slot_offsets[i], chunk.slot_offsets[i + 1])
-        ids, slot, element, label, weight = chunk.values
-        return Window(ids[t], slot[t], element[s], label[s], weight[s])
+        ids, slot, element, weight = chunk.values
+        return Window(ids[t], slot[t], element[s], weight[s])
 
 
 def read_tokens(folder: Path) -> Tokens:
@@ -78,18 +76,13 @@ def read_tokens(folder: Path) -> Tokens:
         names = [entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
         parts = [batch for name in names for batch in mapped_windows(folder / name)]
         with pq.ParquetFile(folder / ELEMENTS) as file:
-            index = file.read(["discourse_id", "label"])
+            index = file.read(["discourse_id"])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
-    labels = np.from_dlpack(index.column("label").combine_chunks())
-    return tokens_of(parts, index.column("discourse_id").to_pylist(), labels)
+    return tokens_of(parts, index.column("discourse_id").to_pylist())
 
 
-def tokens_of(
-    parts: Sequence[pa.RecordBatch],
-    element_ids: list[str],
-    element_labels: Int[np.ndarray, "elements"],
-) -> Tokens:
+def tokens_of(parts: Sequence[pa.RecordBatch], element_ids: list[str]) -> Tokens:
     """Make a store of the windows of record batches and of their elements."""
     chunks = _chunks(parts)
     sizes = [len(chunk.token_offsets) - 1 for chunk in chunks]
@@ -98,7 +91,6 @@ def tokens_of(
         lengths=_differences([chunk.token_offsets for chunk in chunks]),
         n_slots=_differences([chunk.slot_offsets for chunk in chunks]),
         element_ids=element_ids,
-        element_labels=element_labels,
         chunks=chunks,
         chunk_of=np.repeat(np.arange(len(chunks)), sizes),
     )
@@ -115,9 +107,9 @@ def mapped_windows(path: Path) -> list[pa.RecordBatch]:
 def _chunks(parts: Sequence[pa.RecordBatch]) -> list[_Chunk]:
     chunks, first = [], 0
     for part in parts:
-        lists = [part.column(name) for name in ("input_ids", "slot", "element", "label", "weight")]
+        lists = [part.column(name) for name in ("input_ids", "slot", "element", "weight")]
         values = Window(*(np.from_dlpack(column.values) for column in lists))
-        ids, _, element, _, _ = lists
+        ids, _, element, _ = lists
         offsets = np.from_dlpack(ids.offsets), np.from_dlpack(element.offsets)
         chunks.append(_Chunk(first, *offsets, values))
         first += part.num_rows

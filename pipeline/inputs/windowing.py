@@ -23,7 +23,6 @@ COLUMNS = pa.schema(
         "input_ids": pa.list_(pa.int32()),
         "slot": pa.list_(pa.int16()),
         "element": pa.list_(pa.int32()),
-        "label": pa.list_(pa.int8()),
         "weight": pa.list_(pa.float32()),
     }
 )
@@ -70,12 +69,11 @@ class Windowing:
         elements: pa.Table,
         index: pa.Table,
     ) -> None:
-        """`elements` holds the columns of `CONTENT`, `index` essays and labels of the same rows."""
+        """`elements` holds the columns of `CONTENT`, `index` the essays of the same rows."""
         self.elements = elements
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self._tokenizer = tokenizer
         self._inputs = inputs
-        self._labels = index.column(schema.LABEL).to_numpy()
         self._element_essays = index.column(schema.ESSAY_ID).to_pylist()
         changes = [
             i
@@ -155,16 +153,14 @@ class Windowing:
             yield _Whole(essay_id, ids, owned, np.array([i]))
 
     def _windows(self, whole: _Whole) -> list[Window]:
-        elements, labels = whole.elements, self._labels[whole.elements]
-        special = self._tokenizer.special
+        elements, special = whole.elements, self._tokenizer.special
         if not len(whole.ids):
-            made = [windows.empty(elements, labels, special)]
+            made = [windows.empty(elements, special)]
         else:
             room = capacity(self._inputs, self._tokenizer)
             cuts = windows.cut(whole.owned.bodies, len(whole.ids), room, self._inputs.overlap)
             made = [
-                windows.window(whole.ids, whole.owned.owner, cut, elements, labels, special)
-                for cut in cuts
+                windows.window(whole.ids, whole.owned.owner, cut, elements, special) for cut in cuts
             ]
             self.counts["tokens_left_out"] += windows.left_out(cuts, len(whole.ids))
             self.counts["tokens_of_overlap"] += windows.repeated(cuts)

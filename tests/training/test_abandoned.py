@@ -13,12 +13,13 @@ import pytest
 from commands import checkpoints
 from pipeline import file_lock, params
 from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.job import job_of
 from pipeline.training.origin import Origin
-from stages.train import job_of
 from tests.contract.project import ROOT
 
 INPUTS = ("data/folds.parquet", "data/tokens/small/train/data.arrow",
-          "data/backbones/small/config.json", "data/backbones/small/model.safetensors")  # fmt: skip
+          "data/clean/train/elements.parquet", "data/backbones/small/config.json",
+          "data/backbones/small/model.safetensors")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -101,9 +102,9 @@ def test_a_missing_input_and_other_code_and_libraries_are_named(
 ) -> None:
     folder = interrupted(0)
     about = json.loads((folder / "origin.json").read_text())
-    assert "pipeline/training/loop.py" in about["code"]
+    assert "pipeline/training/job.py" in about["code"]
     for part, key, reason in (
-        ("code", "pipeline/training/loop.py", "pipeline/training/loop.py has changed"),
+        ("code", "pipeline/training/job.py", "pipeline/training/job.py has changed"),
         ("libraries", "optax", r"optax was 0\.0\.1, is \d.*"),
     ):
         changed = about | {part: about[part] | {key: "0.0.1"}}

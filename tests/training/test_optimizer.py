@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from pipeline.encoders.weights.names import Tensor
+from pipeline.encoders.registry import Tensor
 from pipeline.params import Optimizer
-from pipeline.training.optimizer import decays, directions, rates, schedule
+from pipeline.training.optimizer import adamw, decays, rates, schedule
 
 GOLDEN = Path(__file__).parent / "golden"  # by make_golden.py
 STEPS = 8
@@ -64,13 +63,13 @@ def test_eight_steps_equal_torch(
         params, expected = tree(arrays, "value"), tree(arrays, shape)
         gradients = [tree(arrays, f"gradient{step}") for step in range(STEPS)]
     given = options(shape)
-    optimizer = directions(given)
-    moments, peak = optimizer.init(params), rates(params, places, depth, given)
+    optimizer = adamw(given, places, depth)
+    moments, total = optimizer.init(params), jnp.asarray(STEPS)
     for step, gradient in enumerate(gradients):
-        update, moments = optimizer.update(gradient, moments, params)
-        share = schedule(jnp.asarray(step), jnp.asarray(STEPS), given)
-        scaled = jax.tree.map(lambda p, u, share=share: -share * p * u, peak, update)
-        params = optax.apply_updates(params, scaled)
+        changes, moments = optimizer.update(
+            gradient, moments, params, step=jnp.asarray(step), total=total
+        )
+        params = optax.apply_updates(params, changes)
     flat = flatten_dict(params, sep="/")
     for name, value in flatten_dict(expected, sep="/").items():
         np.testing.assert_allclose(flat[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
