@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -133,3 +134,18 @@ def test_no_warm_up_begins_at_the_peak() -> None:
     given = options("linear", warmup=0.0)
     shares = [float(schedule(jnp.asarray(s), jnp.asarray(4), given)) for s in range(4)]
     assert shares == [1.0, 0.75, 0.5, 0.25]
+
+
+def test_runs_of_different_lengths_share_one_compilation() -> None:
+    params = {"classifier": {"kernel": jnp.ones((4, 3))}}
+    optimizer = adamw(options("linear"), {}, 1)
+    update = jax.jit(optimizer.update)
+    moments = optimizer.init(params)
+    shares = [
+        update(params, moments, params, step=jnp.asarray(step), total=jnp.asarray(total))[0]
+        for step, total in ((0, 8), (1, 80))
+    ]
+    assert update._cache_size() == 1
+    # Warm-up over a quarter of the steps: 1/2 of the peak, and 2/20 of it.
+    first, second = (change["classifier"]["kernel"][0, 0] for change in shares)
+    assert first / second == pytest.approx(5.0)
