@@ -17,7 +17,7 @@ from pipeline import params, paths
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import parameter_shapes, table
 from pipeline.files import read_json, write_json
-from pipeline.inputs.batches import Batch
+from pipeline.inputs.packing import Batch
 from pipeline.training.fold_model import encoder_settings
 from pipeline.training.optimizer import adamw
 from pipeline.training.step import TrainState, train_step

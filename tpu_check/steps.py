@@ -17,7 +17,7 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
 from pipeline.encoders.weights.folders import parameter_shapes, table
 from pipeline.inference.predict import predict_step
-from pipeline.inputs.batches import Batch
+from pipeline.inputs.packing import Batch
 from pipeline.params import Rows, Train
 from pipeline.platforms import rows_per_device
 from pipeline.training.optimizer import adamw

@@ -11,8 +11,7 @@ from jaxtyping import Bool, Float, Int
 from pipeline import paths
 from pipeline.competition.schema import ELEMENT_ID, ESSAY_ID, FOLD, LABEL, LABELS
 from pipeline.errors import UserError
-from pipeline.inputs import packing
-from pipeline.inputs.batches import Batch, batches
+from pipeline.inputs.packing import Batch, Plan, batches, plan
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.metrics import accuracy, log_loss
 from pipeline.params import Train
@@ -36,14 +35,14 @@ class Schedule:
     tokens: Tokens
     labels: Int[np.ndarray, " elements"]
     windows: Int[np.ndarray, " windows"]
-    plans: Sequence[packing.Plan]
+    plans: Sequence[Plan]
     options: Train
     pad_id: int
 
     @property
     def ends(self) -> Int[np.ndarray, " epochs"]:
         """Steps done at the end of each epoch."""
-        steps = [math.ceil(len(plan) / self.options.rows.per_step) for plan in self.plans]
+        steps = [math.ceil(len(rows) / self.options.rows.per_step) for rows in self.plans]
         return np.cumsum(steps)
 
     @property
@@ -73,11 +72,11 @@ class Schedule:
     def batches(self, start: int) -> Iterator[Batch]:
         """Yield every batch from global step `start` to the last."""
         done = 0
-        for plan, end in zip(self.plans, self.ends, strict=True):
+        for packed, end in zip(self.plans, self.ends, strict=True):
             if start < end:
                 rows, skip = self.options.rows, max(start - done, 0)
                 yield from batches(
-                    self.tokens, self.windows, plan, rows, self.pad_id, skip, self.labels
+                    self.tokens, self.windows, packed, rows, self.pad_id, skip, self.labels
                 )
             done = int(end)
 
@@ -108,9 +107,7 @@ class FoldData:
         train, seed = job.train, job.seed("packing")
         # From lengths, seed and epoch alone: the number of devices must not decide which rows share
         # a step.
-        plans = [
-            packing.plan(lengths, n_slots, train.rows, seed, epoch) for epoch in range(train.epochs)
-        ]
+        plans = [plan(lengths, n_slots, train.rows, seed, epoch) for epoch in range(train.epochs)]
         self.schedule = Schedule(tokens, labels, windows, plans, train, pad_id)
 
     def loss(self, probabilities: Float[np.ndarray, "elements labels"]) -> float:

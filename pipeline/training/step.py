@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from pipeline.devices import AXIS
 from pipeline.encoders.head import TokenClassifier, slot_means
-from pipeline.inputs.batches import Batch
+from pipeline.inputs.packing import Batch
 from pipeline.params import Train
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import params
-from pipeline.inputs import packing
-from pipeline.inputs.batches import Batch, batches
+from pipeline.inputs.packing import Batch, batches, plan
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
 
 PAD = 9
@@ -114,8 +113,8 @@ def test_nothing_to_do(tokens: Tokens) -> None:
 
 
 def test_packed_from_a_plan_every_element_is_there_once(tokens: Tokens) -> None:
-    plan = packing.plan(tokens.lengths, tokens.n_slots, ROWS, seed=3)
-    made = list(batches(tokens, np.arange(4), plan, ROWS, PAD))
+    packed = plan(tokens.lengths, tokens.n_slots, ROWS, seed=3)
+    made = list(batches(tokens, np.arange(4), packed, ROWS, PAD))
     elements = np.concatenate([batch.element.ravel() for batch in made])
     assert sorted(elements[elements >= 0].tolist()) == [4, 5, 6, 7, 8]
     ids = np.concatenate([batch.ids[batch.segment > 0] for batch in made])

@@ -91,7 +91,7 @@ def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
     folder = save(tmp_path / "t", 3, 1)
     program = (
         "import sys; from pathlib import Path\n"
-        "from pipeline.inputs import batches, packing, tokens\n"
+        "from pipeline.inputs import packing, tokens\n"
         f"assert len(tokens.read_tokens(Path({str(folder)!r}))) == 3\n"
         "heavy = {'pandas', 'datasets', 'transformers', 'sklearn'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"

@@ -13,7 +13,7 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
 from pipeline.encoders.weights.folders import table
 from pipeline.files import write_json
-from pipeline.inputs.batches import Batch
+from pipeline.inputs.packing import Batch
 from pipeline.params import Dropout, Optimizer, Rows, Train
 from pipeline.training.optimizer import adamw
 
