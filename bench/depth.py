@@ -15,13 +15,12 @@ from flax.traverse_util import unflatten_dict
 from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.encoders.head import build
-from pipeline.encoders.weights.folders import parameter_shapes
+from pipeline.encoders.weights.folders import parameter_shapes, table
 from pipeline.files import read_json, write_json
-from pipeline.inputs.batches import Batch
-from pipeline.training.optimizer import directions
-from pipeline.training.setting import encoder_settings
-from pipeline.training.state import TrainState
-from pipeline.training.step import train_step
+from pipeline.inputs.packing import Batch
+from pipeline.training.fold_model import encoder_settings
+from pipeline.training.optimizer import adamw
+from pipeline.training.step import TrainState, train_step
 
 
 def main(model: str, layers: int) -> None:
@@ -40,13 +39,13 @@ def main(model: str, layers: int) -> None:
         tuple(path.split("/")): jax.ShapeDtypeStruct(shape, jnp.float32)
         for path, shape in parameter_shapes(classifier).items()
     }
-    optimizer = directions(train.optimizer)
+    optimizer = adamw(train.optimizer, table(classifier), classifier.config.layers)
     state = jax.eval_shape(
         lambda tree: TrainState.create(tree, optimizer, 1, 1), unflatten_dict(leaves)
     )
     batch = machine.split(empty(train.rows), len(devices), train.accumulation)
     step: Any = machine.parallel(
-        train_step(classifier, train), devices, replicated_out=True, donate=True
+        train_step(classifier, optimizer, train), devices, replicated_out=True, donate=True
     )
     began = perf_counter()
     lowered = step.lower(state, batch)

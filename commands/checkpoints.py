@@ -11,7 +11,7 @@ from pipeline import params, paths
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from pipeline.training.abandoned import Found, find, remove
-from stages.train import job_of
+from pipeline.training.job import job_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pipeline import params
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
+from pipeline.training.job import read_job
 from pipeline.training.smoke import smoke
-from stages.train import read_job
 
 
 def main(argv: Sequence[str] | None = None) -> None:

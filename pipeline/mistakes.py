@@ -49,7 +49,8 @@ def _valid_keys(location: Location, kind: Any) -> list[str]:
             kind = {field.name: field.type for field in dataclasses.fields(kind)}[str(part)]
         else:
             kind = kind.__args__[1]
-    return [field.name for field in dataclasses.fields(kind)]
+    # An alias stands for a name that Python has taken, such as `from`.
+    return [field.alias or name for name, field in kind.__pydantic_fields__.items()]
 
 
 def _closest(name: str, valid: Iterable[str]) -> str | None:

@@ -73,6 +73,16 @@ class Session:
 
 
 @frozen
+class Labels:
+    """The classes to train on: those of the elements in a folder, `from`, by discourse_id.
+
+    Held-out essays are scored against data/clean/train whatever it is.
+    """
+
+    source: Annotated[str, Field(alias="from")]
+
+
+@frozen
 class Baseline:
     """The scikit-learn member: type, lengths and TF-IDF into a logistic regression."""
 
@@ -204,6 +214,7 @@ class Parameters:
     folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     compute: Compute
     session: Session
+    labels: Labels
     baseline: Baseline
     models: dict[Name, Model]
     members: dict[Name, Member]

@@ -15,14 +15,13 @@ from flax.traverse_util import unflatten_dict
 from pipeline import devices as machine
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build, name_classes
-from pipeline.encoders.weights.folders import parameter_shapes
+from pipeline.encoders.weights.folders import parameter_shapes, table
 from pipeline.inference.predict import predict_step
-from pipeline.inputs.batches import Batch
+from pipeline.inputs.packing import Batch
 from pipeline.params import Rows, Train
 from pipeline.platforms import rows_per_device
-from pipeline.training.optimizer import directions
-from pipeline.training.state import TrainState
-from pipeline.training.step import train_step
+from pipeline.training.optimizer import adamw
+from pipeline.training.step import TrainState, train_step
 from tpu_check.hlo import Module, parse
 
 
@@ -100,10 +99,12 @@ def _said(message: str) -> str:
 
 def train(model: TokenClassifier, options: Train, cores: Sequence[machine.Device]) -> Compiled:
     """Compile a model's train step as the trainer makes it: under `pmap`, its state donated."""
-    step = machine.parallel(train_step(model, options), cores, replicated_out=True, donate=True)
+    optimizer = adamw(options.optimizer, table(model), model.config.layers)
+    step = train_step(model, optimizer, options)
+    step = machine.parallel(step, cores, replicated_out=True, donate=True)
 
     def create(params: Any) -> TrainState:
-        return TrainState.create(params, directions(options.optimizer), 1, 0)
+        return TrainState.create(params, optimizer, 1, 0)
 
     state = jax.eval_shape(create, parameters(model))
     return compiled(step, state, batch(options.rows, len(cores), options.accumulation))

@@ -11,8 +11,9 @@ from bench.peers.request import Request
 from bench.peers.windows import Windows, draw, gather
 from bench.turns import Peer
 from pipeline import params, paths
+from pipeline.clean_tables import ELEMENTS_FILE
 from pipeline.inputs.tokens import Tokens, read_tokens
-from pipeline.training.setting import held_out
+from pipeline.training.fold_data import held_out, read_labels
 
 TORCH = ".venv-parity/bin/python"
 SEED = ".venv-seed/bin/python"
@@ -48,7 +49,7 @@ class Comparison:
         """Some essays from all of them, for speed; none is held out."""
         tokens = self.tokens()
         index = draw(tokens.essay_ids, np.arange(len(tokens)), essays)
-        windows = gather(tokens, index, np.zeros(len(index), bool))
+        windows = gather(tokens, self._labels(tokens), index, np.zeros(len(index), bool))
         windows.save(path)
         return windows
 
@@ -61,9 +62,13 @@ class Comparison:
             essays = len({tokens.essay_ids[i] for i in among})
             parts.append(draw(tokens.essay_ids, among, max(1, round(fraction * essays))))
         index = np.concatenate(parts)
-        windows = gather(tokens, index, held[index])
+        windows = gather(tokens, self._labels(tokens), index, held[index])
         windows.save(path)
         return windows
+
+    def _labels(self, tokens: Tokens) -> np.ndarray:
+        path = self._folder / paths.clean("train") / ELEMENTS_FILE
+        return read_labels(path, tokens.element_ids, np.ones(len(tokens.element_ids), bool))
 
     def request(self, task: str, data: Path, dtype: str, **more: Any) -> Request:
         """What a peer is asked for, from the configuration's own parameters."""

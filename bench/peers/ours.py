@@ -19,12 +19,13 @@ from pipeline.encoders.weights.folders import load_backbone
 from pipeline.inference.predict import predict as predict_windows
 from pipeline.inference.predict import predict_step
 from pipeline.inputs.packing import plan
-from pipeline.training.loop import Schedule
-from pipeline.training.setting import Job, Setting
+from pipeline.training.fold_data import FoldData, Schedule, elements_of
+from pipeline.training.fold_model import FoldModel
+from pipeline.training.job import job_of
 
 
 class Prepared:
-    """A fold's setting, narrowed to the essays of the comparison."""
+    """A fold's data, narrowed to the essays of the comparison, and its model."""
 
     def __init__(self, request: Request) -> None:
         configuration = params.load()
@@ -32,26 +33,28 @@ class Prepared:
             configuration.read("compute", params.Compute),
             platform=request.platform, devices=request.devices, dtype=request.dtype,
         )  # fmt: skip
-        job = Job(
-            model=request.model,
-            encoder=configuration.read(f"models.{request.model}.encoder", str),
-            fold=configuration.read("folds", list)[0],
+        job = dataclasses.replace(
+            job_of(configuration, request.model, configuration.read("folds", list)[0]),
             train=TypeAdapter(params.Train).validate_json(json.dumps(dict(request.train))),
             compute=compute,
-            session=configuration.read("session", params.Session),
         )
         self.devices = machine.start(compute)
-        self.setting = Setting(job, self.devices)
+        self.model = FoldModel(job, self.devices)
+        self.data = FoldData(job, self.model.pad_id)
         self.predict_rows = configuration.read(f"models.{request.model}.predict", params.Rows)
         self.windows = Windows.load(request.data)
-        self.setting.held = self.windows.number[self.windows.held]
-        self.setting.schedule = self._schedule(self.windows.number[~self.windows.held])
+        self.data.schedule = self._schedule(self.windows.number[~self.windows.held])
+        self.data.held = self.windows.number[self.windows.held]
+        own = elements_of(self.data.tokens, self.data.held)
+        self.data.truth = np.where(own, self.data.truth, -1)
 
     def _schedule(self, windows: np.ndarray) -> Schedule:
-        setting, train = self.setting, self.setting.job.train
-        lengths, n_slots = setting.tokens.lengths[windows], setting.tokens.n_slots[windows]
+        data, train = self.data, self.model.job.train
+        lengths, n_slots = data.tokens.lengths[windows], data.tokens.n_slots[windows]
         plans = [plan(lengths, n_slots, train.rows, 1, epoch) for epoch in range(train.epochs)]
-        return dataclasses.replace(setting.schedule, windows=windows, plans=plans)
+        # For speed the fold's held-out windows are among them.
+        labels = np.maximum(data.schedule.labels, data.truth)
+        return dataclasses.replace(data.schedule, labels=labels, windows=windows, plans=plans)
 
 
 class Trainer:
@@ -59,15 +62,16 @@ class Trainer:
 
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
-        self._step = prepared.setting.step()
-        self.state = prepared.setting.initial_state()
+        self._step = prepared.model.step()
+        self.state = prepared.model.initial_state(prepared.data.schedule.total)
 
     def steps(self, limit: int) -> Iterator[int]:
         """Real tokens of each step."""
-        setting, devices = self._prepared.setting, len(self._prepared.devices)
-        batches = setting.schedule.batches(0)
+        devices = len(self._prepared.devices)
+        accumulation = self._prepared.model.job.train.accumulation
+        batches = self._prepared.data.schedule.batches(0)
         for _, batch in zip(range(limit), batches, strict=False):
-            share = machine.split(batch, devices, setting.job.train.accumulation)
+            share = machine.split(batch, devices, accumulation)
             self.state, _ = self._step(self.state, share)
             yield int(np.count_nonzero(batch.segment))
 
@@ -88,7 +92,7 @@ def epoch(request: Request) -> dict[str, Any]:
     """Speed of one whole epoch, after a step that compiles."""
     prepared = Prepared(request)
     trainer = Trainer(prepared)
-    steps = int(prepared.setting.schedule.ends[0])
+    steps = int(prepared.data.schedule.ends[0])
 
     def parts() -> Iterator[int]:
         yield from trainer.steps(1)
@@ -100,19 +104,18 @@ def epoch(request: Request) -> dict[str, Any]:
 def predict(request: Request) -> dict[str, Any]:
     """Speed of `pipeline.inference.predict` over all windows, compiled beforehand."""
     prepared = Prepared(request)
-    setting, devices = prepared.setting, prepared.devices
-    step = predict_step(setting.model, devices)
-    parameters = machine.replicate(
-        load_backbone(paths.backbone(request.model), setting.model, 1), devices
-    )
+    model, devices = prepared.model.model, prepared.devices
+    tokens = prepared.data.tokens
+    step = predict_step(model, devices)
+    parameters = machine.replicate(load_backbone(paths.backbone(request.model), model, 1), devices)
 
     def steps() -> Iterator[int]:
         for windows in (prepared.windows.number[:1], prepared.windows.number):
             predict_windows(
-                step, parameters, setting.tokens, windows, prepared.predict_rows, devices,
-                setting.schedule.pad_id, request.model,
+                step, parameters, tokens, windows, prepared.predict_rows, devices,
+                prepared.model.pad_id, request.model,
             )  # fmt: skip
-            yield int(setting.tokens.lengths[windows].sum())
+            yield int(tokens.lengths[windows].sum())
 
     return clock.speed(steps(), lambda: None) | _machine(prepared)
 
@@ -120,14 +123,14 @@ def predict(request: Request) -> dict[str, Any]:
 def race(request: Request) -> dict[str, Any]:
     """A whole training of these essays, scored on those that are held out."""
     prepared = Prepared(request)
-    setting = prepared.setting
+    model, data = prepared.model, prepared.data
     trainer = Trainer(prepared)
-    ends = sorted(setting.schedule.evaluations | {setting.schedule.total})
+    ends = sorted(data.schedule.evaluations | {data.schedule.total})
     figures = clock.race(
-        trainer.steps(setting.schedule.total),
+        trainer.steps(data.schedule.total),
         ends,
         trainer.wait,
-        lambda: setting.validate(trainer.state.params),
+        lambda: data.loss(model.predict(trainer.state.params, data)),
     )
     elements = prepared.windows.elements(prepared.windows.held)
     return figures | {"elements": elements} | _machine(prepared)

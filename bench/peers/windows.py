@@ -80,14 +80,15 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
-def gather(tokens: Any, index: np.ndarray, held: np.ndarray) -> Windows:
-    """Collect windows of a `pipeline.inputs.tokens.Tokens`."""
+def gather(tokens: Any, labels: np.ndarray, index: np.ndarray, held: np.ndarray) -> Windows:
+    """Collect windows of a `pipeline.inputs.tokens.Tokens`; `labels` are those of its elements."""
     views = [tokens.window(int(i)) for i in index]
     flat = {
         name: np.concatenate([getattr(view, name) for view in views])
-        for name in ("ids", "slot", "element", "label", "weight")
+        for name in ("ids", "slot", "element", "weight")
     }
-    return Windows(index, held, tokens.lengths[index], tokens.n_slots[index], **flat)
+    label = labels[flat["element"]]
+    return Windows(index, held, tokens.lengths[index], tokens.n_slots[index], label=label, **flat)
 
 
 def draw(essay_ids: Sequence[str], among: np.ndarray, essays: int) -> np.ndarray:

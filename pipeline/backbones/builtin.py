@@ -17,8 +17,7 @@ from tokenizers import (
 from pipeline.backbones.sources import BUILTIN, PREFIX
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build, name_classes
-from pipeline.encoders.weights.draws import draw_all
-from pipeline.encoders.weights.folders import export, parameter_shapes, table
+from pipeline.encoders.weights.folders import draw_all, export, parameter_shapes, table
 from pipeline.encoders.weights.tensors import FILE, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import write_json, write_text

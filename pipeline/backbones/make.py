@@ -16,8 +16,7 @@ from pipeline.encoders.catalogue import check_served
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.registry import architecture
-from pipeline.encoders.weights.draws import grow
-from pipeline.encoders.weights.folders import canonical, load_backbone
+from pipeline.encoders.weights.folders import canonical, grow, load_backbone
 from pipeline.encoders.weights.tensors import FILE, read_tensors, widen, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, sha256, write_json

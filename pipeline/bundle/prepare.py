@@ -79,8 +79,7 @@ class Prepared:
 
     def tokens(self, model: str) -> Tokens:
         """A model's windows, memory-mapped."""
-        labels = np.full(len(self.element_ids), -1, np.int8)
-        return tokens_of(mapped_windows(self.path(model)), self.element_ids, labels)
+        return tokens_of(mapped_windows(self.path(model)), self.element_ids)
 
     def path(self, model: str) -> Path:
         """The file of a model's windows, an Arrow stream."""
@@ -169,7 +168,7 @@ def _chunk(
 
 def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
     table = pa.Table.from_pandas(clean.elements, preserve_index=False)
-    index = table.select([clean_tables.LABEL, schema.ESSAY_ID])
+    index = table.select([schema.ESSAY_ID])
     content = table.select(content_columns(schema.TASK))
     windowing = Windowing(reader.tokenizer, reader.inputs, schema.TASK, content, index)
     essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[clean_tables.TEXT].tolist()

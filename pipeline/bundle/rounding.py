@@ -20,7 +20,7 @@ from pipeline.files import atomic_file, read_json, write_json
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.params import Compute, Rows
 from pipeline.tables.elements import Elements
-from pipeline.training.setting import held_out
+from pipeline.training.fold_data import held_out
 
 DTYPES = {
     "float32": np.dtype(np.float32),

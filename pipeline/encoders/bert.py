@@ -15,16 +15,19 @@ from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention.dispatch import attend
 from pipeline.encoders.config import Settings, need, refuse
-from pipeline.encoders.layers import Site, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.postnorm import (
+from pipeline.encoders.layers import (
     PostNormConfig,
+    Site,
     after_attention,
     after_attention_tensors,
     by_head,
+    dense,
+    dropout,
+    layer_norm,
+    site_keys,
 )
-from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.registry import Architecture, Family, Tensor, embedding, linear, norm
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
-from pipeline.encoders.weights.names import Tensor, embedding, linear, norm
 from pipeline.errors import UserError
 
 _ROBERTA = ("roberta", "camembert", "xlm-roberta")

@@ -20,11 +20,19 @@ from pipeline.encoders.deberta_common import (
     drop_positions,
     relative_terms,
 )
-from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.postnorm import after_attention, after_attention_tensors, by_head
-from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.layers import (
+    Site,
+    activation,
+    after_attention,
+    after_attention_tensors,
+    by_head,
+    dense,
+    dropout,
+    layer_norm,
+    site_keys,
+)
+from pipeline.encoders.registry import Architecture, Family, Tensor, linear, norm
 from pipeline.encoders.stack import Kind, layer_tensors
-from pipeline.encoders.weights.names import Tensor, linear, norm
 from pipeline.errors import UserError
 
 

@@ -10,10 +10,17 @@ from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention.disentangled import Relative, expand, table_rows
 from pipeline.encoders.config import Settings, need, refuse
-from pipeline.encoders.layers import Site, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.postnorm import PostNormConfig, by_head
+from pipeline.encoders.layers import (
+    PostNormConfig,
+    Site,
+    by_head,
+    dense,
+    dropout,
+    layer_norm,
+    site_keys,
+)
+from pipeline.encoders.registry import Tensor, embedding, linear, norm
 from pipeline.encoders.stack import Kind, run_layers
-from pipeline.encoders.weights.names import Tensor, embedding, linear, norm
 from pipeline.errors import UserError
 
 

@@ -18,11 +18,16 @@ from pipeline.encoders.deberta_common import (
     drop_positions,
     relative_terms,
 )
-from pipeline.encoders.layers import Site, dense, site_keys
-from pipeline.encoders.postnorm import after_attention, after_attention_tensors, by_head
-from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.layers import (
+    Site,
+    after_attention,
+    after_attention_tensors,
+    by_head,
+    dense,
+    site_keys,
+)
+from pipeline.encoders.registry import Architecture, Family, Tensor, linear
 from pipeline.encoders.stack import Kind, layer_tensors
-from pipeline.encoders.weights.names import Tensor, linear
 
 
 def configure(fields: Mapping[str, Any]) -> DebertaConfig:

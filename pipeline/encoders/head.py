@@ -1,11 +1,17 @@
-"""The token classifier as Hugging Face's own is: an encoder, its head, dropout, a linear layer."""
+"""The token classifier as Hugging Face's own is, and the elements' logits from its tokens'.
+
+An encoder, its head, dropout and a linear layer give each token's logits. Those of an element are
+the mean over its own tokens.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
@@ -109,3 +115,35 @@ def _with_rates(config: Config, settings: Settings) -> Config:
     }
     named = {name: rate for name, rate in rates.items() if rate is not None}
     return dataclasses.replace(config, **named)
+
+
+def slot_sums(
+    logits: Float[Array, "rows tokens labels"],
+    slot: Int[Array | np.ndarray, "rows tokens"],
+    slots: int,
+) -> tuple[Float[Array, "rows {slots} labels"], Float[Array, "rows {slots}"]]:
+    """Sum token logits by slot and count the tokens.
+
+    Args:
+      logits: float32.
+      slot: the slot of each token, -1 for a token of none.
+      slots: how many slots a row has.
+
+    Returns:
+      The sums, and the counts (0 for a slot that is not used).
+    """
+    member = jax.nn.one_hot(slot, slots, dtype=logits.dtype)  # of -1: all zeros
+    # A product with zeros and ones, for TPUs are slow at scattered sums. At the highest precision,
+    # or a TPU would round the logits to bfloat16.
+    sums = jnp.einsum("rts,rtl->rsl", member, logits, precision=jax.lax.Precision.HIGHEST)
+    return sums, member.sum(axis=1)
+
+
+def slot_means(
+    logits: Float[Array, "rows tokens labels"],
+    slot: Int[Array | np.ndarray, "rows tokens"],
+    slots: int,
+) -> Float[Array, "rows {slots} labels"]:
+    """Average the token logits of each slot; zero for a slot that is not used."""
+    sums, counts = slot_sums(logits, slot, slots)
+    return sums / jnp.maximum(counts, 1.0)[..., None]

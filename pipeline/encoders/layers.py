@@ -1,7 +1,13 @@
-"""The small parts that encoders share: dropout by row, dense layers, norms and activations."""
+"""The parts that encoders share: dropout by row, dense layers, norms, activations.
+
+The last of them is most of a BERT's layer, whose norms stand behind its residuals; DeBERTa has it
+too.
+"""
 
 import enum
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +16,9 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders.config import Config, Settings
 from pipeline.encoders.dropout_masks import LEVELS, keep_mask, kept
-from pipeline.encoders.linear import Dense
+from pipeline.encoders.registry import Tensor, linear, norm
 from pipeline.errors import UserError
 
 
@@ -64,6 +71,74 @@ def dropout(
     return jax.vmap(lambda row, key: drop(row, key, rate))(x, keys)
 
 
+class Dense(nn.Module):
+    """A layer as `flax.linen.Dense`, with float32 parameters of the same names and initial values.
+
+    Attributes:
+      features: width of the output.
+      std: of the kernel's initial values, as Hugging Face's checkpoints have it.
+      dtype: of the product's sides and of the output; sums are in float32.
+      use_bias: whether a bias is added.
+    """
+
+    features: int
+    std: float
+    dtype: DTypeLike
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch features"]:
+        """Apply the layer to the last axis."""
+        initial = nn.initializers.normal(self.std)
+        kernel = self.param("kernel", initial, (x.shape[-1], self.features), jnp.float32)
+        bias = None
+        if self.use_bias:
+            bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
+        flat = x.reshape(-1, x.shape[-1]).astype(self.dtype)
+        # The form is chosen when the program is lowered, not by the machine that traces it: a CPU
+        # that compiles for a TPU takes the TPU's form.
+        made = lax.platform_dependent(flat, kernel, bias, cpu=_affine, default=_plain)
+        return made.reshape(*x.shape[:-1], self.features)
+
+
+def _plain(x: Any, kernel: Any, bias: Any) -> Array:
+    product = x @ kernel.astype(x.dtype)
+    return product if bias is None else product + bias.astype(x.dtype)
+
+
+@jax.custom_vjp
+def _affine(x: Any, kernel: Any, bias: Any) -> Array:
+    """Do the same on CPUs, where products of bfloat16 are fast only if they give float32."""
+    product = jnp.dot(x, kernel.astype(x.dtype), preferred_element_type=jnp.float32)
+    return (product if bias is None else product + bias).astype(x.dtype)
+
+
+def _forward(x: Any, kernel: Any, bias: Any) -> tuple[Array, tuple[Any, ...]]:
+    return _affine(x, kernel, bias), (x, kernel, bias)
+
+
+def _backward(residuals: tuple[Any, ...], cotangent: Any) -> tuple[Any, Any, Any]:
+    """Return the gradients of input, kernel and bias.
+
+    One product gives those of the kernel and the bias, with a row of ones for the bias. The row
+    also keeps XLA from folding the transpose into the product, which would then go to a kernel of
+    half the speed.
+    """
+    x, kernel, bias = residuals
+    of_x = lax.dot_general(
+        cotangent,
+        kernel.astype(x.dtype),
+        (((1,), (1,)), ((), ())),
+        preferred_element_type=jnp.float32,
+    )
+    turned = jnp.concatenate([x.T, jnp.ones((1, len(x)), x.dtype)])
+    both = jnp.dot(turned, cotangent, preferred_element_type=jnp.float32)
+    return of_x.astype(x.dtype), both[:-1], None if bias is None else both[-1]
+
+
+_affine.defvjp(_forward, _backward)
+
+
 def dense(features: int, std: float, dtype: DTypeLike, name: str, bias: bool = True) -> Dense:
     """Make a dense layer with float32 parameters, initialised as Hugging Face's models are."""
     return Dense(features, std, dtype, bias, name=name)
@@ -109,3 +184,64 @@ def activation(name: str, key: str = "hidden_act") -> Callable[[Array], Array]:
         valid = ", ".join(sorted(_ACTIVATIONS))
         raise UserError(f"config.json: {key}: expected one of {valid}; found {name!r}")
     return _ACTIVATIONS[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostNormConfig(Config):
+    """The fields of config.json that such a layer reads."""
+
+    heads: int
+    intermediate_size: int
+    activation: str
+    epsilon: float
+
+
+def by_head(x: Float[Array, "*tokens width"], heads: int) -> Float[Array, "*tokens {heads} own"]:
+    """Split vectors into those of the heads."""
+    return x.reshape(*x.shape[:-1], heads, -1)
+
+
+def after_attention(
+    config: PostNormConfig,
+    settings: Settings,
+    hidden: Float[Array, "rows tokens width"],
+    mixed: Float[Array, "rows tokens heads own"],
+    index: Int[Array, ""] | int,
+    keys: Key[Array, "rows"] | None,
+) -> Float[Array, "rows tokens width"]:
+    """Apply attention's output and the feed-forward network, each with a residual and a norm.
+
+    Its modules become those of the layer in whose `compact` method it is called.
+
+    Args:
+      config, settings: of the encoder.
+      hidden: the input of the layer.
+      mixed: the output of its attention.
+      index: the layer's number, for dropout.
+      keys: a dropout key per row; None is deterministic.
+    """
+    dtype = settings.activations
+
+    def add(x: Array, change: Array, site: Site, name: str) -> Array:
+        change = dropout(change, site_keys(keys, site, index), config.hidden_dropout)
+        return layer_norm(config.epsilon, dtype, name)(x + change)
+
+    attended = dense(config.hidden_size, config.std, dtype, "attention_output")(
+        mixed.reshape(hidden.shape)
+    )
+    hidden = add(hidden, attended, Site.ATTENTION_OUTPUT, "attention_norm")
+    inner = dense(config.intermediate_size, config.std, dtype, "intermediate")(hidden)
+    inner = activation(config.activation)(inner)
+    output = dense(config.hidden_size, config.std, dtype, "output")(inner)
+    return add(hidden, output, Site.OUTPUT, "output_norm")
+
+
+def after_attention_tensors(layer: str) -> dict[str, Tensor]:
+    """Return the tensors of `after_attention`, below Hugging Face's name of a layer."""
+    return {
+        **linear("attention_output", f"{layer}.attention.output.dense"),
+        **norm("attention_norm", f"{layer}.attention.output.LayerNorm"),
+        **linear("intermediate", f"{layer}.intermediate.dense"),
+        **linear("output", f"{layer}.output.dense"),
+        **norm("output_norm", f"{layer}.output.LayerNorm"),
+    }

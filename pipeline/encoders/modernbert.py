@@ -12,10 +12,9 @@ from jaxtyping import Array, Float, Int, Key
 from pipeline.encoders.attention.dispatch import attend
 from pipeline.encoders.config import Config, Settings, need, refuse
 from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
-from pipeline.encoders.registry import Architecture, Family
+from pipeline.encoders.registry import Architecture, Family, Tensor, embedding, linear, norm
 from pipeline.encoders.rotary import Rotation, rotate, rotation
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
-from pipeline.encoders.weights.names import Tensor, embedding, linear, norm
 from pipeline.errors import UserError
 
 _GLOBAL, _LOCAL = "full_attention", "sliding_attention"

@@ -1,4 +1,7 @@
-"""The architectures that the encoders' files offer, each imported only when it is asked for."""
+"""The offer of each encoder's file: its network, and its parameters' places in a checkpoint.
+
+A file is imported only when its encoder is asked for.
+"""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -10,7 +13,50 @@ from flax import linen as nn
 
 from pipeline.encoders.catalogue import check_known
 from pipeline.encoders.config import Config, Settings
-from pipeline.encoders.weights.names import Tensor, linear
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The tensors of one leaf.
+
+    Attributes:
+      name: without the family's prefix; `{}` is the number of the layer.
+      transposed: whether torch keeps the array's axes in the opposite order, as (out, in).
+      layers: the layers that the leaf's leading axis stands for; the one layer of a leaf without
+        such an axis; None for a leaf below all layers. Learning rates by layer go by it too.
+    """
+
+    name: str
+    transposed: bool = False
+    layers: range | int | None = None
+
+    @property
+    def stacked(self) -> bool:
+        """True where the leading axis of the leaf is one of layers."""
+        return isinstance(self.layers, range)
+
+    def names(self) -> list[str]:
+        """Return the name of each layer's tensor, in the leading axis's order, or the only name."""
+        numbers = self.layers if isinstance(self.layers, range) else [self.layers]
+        return [self.name.format(number) for number in numbers]
+
+
+def linear(path: str, name: str, bias: bool = True, layers: int | None = None) -> dict[str, Tensor]:
+    """Return the leaves of a dense layer."""
+    kernel = {f"{path}/kernel": Tensor(f"{name}.weight", True, layers)}
+    return kernel | ({f"{path}/bias": Tensor(f"{name}.bias", False, layers)} if bias else {})
+
+
+def norm(path: str, name: str, bias: bool = True, layers: int | None = None) -> dict[str, Tensor]:
+    """Return the leaves of a layer norm."""
+    scale = {f"{path}/scale": Tensor(f"{name}.weight", False, layers)}
+    return scale | ({f"{path}/bias": Tensor(f"{name}.bias", False, layers)} if bias else {})
+
+
+def embedding(path: str, name: str) -> dict[str, Tensor]:
+    """Return the leaf of a table of embeddings."""
+    return {f"{path}/embedding": Tensor(f"{name}.weight")}
+
 
 CLASSIFIER: Mapping[str, Tensor] = MappingProxyType(linear("classifier", "classifier"))
 """The linear layer at the end of every token classifier, by its path in the whole tree."""

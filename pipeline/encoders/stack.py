@@ -10,7 +10,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from pipeline.encoders.config import Config, Settings
-from pipeline.encoders.weights.names import Tensor
+from pipeline.encoders.registry import Tensor
 
 Kind = Mapping[str, Any]
 """The arguments of a layer's module beside config and settings; equal kinds can be scanned."""

@@ -9,11 +9,9 @@ from jaxtyping import Array, Float, Int
 
 from pipeline import devices as machine
 from pipeline import progress
-from pipeline.encoders.head import TokenClassifier
-from pipeline.encoders.pooling import slot_sums
+from pipeline.encoders.head import TokenClassifier, slot_sums
 from pipeline.errors import UserError
-from pipeline.inputs.batches import Batch, batches
-from pipeline.inputs.packing import plan
+from pipeline.inputs.packing import Batch, batches, plan
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Rows
 from pipeline.platforms import rows_per_device

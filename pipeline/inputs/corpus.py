@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import params
-from pipeline.clean_tables import ELEMENTS_FILE, ESSAYS_FILE, LABEL, TEXT
+from pipeline.clean_tables import ELEMENTS_FILE, ESSAYS_FILE, TEXT
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json
 from pipeline.inputs.tokenizer import Tokenizer, check_window, open_tokenizer
@@ -81,7 +81,7 @@ def _check_overlap(inputs: params.Inputs, tokenizer: Tokenizer) -> None:
 def _read_index(path: Path, task: Task) -> pa.Table:
     if not path.is_file():
         raise UserError(f"{path}: not found; run the validate stage first")
-    columns = [task.id_column, task.essay_column, LABEL]
+    columns = [task.id_column, task.essay_column]
     return pq.read_table(path, columns=columns).replace_schema_metadata(None)
 
 

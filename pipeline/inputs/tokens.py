@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float, Int
 
-from pipeline.clean_tables import LABEL
 from pipeline.errors import UserError
 from pipeline.files import read_json
 
 ELEMENTS = "elements.parquet"
-"""The index of elements, within a folder of tokens: id, essay and label, in this order.
+"""The index of elements, within a folder of tokens: id and essay, in this order.
 
-The first two columns have the competition's names, so they are read by their place.
+The columns have the competition's names, so they are read by their place.
 """
 
 REPORT = "counts.json"
@@ -34,7 +33,6 @@ class Window(NamedTuple):
     ids: Int[np.ndarray, "tokens"]
     slot: Int[np.ndarray, "tokens"]  # element of this window that a token belongs to, or -1
     element: Int[np.ndarray, "slots"]  # row of the elements index
-    label: Int[np.ndarray, "slots"]  # -1: unknown
     weight: Float[np.ndarray, "slots"]  # this part's share of its element's tokens
 
 
@@ -55,7 +53,6 @@ class Tokens:
     lengths: Int[np.ndarray, "windows"]
     n_slots: Int[np.ndarray, "windows"]
     element_ids: list[str]  # per element
-    element_labels: Int[np.ndarray, "elements"]
     chunks: list[_Chunk]
     chunk_of: Int[np.ndarray, "windows"]
 
@@ -68,8 +65,8 @@ class Tokens:
         i = index - chunk.first
         t = slice(chunk.token_offsets[i], chunk.token_offsets[i + 1])
         s = slice(chunk.slot_offsets[i], chunk.slot_offsets[i + 1])
-        ids, slot, element, label, weight = chunk.values
-        return Window(ids[t], slot[t], element[s], label[s], weight[s])
+        ids, slot, element, weight = chunk.values
+        return Window(ids[t], slot[t], element[s], weight[s])
 
 
 def read_tokens(folder: Path) -> Tokens:
@@ -83,18 +80,13 @@ def read_tokens(folder: Path) -> Tokens:
         parts = [batch for name in names for batch in mapped_windows(folder / name)]
         with pq.ParquetFile(folder / ELEMENTS) as file:
             ids = file.schema_arrow.names[0]
-            index = file.read([ids, LABEL])
+            index = file.read([ids])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
-    labels = np.from_dlpack(index.column(LABEL).combine_chunks())
-    return tokens_of(parts, index.column(ids).to_pylist(), labels)
+    return tokens_of(parts, index.column(ids).to_pylist())
 
 
-def tokens_of(
-    parts: Sequence[pa.RecordBatch],
-    element_ids: list[str],
-    element_labels: Int[np.ndarray, "elements"],
-) -> Tokens:
+def tokens_of(parts: Sequence[pa.RecordBatch], element_ids: list[str]) -> Tokens:
     """Make a store of the windows of record batches, essays first, and of their elements."""
     chunks = _chunks(parts)
     sizes = [len(chunk.token_offsets) - 1 for chunk in chunks]
@@ -103,7 +95,6 @@ def tokens_of(
         lengths=_differences([chunk.token_offsets for chunk in chunks]),
         n_slots=_differences([chunk.slot_offsets for chunk in chunks]),
         element_ids=element_ids,
-        element_labels=element_labels,
         chunks=chunks,
         chunk_of=np.repeat(np.arange(len(chunks)), sizes),
     )
@@ -120,9 +111,9 @@ def mapped_windows(path: Path) -> list[pa.RecordBatch]:
 def _chunks(parts: Sequence[pa.RecordBatch]) -> list[_Chunk]:
     chunks, first = [], 0
     for part in parts:
-        lists = [part.column(name) for name in ("input_ids", "slot", "element", "label", "weight")]
+        lists = [part.column(name) for name in ("input_ids", "slot", "element", "weight")]
         values = Window(*(np.from_dlpack(column.values) for column in lists))
-        ids, _, element, _, _ = lists
+        ids, _, element, _ = lists
         offsets = np.from_dlpack(ids.offsets), np.from_dlpack(element.offsets)
         chunks.append(_Chunk(first, *offsets, values))
         first += part.num_rows

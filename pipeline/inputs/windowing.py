@@ -10,7 +10,7 @@ import pyarrow as pa
 from jaxtyping import Int
 
 from pipeline import params
-from pipeline.clean_tables import END, LABEL, START
+from pipeline.clean_tables import END, START
 from pipeline.errors import UserError
 from pipeline.inputs import markup, windows
 from pipeline.inputs.tokenizer import Tokenizer
@@ -42,7 +42,6 @@ def window_columns(task: Task) -> pa.Schema:
             "input_ids": pa.list_(pa.int32()),
             "slot": pa.list_(pa.int16()),
             "element": pa.list_(pa.int32()),
-            "label": pa.list_(pa.int8()),
             "weight": pa.list_(pa.float32()),
         }
     )
@@ -85,7 +84,7 @@ class Windowing:
           inputs: context, length and overlap of windows.
           task: names of columns, and markers.
           elements: the columns that `content_columns` names.
-          index: essays and labels of the same rows.
+          index: the essays of the same rows.
         """
         self.elements = elements
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
@@ -93,7 +92,6 @@ class Windowing:
         self._inputs = inputs
         self._task = task
         self._columns = window_columns(task).names
-        self._labels = index.column(LABEL).to_numpy()
         self._element_essays = index.column(task.essay_column).to_pylist()
         changes = [
             i
@@ -175,16 +173,14 @@ class Windowing:
             yield _Whole(essay, ids, owned, np.array([i]))
 
     def _windows(self, whole: _Whole) -> list[Window]:
-        elements, labels = whole.elements, self._labels[whole.elements]
-        special = self._tokenizer.special
+        elements, special = whole.elements, self._tokenizer.special
         if not len(whole.ids):
-            made = [windows.empty(elements, labels, special)]
+            made = [windows.empty(elements, special)]
         else:
             room = capacity(self._inputs, self._tokenizer)
             cuts = windows.cut(whole.owned.bodies, len(whole.ids), room, self._inputs.overlap)
             made = [
-                windows.window(whole.ids, whole.owned.owner, cut, elements, labels, special)
-                for cut in cuts
+                windows.window(whole.ids, whole.owned.owner, cut, elements, special) for cut in cuts
             ]
             self.counts["tokens_left_out"] += windows.left_out(cuts, len(whole.ids))
             self.counts["tokens_of_overlap"] += windows.repeated(cuts)

@@ -76,11 +76,7 @@ def repeated(cuts: Sequence[Cut]) -> int:
     return sum(max(0, here.end - following.begin) for here, following in pairs)
 
 
-def empty(
-    elements: Int[np.ndarray, "1"],
-    labels: Int[np.ndarray, "1"],
-    special: tuple[list[int], list[int]],
-) -> Window:
+def empty(elements: Int[np.ndarray, "1"], special: tuple[list[int], list[int]]) -> Window:
     """Make the window of an element without any token: its first special token stands for it."""
     ids = np.array([*special[0], *special[1]], np.int32)
     slot = np.full(len(ids), -1, np.int16)
@@ -89,7 +85,6 @@ def empty(
         ids=ids,
         slot=slot,
         element=elements.astype(np.int32),
-        label=labels.astype(np.int8),
         weight=np.ones(1, np.float32),
     )
 
@@ -99,7 +94,6 @@ def window(
     owner: Int[np.ndarray, "tokens"],
     here: Cut,
     elements: Int[np.ndarray, "elements"],
-    labels: Int[np.ndarray, "elements"],
     special: tuple[list[int], list[int]],
 ) -> Window:
     """Make one window's arrays.
@@ -109,7 +103,6 @@ def window(
       owner: each token's element, or -1.
       here: the window's tokens.
       elements: each element's row in the elements index.
-      labels: each element's label.
       special: token ids before and after every window.
     """
     before, after = special
@@ -124,6 +117,5 @@ def window(
         ids=np.concatenate([before, ids[here.begin : here.end], after]).astype(np.int32),
         slot=np.pad(mine, (len(before), len(after)), constant_values=-1).astype(np.int16),
         element=elements[present].astype(np.int32),
-        label=labels[present].astype(np.int8),
         weight=(counts / whole[present]).astype(np.float32),
     )

@@ -1,5 +1,7 @@
 """Checkpoints that survive any kill and notice any damage."""
 
+import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +12,10 @@ import orbax.checkpoint as ocp
 
 from pipeline import file_lock, progress
 from pipeline.errors import UserError
-from pipeline.training import digests
+from pipeline.files import read_json, sha256, write_json
 
 _KEPT = 2  # where the last one turns out to be damaged, the run goes on from the one before
+DIGESTS = "digests.json"  # beside each checkpoint, to tell later that nothing in it has changed
 _PATIENCE = 60.0  # seconds: a killed trainer may still be saving
 
 
@@ -69,7 +72,7 @@ class Checkpoints:
             _remove(path)
         damaged = []
         for path in self._steps():
-            fault = digests.damage(path)
+            fault = _damage(path)
             if fault is None:
                 break
             damaged.append((path, fault))
@@ -88,7 +91,7 @@ class Checkpoints:
         Runs in the background.
         """
         unfinished = next(path for path in self._state.iterdir() if not path.name.isdecimal())
-        digests.write_digests(unfinished, unfinished.name.split(".")[0])
+        _write_digests(unfinished, unfinished.name.split(".")[0])
 
     def save(self, step: int, arrays: Any, notes: Mapping[str, Any]) -> None:
         """Save in the background; an old checkpoint goes only once the new one is whole."""
@@ -126,6 +129,46 @@ class Checkpoints:
         # A save in the background would otherwise write into a folder that is being removed.
         self._manager.wait_until_finished()
         shutil.rmtree(self.folder)
+
+
+def _write_digests(folder: Path, name: str) -> None:
+    """Write the digest of every file in the folders of `folder`, which will be called `name`.
+
+    Files that lie in it directly are the library's own records, which it goes on writing.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): sha256(path)
+        for path in sorted(folder.glob("*/**/*"))
+        if path.is_file()
+    }
+    write_json(folder / DIGESTS, {"files": files, "all": _digest(name, files)})
+
+
+def _damage(folder: Path) -> str | None:
+    """Say what is wrong with a folder, or None where each file is as it was written."""
+    try:
+        noted = read_json(folder / DIGESTS)
+    except (UserError, OSError):
+        return f"no {DIGESTS} that can be read, as after a save that was cut off"
+    # The list is checked first, for a damaged list could leave a damaged file out.
+    files = noted.get("files")
+    if not isinstance(files, dict) or noted.get("all") != _digest(folder.name, files):
+        return f"{DIGESTS} is not as it was written"
+    for name, digest in files.items():
+        try:
+            found = sha256(folder / name)
+        except OSError as error:
+            return f"{name}: {error.strerror}"
+        if found != digest:
+            return f"{name} is not as it was written"
+    return None
+
+
+def _digest(name: str, files: Mapping[str, str]) -> str:
+    """Digest the list itself together with the folder's name."""
+    # With the name, a checkpoint that got another step's number counts as damaged too.
+    text = json.dumps([name, files], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _remove(path: Path) -> None:

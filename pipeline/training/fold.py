@@ -14,14 +14,15 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
-from pipeline.metrics import accuracy
 from pipeline.tables.predictions import write_predictions
 from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.fold_data import FoldData
+from pipeline.training.fold_model import FoldModel
 from pipeline.training.history import write_history
 from pipeline.training.interruptions import Interruptions
+from pipeline.training.job import Job
 from pipeline.training.loop import Loop
 from pipeline.training.origin import Origin
-from pipeline.training.setting import Job, Setting
 
 
 def train_fold(job: Job) -> float:
@@ -35,35 +36,41 @@ def train_fold(job: Job) -> float:
     # Before JAX starts, which takes seconds: a signal or the parent's death meanwhile counts too.
     interruptions = Interruptions(job.session)
     devices = machine.start(job.compute)
-    setting = Setting(job, devices)
+    model = FoldModel(job, devices)
+    data = FoldData(job, model.pad_id)
+    total = data.schedule.total
     progress.say(
-        f"{job.name}: {setting.schedule.total} steps on {len(devices)} {devices[0].device_kind} "
-        f"device(s), attention {setting.attention}, {job.compute.dtype}"
+        f"{job.name}: {total} steps on {len(devices)} {devices[0].device_kind} "
+        f"device(s), attention {model.attention}, {job.compute.dtype}"
     )
-    loop = Loop(job.name, setting.schedule, setting.step(), setting.validate, devices)
+
+    def validate(params: Any) -> float:
+        return data.loss(model.predict(params, data))
+
+    loop = Loop(job.name, data.schedule, model.step(), validate, devices)
     origin = Origin.of(job.name, job.settings, job.inputs, job.code)
     with Checkpoints(_folder(job, origin)) as checkpoints:
         origin.write(checkpoints.folder)
         state, history = loop.run(
-            setting.initial_state(),
+            model.initial_state(total),
             checkpoints,
             interruptions,
             60 * job.session.checkpoint_minutes,
         )
-        params, step = state.params, setting.schedule.total
-        probabilities = setting.predict(params)
-        loop.note_validation(params, setting.loss(probabilities), step, history)
+        params, step = state.params, total
+        probabilities = model.predict(params, data)
+        loop.note_validation(params, data.loss(probabilities), step, history)
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
-            probabilities = setting.predict(params)
+            probabilities = model.predict(params, data)
         history.close()
         timing = _timing(job, loop, devices, time.monotonic() - started)
         live = checkpoints.folder / "live"
-        _publish(setting, params, probabilities, step, history.points, live)
+        _publish(model, data, params, probabilities, step, history.points, live)
         files.write_json(paths.timing(job.model, job.fold), timing)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
-    return setting.loss(probabilities)
+    return data.loss(probabilities)
 
 
 def _folder(job: Job, origin: Origin) -> Path:
@@ -71,7 +78,8 @@ def _folder(job: Job, origin: Origin) -> Path:
 
 
 def _publish(
-    setting: Setting,
+    model: FoldModel,
+    data: FoldData,
     params: Any,
     probabilities: Float[np.ndarray, "elements labels"],
     step: int,
@@ -79,25 +87,24 @@ def _publish(
     live: Path,
 ) -> None:
     """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock."""
-    job, tokens = setting.job, setting.tokens
-    # Elements of other folds are NaN.
-    there = np.flatnonzero(np.isfinite(probabilities[:, 0]))
-    labels, held = tokens.element_labels[there], probabilities[there]
+    job = model.job
+    there = np.flatnonzero(data.truth >= 0)
     trained = {"fold": job.fold, "step": step, "platform": job.compute.platform}
     backbone = paths.backbone(job.model)
     folder = paths.weights(job.model, job.fold)
-    save_fold(folder, jax.device_get(params), setting.model, backbone, trained)
+    save_fold(folder, jax.device_get(params), model.model, backbone, trained)
     with files.atomic_folder(paths.fold(job.model, job.fold)) as folder:
-        ids = [tokens.element_ids[i] for i in there]
-        write_predictions(folder / "oof.parquet", ids, np.full(len(ids), job.fold), held)
+        ids = [data.tokens.element_ids[i] for i in there]
+        own = np.full(len(ids), job.fold)
+        write_predictions(folder / "oof.parquet", ids, own, probabilities[there])
         write_history(folder / "history.csv", points)
         shutil.copytree(live / "plots", folder / "live")
         figures = {
-            "log_loss": round(setting.loss(probabilities), 6),
-            "accuracy": round(accuracy(labels, held), 6),
+            "log_loss": round(data.loss(probabilities), 6),
+            "accuracy": round(data.accuracy(probabilities), 6),
             "elements": len(ids),
             "step": step,
-            "steps": setting.schedule.total,
+            "steps": data.schedule.total,
         }
         files.write_json(folder / "metrics.json", figures)
 

@@ -2,79 +2,23 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Int
 
 from pipeline import devices as machine
 from pipeline import progress
 from pipeline.errors import Stopped, UserError
-from pipeline.inputs.batches import Batch, batches
-from pipeline.inputs.packing import Plan
-from pipeline.inputs.tokens import Tokens
-from pipeline.params import Train
 from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.fold_data import Schedule
 from pipeline.training.history import History
 from pipeline.training.interruptions import Interruptions
-from pipeline.training.state import TrainState
-from pipeline.training.step import StepMetrics
+from pipeline.training.step import Step, StepMetrics, TrainState
 
-Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
 Validate = Callable[[Any], float]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Every epoch's plan, and the global steps that they make up."""
-
-    tokens: Tokens
-    windows: Int[np.ndarray, " windows"]
-    plans: Sequence[Plan]
-    options: Train
-    pad_id: int
-
-    @property
-    def ends(self) -> Int[np.ndarray, " epochs"]:
-        """Steps done at the end of each epoch."""
-        steps = [math.ceil(len(plan) / self.options.rows.per_step) for plan in self.plans]
-        return np.cumsum(steps)
-
-    @property
-    def total(self) -> int:
-        """Steps of all epochs: where the schedule ends."""
-        return int(self.ends[-1])
-
-    @property
-    def evaluations(self) -> set[int]:
-        """Steps after which the held-out fold is predicted, without the run's last step."""
-        parts = self.options.evaluations
-        starts = [0, *self.ends[:-1]]
-        steps = {
-            int(start + math.ceil((end - start) * part / parts))
-            for start, end in zip(starts, self.ends, strict=True)
-            for part in range(1, parts + 1)
-        }
-        # After the last one it is predicted anyway, for the out-of-fold file.
-        return steps - {self.total}
-
-    def epoch(self, step: int) -> float:
-        """Return the epochs done after `step` steps, with a fraction."""
-        index = min(int(np.searchsorted(self.ends, step, side="left")), len(self.ends) - 1)
-        start = int(self.ends[index - 1]) if index else 0
-        return index + (step - start) / (int(self.ends[index]) - start)
-
-    def batches(self, start: int) -> Iterator[Batch]:
-        """Yield every batch from global step `start` to the last."""
-        done = 0
-        for plan, end in zip(self.plans, self.ends, strict=True):
-            if start < end:
-                rows, skip = self.options.rows, max(start - done, 0)
-                yield from batches(self.tokens, self.windows, plan, rows, self.pad_id, skip)
-            done = int(end)
 
 
 @dataclass

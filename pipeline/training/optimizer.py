@@ -1,4 +1,4 @@
-"""AdamW with decoupled decay, a learning rate for each leaf, and the schedule over steps."""
+"""AdamW as one optax transformation: a peak rate for each leaf, and a schedule over the steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,22 +9,31 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from pipeline.encoders.weights.names import Tensor
+from pipeline.encoders.registry import Tensor
 from pipeline.params import Optimizer
 
 Params = Mapping[str, Any]
 
 
-def directions(options: Optimizer) -> optax.GradientTransformation:
-    """Make the update's direction: clipped, Adam-scaled gradients plus decay, before any rate.
+def adamw(
+    options: Optimizer, places: Mapping[str, Tensor], depth: int
+) -> optax.GradientTransformationExtraArgs:
+    """Make the optimizer: gradients in, changes of the parameters out.
 
     Decay is decoupled (Loshchilov & Hutter, 2019): it is multiplied by the rate and never enters
-    Adam's moments. Biases and norms have none.
+    Adam's moments. Biases and norms have none. `update` takes `step` and `total` besides, as arrays
+    (see `schedule`).
+
+    Args:
+      options: rates, decay, moments and schedule.
+      places: the layers of every leaf by its path.
+      depth: the number of layers.
     """
     return optax.chain(
         optax.clip_by_global_norm(options.clip),
         optax.scale_by_adam(b1=options.b1, b2=options.b2, eps=options.eps),
         optax.add_decayed_weights(options.weight_decay, mask=decays),
+        _scale_by_rates(options, places, depth),
     )
 
 
@@ -33,6 +42,35 @@ def decays(params: Params) -> Params:
     # Names alone decide: a scanned stack gives biases a leading axis, so ranks tell nothing.
     return jax.tree_util.tree_map_with_path(
         lambda path, _: str(path[-1].key) not in ("bias", "scale"), params
+    )
+
+
+def _scale_by_rates(
+    options: Optimizer, places: Mapping[str, Tensor], depth: int
+) -> optax.GradientTransformationExtraArgs:
+    """Multiply by the rate of the step and of the leaf, and turn about: the loss is to fall."""
+
+    def update(
+        updates: Any,
+        state: Any,
+        params: Any = None,
+        *,
+        step: Int[Array, ""],
+        total: Int[Array, ""],
+        **_: Any,
+    ) -> tuple[Any, Any]:
+        share = schedule(step, total, options)
+        # The order of the factors decides the last bit.
+        changes = jax.tree.map(
+            lambda peak, update: -(share * peak * update),
+            rates(updates, places, depth, options),
+            updates,
+        )
+        return changes, state
+
+    return optax.GradientTransformationExtraArgs(
+        lambda params: optax.EmptyState(),
+        update,  # type: ignore[arg-type]  # optax's protocol has no names of extra arguments
     )
 
 
@@ -65,7 +103,7 @@ def rates(params: Params, places: Mapping[str, Tensor], depth: int, options: Opt
 def schedule(step: Int[Array, ""], total: Int[Array, ""], options: Optimizer) -> Float[Array, ""]:
     """Return the share of the peak rate at `step` of `total`: linear warm-up, then down to zero.
 
-    Both are traced, so that folds with different numbers of steps share one compilation.
+    Both are arrays, traced in a step, so that folds of different lengths share one compilation.
     """
     warmup = jnp.round(options.warmup * total)
     # From `step + 1`, so that the first step moves too.

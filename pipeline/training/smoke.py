@@ -11,8 +11,10 @@ import numpy as np
 from pipeline import devices as machine
 from pipeline.errors import UserError
 from pipeline.progress import say, track
+from pipeline.training.fold_data import FoldData
+from pipeline.training.fold_model import FoldModel
+from pipeline.training.job import Job
 from pipeline.training.loop import Meter
-from pipeline.training.setting import Job, Setting
 
 STEPS = 20
 
@@ -49,9 +51,10 @@ def smoke(job: Job) -> Smoke:
       UserError: as in training, or the loss is not finite.
     """
     devices = machine.start(job.compute)
-    setting = Setting(job, devices)
-    state, step, meter = setting.initial_state(), setting.step(), Meter()
-    schedule = setting.schedule
+    model = FoldModel(job, devices)
+    data = FoldData(job, model.pad_id)
+    schedule = data.schedule
+    state, step, meter = model.initial_state(schedule.total), model.step(), Meter()
     steps = min(STEPS, schedule.total)
     for batch in track(itertools.islice(schedule.batches(0), steps), steps, "step", job.name):
         state, metrics = step(state, machine.split(batch, len(devices), job.train.accumulation))
@@ -60,7 +63,7 @@ def smoke(job: Job) -> Smoke:
         meter.count(int(np.count_nonzero(batch.segment)))
     say(f"{job.name}: {steps} steps done, predicting the held-out essays")
     began = time.monotonic()
-    loss = setting.validate(state.params)
+    loss = data.loss(model.predict(state.params, data))
     validation = time.monotonic() - began
     per_step = meter.seconds / max(steps - 1, 1)
     passes = len(schedule.evaluations) + 1

@@ -9,18 +9,45 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, UInt32
 
 from pipeline.devices import AXIS
-from pipeline.encoders.head import TokenClassifier
-from pipeline.encoders.pooling import slot_means
-from pipeline.encoders.weights.folders import table
-from pipeline.inputs.batches import Batch
+from pipeline.encoders.head import TokenClassifier, slot_means
+from pipeline.inputs.packing import Batch
 from pipeline.params import Train
-from pipeline.training.loss import cross_entropy_sum
-from pipeline.training.optimizer import directions, rates, schedule
-from pipeline.training.state import TrainState
+
+
+class TrainState(NamedTuple):
+    """Replicated on every device; a step maps one to the next.
+
+    Attributes:
+      step: steps done so far.
+      total: steps of all epochs, which the schedule needs.
+      key: raw data of the key that every dropout key is folded from.
+      params: float32 whatever the activations are.
+      moments: the optimizer's own state.
+    """
+
+    step: Int[Array, ""]
+    total: Int[Array, ""]
+    key: UInt32[Array, "2"]
+    params: Any
+    moments: Any
+
+    @classmethod
+    def create(
+        cls, params: Any, optimizer: optax.GradientTransformation, total: int, seed: int
+    ) -> "TrainState":
+        """Make the state before the first step."""
+        return cls(
+            step=jnp.zeros((), jnp.int32),
+            total=jnp.asarray(total, jnp.int32),
+            key=jax.random.key_data(jax.random.key(seed)),
+            params=params,
+            moments=jax.jit(optimizer.init)(params),  # eagerly, each shape would compile
+        )
 
 
 class StepMetrics(NamedTuple):
@@ -28,19 +55,20 @@ class StepMetrics(NamedTuple):
 
     loss: Float[Array, ""]  # weighted mean over the whole global batch
     norm: Float[Array, ""]  # global norm of the gradient before clipping
-    rate: Float[Array, ""]  # share of the peak learning rates
+
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
 
 
 def train_step(
-    model: TokenClassifier, options: Train
-) -> Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]:
+    model: TokenClassifier, optimizer: optax.GradientTransformationExtraArgs, options: Train
+) -> Step:
     """Make the step of one model.
 
     The batch that it takes is [accumulation, rows, ...]. Loss and weight are summed over
     accumulation and devices and divided once, then the gradient is clipped:
     `optax.MultiSteps` would average means, which is something else.
     """
-    optimizer, places = directions(options.optimizer), table(model)
 
     def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
         # By the row's number in the plan, never by the device: a row draws the same mask wherever
@@ -77,19 +105,37 @@ def train_step(
         gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
         # The optimizer clips, and does so after the division: the norm of a sum would depend on how
         # many elements the batch happens to hold.
-        update, moments = optimizer.update(gradient, state.moments, state.params)
-        rate = schedule(state.step, state.total, options.optimizer)
-        # Rates come in here, leaf by leaf: the moments know nothing of layers or schedule.
-        params = jax.tree.map(
-            lambda leaf, peak, direction: leaf - rate * peak * direction,
-            state.params,
-            rates(state.params, places, model.config.layers, options.optimizer),
-            update,
+        changes, moments = optimizer.update(
+            gradient, state.moments, state.params, step=state.step, total=state.total
         )
-        metrics = StepMetrics(loss / weight, optax.tree.norm(gradient), rate)
+        params = optax.apply_updates(state.params, changes)
+        metrics = StepMetrics(loss / weight, optax.tree.norm(gradient))
         return state._replace(step=state.step + 1, params=params, moments=moments), metrics
 
     return step
+
+
+def cross_entropy_sum(
+    logits: Float[Array, "rows slots labels"],
+    label: Int[Array | np.ndarray, "rows slots"],
+    weight: Float[Array | np.ndarray, "rows slots"],
+    smoothing: float,
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Sum of weighted cross entropies, and the sum of the weights.
+
+    A mean per device followed by a mean of means would be wrong, since packed rows hold
+    different numbers of elements; both sums can be added over devices and accumulation.
+
+    Args:
+      logits: of each slot.
+      label: any valid label where the weight is zero.
+      weight: an element's share in this slot; zero for a slot that is not used.
+      smoothing: probability spread evenly over all labels (Szegedy et al., 2016).
+    """
+    labels = logits.shape[-1]
+    target = jax.nn.one_hot(label, labels) * (1.0 - smoothing) + smoothing / labels
+    losses = -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
+    return jnp.sum(losses * weight), jnp.sum(weight)
 
 
 def _accumulate(part: Callable[[Batch], Any], batch: Batch) -> Any:

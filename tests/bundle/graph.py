@@ -14,12 +14,11 @@ from pipeline import params, paths
 from pipeline.bundle.locked_outputs import md5
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
-from pipeline.encoders.weights.draws import draw_all
-from pipeline.encoders.weights.folders import parameter_shapes, save_fold
+from pipeline.encoders.weights.folders import draw_all, parameter_shapes, save_fold
 from pipeline.inference.predict import predict, predict_step
 from pipeline.inputs.tokens import read_tokens
 from pipeline.tables.predictions import write_predictions
-from pipeline.training.setting import held_out
+from pipeline.training.fold_data import held_out
 from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
 from stages import predict as predict_stage
 from tests.contract.project import ROOT, few_essays

@@ -11,6 +11,7 @@ split: {{n_folds: 2, seed: 7}}
 folds: [0, 1]
 compute: {{platform: cpu, devices: auto, dtype: float32}}
 session: {{checkpoint_minutes: 10, stop_after_minutes: null}}
+labels: {{from: data/clean/train}}
 baseline: {{max_features: 100, ngrams: 1, min_documents: 1, C: 1.0}}
 models: {{}}
 members: {{}}

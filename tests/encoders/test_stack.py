@@ -1,7 +1,7 @@
 import pytest
 
+from pipeline.encoders.registry import Tensor
 from pipeline.encoders.stack import Plan, layer_tensors, plan
-from pipeline.encoders.weights.names import Tensor
 
 
 def kinds(letters: str) -> list[dict[str, str]]:

@@ -29,16 +29,15 @@ def test_every_array_of_one_essay(tokenized: Tokenized) -> None:
     # [CLS] x [LEAD] a b . [SEP]
     assert first.ids.tolist() == [2, 27, 32, 4, 5, 31, 3]
     assert first.slot.tolist() == [-1, -1, -1, 0, 0, 0, -1]
-    assert (first.element.tolist(), first.label.tolist(), first.weight.tolist()) == ([0], [0], [1])
+    assert (first.element.tolist(), first.weight.tolist()) == ([0], [1])
     # [CLS] [CLAIM] c [SEP]
     assert second.ids.tolist() == [2, 34, 6, 3]
     assert second.slot.tolist() == [-1, -1, 0, -1]
-    assert (second.element.tolist(), second.label.tolist()) == ([1], [1])
-    assert [array.dtype.name for array in first] == ["int32", "int16", "int32", "int8", "float32"]
+    assert second.element.tolist() == [1]
+    assert [array.dtype.name for array in first] == ["int32", "int16", "int32", "float32"]
     tokens = made.tokens
     assert (tokens.essay_ids, tokens.element_ids) == (["E1", "E2"], ["e0", "e1"])
     assert (tokens.lengths.tolist(), tokens.n_slots.tolist()) == ([7, 4], [1, 1])
-    assert tokens.element_labels.tolist() == [0, 1]
 
 
 def test_text_between_elements_is_context(tokenized: Tokenized) -> None:
@@ -72,7 +71,6 @@ def test_windows_are_cut_between_elements(tokenized: Tokenized) -> None:
     ]
     assert made.slots() == [[-1, -1, 0, -1, 1, 1, -1], [-1, -1, -1, 0, 0, -1, 1, -1]]
     assert [made.window(i).element.tolist() for i in (0, 1)] == [[0, 1], [2, 3]]
-    assert [made.window(i).label.tolist() for i in (0, 1)] == [[0, 1], [2, 0]]
     assert made.counts == {
         "essays": 1,
         "elements": 4,
@@ -184,7 +182,6 @@ def test_overlapping_elements_each_have_a_token(tokenized: Tokenized) -> None:
     assert made.windows() == ["[CLS] [LEAD] [POSITION] a [CLAIM] [EVIDENCE] b c d e [SEP]"]
     assert made.slots() == [[-1, 0, -1, 1, 2, -1, 3, 3, -1, -1, -1]]
     assert made.window(0).element.tolist() == [0, 3, 1, 2]
-    assert made.window(0).label.tolist() == [0, 0, 1, 2]
 
 
 @pytest.mark.parametrize("context", ["essay", "element"])
@@ -217,10 +214,10 @@ def test_no_essays(tokenized: Tokenized) -> None:
     assert set(made.counts.values()) == {0}
 
 
-def test_labels_of_test_essays(tokenized: Tokenized) -> None:
-    made = tokenized(("a b", [("Lead", "a"), ("Claim", "b")]), label=-1)
-    assert made.window(0).label.tolist() == [-1, -1]
-    assert made.tokens.element_labels.tolist() == [-1, -1]
+def test_labels_have_no_part_in_tokens(tokenized: Tokenized) -> None:
+    essay = ("a b", [("Lead", "a"), ("Claim", "b")])
+    one = digests(tokenized(essay, label=-1).folder)
+    assert digests(tokenized(essay, label=2).folder) == one
 
 
 def test_more_essays_than_a_batch(tokenized: Tokenized) -> None:

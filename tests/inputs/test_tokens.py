@@ -26,7 +26,6 @@ def row(i: int) -> dict[str, object]:
         "input_ids": [i] * (i + 1),
         "slot": [-1] * i + [n - 1],
         "element": [i + 100] * n,
-        "label": [i % 3] * n,
         "weight": [i / 4] * n,
     }
 
@@ -34,7 +33,7 @@ def row(i: int) -> dict[str, object]:
 def save(folder: Path, n_windows: int, n_shards: int) -> Path:
     made = datasets.Dataset.from_list([row(i) for i in range(n_windows)], features=FEATURES)
     made.save_to_disk(folder, num_shards=n_shards)
-    index = {"discourse_id": ["e0", "e1"], "label": pa.array([2, -1], pa.int8())}
+    index = {"discourse_id": ["e0", "e1"]}
     pq.write_table(pa.table(index), folder / "elements.parquet")
     return folder
 
@@ -50,14 +49,12 @@ def test_every_window_over_shards_and_record_batches(
     assert tokens.lengths.tolist() == [i + 1 for i in range(n_windows)]
     assert tokens.n_slots.tolist() == [i % 3 + 1 for i in range(n_windows)]
     assert tokens.element_ids == ["e0", "e1"]
-    assert tokens.element_labels.tolist() == [2, -1]
     for i in {0, n_windows // 2, n_windows - 1, min(999, n_windows - 1), min(1000, n_windows - 1)}:
         found = tokens.window(i)
         expected = row(i)
         assert found.ids.tolist() == expected["input_ids"]
         assert found.slot.tolist() == expected["slot"]
         assert found.element.tolist() == expected["element"]
-        assert found.label.tolist() == expected["label"]
         assert found.weight.tolist() == expected["weight"]
 
 
@@ -95,7 +92,7 @@ def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
     folder = save(tmp_path / "t", 3, 1)
     program = (
         "import sys; from pathlib import Path\n"
-        "from pipeline.inputs import batches, packing, tokens\n"
+        "from pipeline.inputs import packing, tokens\n"
         f"assert len(tokens.read_tokens(Path({str(folder)!r}))) == 3\n"
         "heavy = {'pandas', 'datasets', 'transformers', 'sklearn'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"

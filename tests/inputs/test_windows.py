@@ -75,11 +75,9 @@ def test_weights_are_shares_of_the_elements_own_tokens() -> None:
         owner,
         Cut(2, 3, 6),
         elements=np.array([7, 8, 9]),
-        labels=np.array([2, 1, 0]),
         special=([1], [2]),
     )
     assert made.ids.tolist() == [1, 12, 13, 14, 15, 2]
     assert made.slot.tolist() == [-1, -1, -1, 0, 0, -1]
     assert made.element.tolist() == [8]
-    assert made.label.tolist() == [1]
     assert made.weight.tolist() == [np.float32(2 / 3)]

@@ -60,6 +60,7 @@ def write_configuration(
         "folds": list(folds),
         "compute": {"platform": "cpu", "devices": 1, "dtype": "float32"},
         "session": {"checkpoint_minutes": 10, "stop_after_minutes": None},
+        "labels": {"from": "data/clean/train"},
         "baseline": {"max_features": 500, "ngrams": 1, "min_documents": 2, "C": 1.0},
         "models": dict.fromkeys(models, MODEL),
         "members": {name: dict(value) for name, value in (members or {}).items()},

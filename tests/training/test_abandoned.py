@@ -13,12 +13,13 @@ import pytest
 from commands import checkpoints
 from pipeline import file_lock, params
 from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.job import job_of
 from pipeline.training.origin import Origin
-from stages.train import job_of
 from tests.contract.project import ROOT
 
 INPUTS = ("data/folds.parquet", "data/tokens/small/train/data.arrow",
-          "data/backbones/small/config.json", "data/backbones/small/model.safetensors")  # fmt: skip
+          "data/clean/train/elements.parquet", "data/backbones/small/config.json",
+          "data/backbones/small/model.safetensors")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

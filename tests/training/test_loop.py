@@ -12,9 +12,8 @@ import pytest
 import tests.training.tiny as tiny
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
 from pipeline.params import Session
-from pipeline.seeds import stream
+from pipeline.training.fold_data import Schedule
 from pipeline.training.interruptions import SIGNALS, Interruptions
-from pipeline.training.loop import Schedule
 
 
 def store() -> Tokens:
@@ -26,7 +25,6 @@ def store() -> Tokens:
         ids=np.arange(total, dtype=np.int32),
         slot=np.zeros(total, np.int16),
         element=np.arange(5, dtype=np.int32),
-        label=np.array([0, 1, 2, 1, 0], np.int8),
         weight=np.ones(5, np.float32),
     )
     chunk = _Chunk(0, offsets, np.arange(6, dtype=np.int32), values)
@@ -35,7 +33,6 @@ def store() -> Tokens:
         lengths=lengths,
         n_slots=np.ones(5, np.int32),
         element_ids=list("vwxyz"),
-        element_labels=values.label,
         chunks=[chunk],
         chunk_of=np.zeros(5, np.int64),
     )
@@ -49,7 +46,7 @@ def schedule() -> Schedule:
         [np.array([w]) for w in (4, 3, 2, 1, 0)],
         [np.array([0, 1]), np.array([2, 3]), np.array([4])],
     ]
-    return Schedule(store(), np.arange(5), plans, options, pad_id=0)
+    return Schedule(store(), np.array([0, 1, 2, 1, 0]), np.arange(5), plans, options, pad_id=0)
 
 
 def test_steps_are_counted_over_all_epochs(schedule: Schedule) -> None:
@@ -72,12 +69,6 @@ def test_a_resumed_run_sees_the_rest_of_the_batches(schedule: Schedule, start: i
     assert len(whole) == 5
     for one, other in zip(whole[start:], rest, strict=True):
         jax.tree.map(np.testing.assert_array_equal, one, other)
-
-
-def test_streams_differ_by_every_part_of_their_name() -> None:
-    seeds = {stream(1, 0, "head"), stream(2, 0, "head"), stream(1, 1, "head"), stream(1, 0, "row")}
-    assert len(seeds) == 4
-    assert stream(1, 0, "head") == stream(1, 0, "head") < 2**32
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import optax
 import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from pipeline.encoders.weights.names import Tensor
+from pipeline.encoders.registry import Tensor
 from pipeline.params import Optimizer
-from pipeline.training.optimizer import decays, directions, rates, schedule
+from pipeline.training.optimizer import adamw, decays, rates, schedule
 
 GOLDEN = Path(__file__).parent / "golden"  # by make_golden.py
 STEPS = 8
@@ -64,13 +64,13 @@ def test_eight_steps_equal_torch(
         params, expected = tree(arrays, "value"), tree(arrays, shape)
         gradients = [tree(arrays, f"gradient{step}") for step in range(STEPS)]
     given = options(shape)
-    optimizer = directions(given)
-    moments, peak = optimizer.init(params), rates(params, places, depth, given)
+    optimizer = adamw(given, places, depth)
+    moments, total = optimizer.init(params), jnp.asarray(STEPS)
     for step, gradient in enumerate(gradients):
-        update, moments = optimizer.update(gradient, moments, params)
-        share = schedule(jnp.asarray(step), jnp.asarray(STEPS), given)
-        scaled = jax.tree.map(lambda p, u, share=share: -share * p * u, peak, update)
-        params = optax.apply_updates(params, scaled)
+        changes, moments = optimizer.update(
+            gradient, moments, params, step=jnp.asarray(step), total=total
+        )
+        params = optax.apply_updates(params, changes)
     flat = flatten_dict(params, sep="/")
     for name, value in flatten_dict(expected, sep="/").items():
         np.testing.assert_allclose(flat[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
@@ -134,3 +134,18 @@ def test_no_warm_up_begins_at_the_peak() -> None:
     given = options("linear", warmup=0.0)
     shares = [float(schedule(jnp.asarray(s), jnp.asarray(4), given)) for s in range(4)]
     assert shares == [1.0, 0.75, 0.5, 0.25]
+
+
+def test_runs_of_different_lengths_share_one_compilation() -> None:
+    params = {"classifier": {"kernel": jnp.ones((4, 3))}}
+    optimizer = adamw(options("linear"), {}, 1)
+    update = jax.jit(optimizer.update)
+    moments = optimizer.init(params)
+    shares = [
+        update(params, moments, params, step=jnp.asarray(step), total=jnp.asarray(total))[0]
+        for step, total in ((0, 8), (1, 80))
+    ]
+    assert update._cache_size() == 1
+    # Warm-up over a quarter of the steps: 1/2 of the peak, and 2/20 of it.
+    first, second = (change["classifier"]["kernel"][0, 0] for change in shares)
+    assert first / second == pytest.approx(5.0)

@@ -12,10 +12,7 @@ import tests.training.tiny as tiny
 from pipeline import devices as machine
 from pipeline.encoders.head import TokenClassifier
 from pipeline.params import Train
-from pipeline.training.loop import Step
-from pipeline.training.optimizer import directions
-from pipeline.training.state import TrainState
-from pipeline.training.step import train_step
+from pipeline.training.step import Step, TrainState, train_step
 
 Leaves = dict[str, np.ndarray]
 
@@ -25,9 +22,10 @@ def losses_and_gradient(
 ) -> tuple[list[float], Leaves]:
     """Losses of three steps, and the clipped gradient of the first out of Adam's first moment."""
     options, model = tiny.options(accumulation=accumulation), tiny.model(folder, encoder)
-    state = TrainState.create(tiny.parameters(model), directions(options.optimizer), 8, 5)
+    optimizer = tiny.optimizer(model, options)
+    state = TrainState.create(tiny.parameters(model), optimizer, 8, 5)
     state = machine.replicate(state, devices)
-    step = machine.parallel(train_step(model, options), devices, replicated_out=True)
+    step = machine.parallel(train_step(model, optimizer, options), devices, replicated_out=True)
     losses, gradient = [], {}
     for seed in range(3):
         batch = machine.split(tiny.batch(16, seed), len(devices), accumulation)
@@ -70,7 +68,7 @@ class Run:
     step: Step
 
     def start(self, seed: int = 5) -> TrainState:
-        optimizer = directions(self.options.optimizer)
+        optimizer = tiny.optimizer(self.model, self.options)
         state = TrainState.create(tiny.parameters(self.model), optimizer, 8, seed)
         return machine.replicate(state, jax.devices()[:1])
 
@@ -84,7 +82,8 @@ class Run:
 
 def prepare(folder: Path, options: Train, **settings: object) -> Run:
     model = tiny.model(folder, **settings)
-    step = machine.parallel(train_step(model, options), jax.devices()[:1], replicated_out=True)
+    step = train_step(model, tiny.optimizer(model, options), options)
+    step = machine.parallel(step, jax.devices()[:1], replicated_out=True)
     return Run(model, options, step)
 
 

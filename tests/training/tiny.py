@@ -6,13 +6,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array
 
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build, name_classes
+from pipeline.encoders.weights.folders import table
 from pipeline.files import write_json
-from pipeline.inputs.batches import Batch
+from pipeline.inputs.packing import Batch
 from pipeline.params import Dropout, Optimizer, Rows, Train
+from pipeline.training.optimizer import adamw
 
 CONFIG = {
     "model_type": "bert",
@@ -78,6 +81,11 @@ def model(folder: Path, encoder: str = "bert", **settings: Any) -> TokenClassifi
     """The tiny classifier."""
     write_json(folder / "config.json", {"bert": CONFIG, "deberta": DEBERTA}[encoder])
     return build(folder, encoder, Settings(**settings))
+
+
+def optimizer(classifier: TokenClassifier, train: Train) -> optax.GradientTransformationExtraArgs:
+    """The optimizer that trains the classifier."""
+    return adamw(train.optimizer, table(classifier), classifier.config.layers)
 
 
 def parameters(classifier: TokenClassifier, seed: int = 0) -> Any:

@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jaxtyping import Float32
 
 from pipeline.encoders.config import Config
 from pipeline.encoders.head import TokenClassifier
-from pipeline.encoders.registry import CLASSIFIER, Architecture, Family, architecture
-from pipeline.encoders.weights.draws import draw_all
-from pipeline.encoders.weights.names import Tensor
+from pipeline.encoders.registry import CLASSIFIER, Architecture, Family, Tensor, architecture
 from pipeline.encoders.weights.tensors import FILE, listed, read_tensors, widen, write_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, write_json
+from pipeline.seeds import tensor_draws
 
 Params = dict[str, Any]
 Shapes = dict[str, tuple[int, ...]]
@@ -91,6 +91,36 @@ def save_fold(
         write_json(temporary / "config.json", read_json(backbone / "config.json") | kind)
         write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
         write_json(temporary / "pipeline.json", {**extra, "encoder": model.name_of_encoder})
+
+
+def draw(name: str, shape: tuple[int, ...], std: float, seed: int) -> Float32[np.ndarray, "..."]:
+    """Draw one parameter as Hugging Face initialises it.
+
+    Args:
+      name: its path; the last part decides: biases are zero, scales one, others normal.
+      shape: of the array.
+      std: of the normal distribution.
+      seed: of the stream.
+    """
+    last = name.rsplit("/", 1)[-1]
+    if last in ("bias", "scale"):
+        return np.full(shape, float(last == "scale"), np.float32)
+    return (std * tensor_draws(seed, name).standard_normal(shape)).astype(np.float32)
+
+
+def draw_all(shapes: Mapping[str, tuple[int, ...]], std: float, seed: int) -> dict[str, np.ndarray]:
+    """Draw several parameters by path."""
+    return {path: draw(path, shape, std, seed) for path, shape in shapes.items()}
+
+
+def grow(
+    rows: Float32[np.ndarray, "rows width"], count: int, name: str, seed: int
+) -> Float32[np.ndarray, "more width"]:
+    """Append `count` rows that look like the others: normal, with each column's mean and spread."""
+    known = rows.astype(np.float64)
+    drawn = tensor_draws(seed, name).standard_normal((count, rows.shape[1]))
+    new = known.mean(axis=0) + known.std(axis=0) * drawn
+    return np.concatenate([rows, new.astype(np.float32)])
 
 
 def canonical(

@@ -11,8 +11,9 @@ from safetensors.numpy import load_file, save_file
 
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build
-from pipeline.encoders.weights.draws import draw, grow
 from pipeline.encoders.weights.folders import (
+    draw,
+    grow,
     load_backbone,
     load_fold,
     parameter_shapes,

@@ -1,0 +1,185 @@
+"""The data of one fold: windows to train on, packed for every epoch, and windows held out."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from pipeline import paths
+from pipeline.clean_tables import FOLD, LABEL
+from pipeline.competition.schema import ELEMENT_ID, ESSAY_ID, LABELS
+from pipeline.errors import UserError
+from pipeline.inputs.packing import Batch, Plan, batches, plan
+from pipeline.inputs.tokens import Tokens, read_tokens
+from pipeline.metrics import accuracy, log_loss
+from pipeline.params import Train
+from pipeline.tables.columns import Columns
+from pipeline.training.job import Job
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Every epoch's plan, and the global steps that they make up.
+
+    Attributes:
+      tokens: the store of all windows.
+      labels: a class for each element, -1 for those that are not trained on.
+      windows: those of the store that are trained on.
+      plans: for each epoch the rows of its steps, as indices into `windows`.
+      options: of the model's training.
+      pad_id: the token id of padding.
+    """
+
+    tokens: Tokens
+    labels: Int[np.ndarray, " elements"]
+    windows: Int[np.ndarray, " windows"]
+    plans: Sequence[Plan]
+    options: Train
+    pad_id: int
+
+    @property
+    def ends(self) -> Int[np.ndarray, " epochs"]:
+        """Steps done at the end of each epoch."""
+        steps = [math.ceil(len(rows) / self.options.rows.per_step) for rows in self.plans]
+        return np.cumsum(steps)
+
+    @property
+    def total(self) -> int:
+        """Steps of all epochs: where the schedule ends."""
+        return int(self.ends[-1])
+
+    @property
+    def evaluations(self) -> set[int]:
+        """Steps after which the held-out fold is predicted, without the run's last step."""
+        parts = self.options.evaluations
+        starts = [0, *self.ends[:-1]]
+        steps = {
+            int(start + math.ceil((end - start) * part / parts))
+            for start, end in zip(starts, self.ends, strict=True)
+            for part in range(1, parts + 1)
+        }
+        # After the last one it is predicted anyway, for the out-of-fold file.
+        return steps - {self.total}
+
+    def epoch(self, step: int) -> float:
+        """Return the epochs done after `step` steps, with a fraction."""
+        index = min(int(np.searchsorted(self.ends, step, side="left")), len(self.ends) - 1)
+        start = int(self.ends[index - 1]) if index else 0
+        return index + (step - start) / (int(self.ends[index]) - start)
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        """Yield every batch from global step `start` to the last."""
+        done = 0
+        for packed, end in zip(self.plans, self.ends, strict=True):
+            if start < end:
+                rows, skip = self.options.rows, max(start - done, 0)
+                yield from batches(
+                    self.tokens, self.windows, packed, rows, self.pad_id, skip, self.labels
+                )
+            done = int(end)
+
+
+class FoldData:
+    """One fold's windows, with the labels to train on and the true ones to score against.
+
+    Attributes:
+      tokens: the store of all windows.
+      held: the windows that are held out.
+      truth: the true class of each element that is held out, -1 for the others.
+      schedule: the batches to train on.
+    """
+
+    def __init__(self, job: Job, pad_id: int) -> None:
+        """Read the inputs and plan every epoch.
+
+        Raises:
+          UserError: an input is missing or odd, or a window is too large for a row.
+        """
+        self.tokens = tokens = read_tokens(paths.tokens(job.model, "train"))
+        held = held_out(tokens, job.fold)
+        self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
+        given, true = job.tables
+        labels = read_labels(given, tokens.element_ids, elements_of(tokens, windows))
+        self.truth = read_labels(true, tokens.element_ids, elements_of(tokens, self.held))
+        lengths, n_slots = tokens.lengths[windows], tokens.n_slots[windows]
+        train, seed = job.train, job.seed("packing")
+        # From lengths, seed and epoch alone: the number of devices must not decide which rows share
+        # a step.
+        plans = [plan(lengths, n_slots, train.rows, seed, epoch) for epoch in range(train.epochs)]
+        self.schedule = Schedule(tokens, labels, windows, plans, train, pad_id)
+
+    def loss(self, probabilities: Float[np.ndarray, "elements labels"]) -> float:
+        """Return the log loss of the elements that are held out."""
+        return log_loss(self.truth[self.truth >= 0], probabilities[self.truth >= 0])
+
+    def accuracy(self, probabilities: Float[np.ndarray, "elements labels"]) -> float:
+        """Return the share of the elements held out whose likeliest class is the true one."""
+        return accuracy(self.truth[self.truth >= 0], probabilities[self.truth >= 0])
+
+
+def held_out(tokens: Tokens, fold: int) -> Bool[np.ndarray, " windows"]:
+    """Mask the windows of essays of `fold`, a bool for each window.
+
+    Raises:
+      UserError: an essay has no fold, or no essay is in this one.
+    """
+    table = Columns(paths.FOLDS, (ESSAY_ID, FOLD))
+    fold_of = dict(zip(table.strings(ESSAY_ID), table.numbers(FOLD).tolist(), strict=True))
+    missing = sorted(set(tokens.essay_ids) - set(fold_of))
+    if missing:
+        raise UserError(f"{paths.FOLDS}: no fold for essay {missing[0]} ({len(missing)} in all)")
+    held = np.array([fold_of[essay] == fold for essay in tokens.essay_ids])
+    if not held.any() or held.all():
+        raise UserError(f"{paths.FOLDS}: fold {fold} has {held.sum()} of {len(held)} windows")
+    return held
+
+
+def elements_of(
+    tokens: Tokens, windows: Int[np.ndarray, " windows"]
+) -> Bool[np.ndarray, " elements"]:
+    """Mask the elements that have a part in some windows, a bool for each element."""
+    there = np.zeros(len(tokens.element_ids), bool)
+    for window in windows.tolist():
+        there[tokens.window(window).element] = True
+    return there
+
+
+def read_labels(
+    path: Path, element_ids: Sequence[str], wanted: Bool[np.ndarray, " elements"]
+) -> Int[np.ndarray, " elements"]:
+    """Look up the classes of some elements by their ids in a table.
+
+    Args:
+      path: of the table; it may have other elements too.
+      element_ids: of all elements.
+      wanted: a mask of them.
+
+    Returns:
+      A class for each element, -1 for those that are not wanted.
+
+    Raises:
+      UserError: an element is not in the table, stands there twice, or has no class of this
+        competition.
+    """
+    columns = Columns(path, (ELEMENT_ID, LABEL))
+    ids = columns.strings(ELEMENT_ID)
+    label_of = dict(zip(ids, columns.numbers(LABEL).tolist(), strict=True))
+    if len(label_of) < len(ids):
+        twice = next(i for i in label_of if ids.count(i) > 1)
+        raise UserError(f"{path}: {ELEMENT_ID} {twice!r} stands twice, expected one {LABEL}")
+    labels = np.full(len(element_ids), -1, np.int64)
+    for index in np.flatnonzero(wanted).tolist():
+        element_id = element_ids[index]
+        found = label_of.get(element_id)
+        if found is None:
+            raise UserError(f"{path}: no {ELEMENT_ID} {element_id!r}; expected its {LABEL}")
+        if found not in range(len(LABELS)):
+            raise UserError(
+                f"{path}: {ELEMENT_ID} {element_id!r}: expected a {LABEL} from 0 to "
+                f"{len(LABELS) - 1}, found {found}"
+            )
+        labels[index] = found
+    return labels

@@ -1,0 +1,108 @@
+"""The model of one fold on its devices: its state before the first step, its steps."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline import devices as machine
+from pipeline import paths
+from pipeline.encoders.attention.dispatch import default_attention, serving
+from pipeline.encoders.config import Settings
+from pipeline.encoders.head import build
+from pipeline.encoders.weights.folders import load_backbone, table
+from pipeline.errors import UserError
+from pipeline.inference.predict import PredictStep, predict, predict_step
+from pipeline.params import Compute, Train
+from pipeline.platforms import rows_per_device
+from pipeline.training.fold_data import FoldData
+from pipeline.training.job import Job
+from pipeline.training.optimizer import adamw
+from pipeline.training.step import Step, TrainState, train_step
+
+
+class FoldModel:
+    """One fold's model and optimizer, ready to run on `devices`."""
+
+    def __init__(self, job: Job, devices: Sequence[machine.Device]) -> None:
+        """Build the model of the backbone's config.
+
+        Raises:
+          UserError: the config is missing or not the encoder's, or the rows don't divide over the
+            devices.
+        """
+        rows_per_device(job.train.rows.per_step, len(devices), job.train.accumulation)
+        self.job, self.devices = job, devices
+        self.settings = encoder_settings(job.compute, job.train, devices[0].device_kind)
+        self.model = build(paths.backbone(job.model), job.encoder, self.settings)
+        config = self.model.config
+        self.pad_id = config.pad_token_id
+        self._optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
+
+    @property
+    def attention(self) -> str:
+        """The implementation of attention in training, which dropout may decide."""
+        config = self.model.config
+        return serving(
+            self.settings.attention,
+            drops=config.attention_dropout > 0.0,
+            relative=config.relative,
+        )
+
+    def initial_state(self, total: int) -> TrainState:
+        """Make the state before the first of `total` steps, replicated."""
+        job = self.job
+        params = load_backbone(paths.backbone(job.model), self.model, job.seed("head"))
+        state = TrainState.create(params, self._optimizer, total, job.seed("dropout"))
+        return machine.replicate(state, self.devices)
+
+    def step(self) -> Step:
+        """Make the parallel train step; its state argument is donated."""
+        step = train_step(self.model, self._optimizer, self.job.train)
+        # Donated, so that the new state can take the memory of the old one.
+        return machine.parallel(step, self.devices, replicated_out=True, donate=True)
+
+    @cached_property
+    def _predict_step(self) -> PredictStep:
+        return predict_step(self.model, self.devices)
+
+    def predict(self, params: Any, data: FoldData) -> Float[np.ndarray, "elements labels"]:
+        """Return probabilities of the elements that are held out; NaN for the others."""
+        return predict(
+            self._predict_step,
+            params,
+            data.tokens,
+            data.held,
+            self.job.train.rows,
+            self.devices,
+            self.pad_id,
+            f"{self.job.name} held-out",
+        )
+
+
+def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
+    """Choose how the encoder computes on a kind of device; `attention: auto` is the fastest there.
+
+    Raises:
+      UserError: the attention that is asked for does not run there.
+    """
+    attention = train.attention
+    if attention == "auto":
+        attention = default_attention(compute.platform, kind, compute.dtype)
+    if attention == "fused" and compute.platform != "tpu":
+        raise UserError(f"params.yaml: attention: fused runs on tpu, not on {compute.platform}")
+    if attention == "cudnn" and (compute.platform, compute.dtype) != ("gpu", "bfloat16"):
+        raise UserError(
+            "params.yaml: attention: cudnn runs on gpu in bfloat16, "
+            f"not on {compute.platform} in {compute.dtype}"
+        )
+    return Settings(
+        dtype=compute.dtype,
+        attention=attention,
+        remat=train.remat,
+        hidden_dropout=train.dropout.hidden,
+        attention_dropout=train.dropout.attention,
+        head_dropout=train.dropout.head,
+    )
