@@ -1,5 +1,7 @@
 """A run goes on only from a checkpoint that was made under the same environment."""
 
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,8 @@ import pytest
 from pipeline.training.origin import Origin
 
 
-def fingerprint() -> str:
-    return Origin.of("train@tiny-0", {"rate": 1e-3}, [], {}).fingerprint
+def fingerprint(code: str = "a") -> str:
+    return Origin.of("train@tiny-0", {"rate": 1e-3}, [], {"train": code}).fingerprint
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,16 @@ def test_a_variable_that_may_decide_numbers_is_another_origin(
 def test_another_is_not(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = fingerprint()
     monkeypatch.setenv(variable, value)
+    assert fingerprint() == bare
+
+
+def test_other_code_is_another_origin_and_another_command_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Code counts by its hashes: what else a process has loaded says nothing."""
+    bare = fingerprint()
+    assert fingerprint("b") != bare
+    monkeypatch.setitem(sys.modules, "pipeline.of_another_command", types.ModuleType("other"))
     assert fingerprint() == bare
 
 
