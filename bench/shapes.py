@@ -63,7 +63,9 @@ def project(shape: str, model: str, folder: Path) -> str:
         _link(paths.backbone(model), folder / paths.backbone(shape))
     _link(paths.tokens(model, "train"), folder / paths.tokens(shape, "train"))
     _link(paths.FOLDS, folder / paths.FOLDS)
-    YAML().dump(configuration | {"models": {shape: fields}}, folder / "params.yaml")
+    _link(paths.clean("train"), folder / paths.clean("train"))
+    own = {"labels": {"from": paths.clean("train").as_posix()}, "models": {shape: fields}}
+    YAML().dump(configuration | own, folder / "params.yaml")
     return shape
 
 
