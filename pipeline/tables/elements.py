@@ -12,11 +12,11 @@ from pipeline.competition.schema import (
     ELEMENT_TYPE,
     ELEMENTS_FILE,
     ESSAY_ID,
-    FOLD,
     LABEL,
 )
 from pipeline.errors import UserError
 from pipeline.tables.columns import Columns
+from pipeline.tables.essay_folds import folds_of, read_folds
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,9 @@ def read_elements(folds: Sequence[int] = ()) -> Elements:
     """
     path = paths.clean("train") / ELEMENTS_FILE
     columns = Columns(path, [ELEMENT_ID, ESSAY_ID, ELEMENT_TYPE, LABEL])
-    table = Columns(paths.FOLDS, [ESSAY_ID, FOLD])
-    fold_of = dict(zip(table.strings(ESSAY_ID), table.numbers(FOLD).tolist(), strict=True))
+    fold_of = read_folds()
     essays = columns.strings(ESSAY_ID)
-    without = [essay for essay in essays if essay not in fold_of]
-    if without:
-        raise UserError(f"{paths.FOLDS}: no fold for essay {without[0]!r}; run `dvc repro split`")
+    of_essays = folds_of(essays, fold_of)
     absent = sorted(set(folds) - set(fold_of.values()))
     if absent:
         raise UserError(
@@ -80,7 +77,7 @@ def read_elements(folds: Sequence[int] = ()) -> Elements:
         essay_ids=essays,
         types=columns.strings(ELEMENT_TYPE),
         labels=columns.numbers(LABEL).astype(np.int64),
-        folds=np.array([fold_of[essay] for essay in essays], np.int64),
+        folds=of_essays,
     )
 
 
