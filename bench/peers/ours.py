@@ -16,8 +16,7 @@ from bench.peers.windows import Windows
 from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.encoders.weights.folders import load_backbone
-from pipeline.inference.predict import predict as predict_windows
-from pipeline.inference.predict import predict_step
+from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import plan
 from pipeline.training.loop import Schedule
 from pipeline.training.setting import Job, Setting
@@ -98,20 +97,17 @@ def epoch(request: Request) -> dict[str, Any]:
 
 
 def predict(request: Request) -> dict[str, Any]:
-    """Speed of `pipeline.inference.predict` over all windows, compiled beforehand."""
+    """Speed of the `Predictor` over all windows, compiled beforehand."""
     prepared = Prepared(request)
     setting, devices = prepared.setting, prepared.devices
-    step = predict_step(setting.model, devices)
+    predictor = Predictor(setting.model, devices, prepared.predict_rows)
     parameters = machine.replicate(
         load_backbone(paths.backbone(request.model), setting.model, 1), devices
     )
 
     def steps() -> Iterator[int]:
         for windows in (prepared.windows.number[:1], prepared.windows.number):
-            predict_windows(
-                step, parameters, setting.tokens, windows, prepared.predict_rows, devices,
-                setting.schedule.pad_id, request.model,
-            )  # fmt: skip
+            predictor.probabilities(parameters, setting.tokens, windows, request.model)
             yield int(setting.tokens.lengths[windows].sum())
 
     return clock.speed(steps(), lambda: None) | _machine(prepared)

@@ -83,7 +83,12 @@ def _publish(
     # Elements of other folds are NaN.
     there = np.flatnonzero(np.isfinite(probabilities[:, 0]))
     labels, held = tokens.element_labels[there], probabilities[there]
-    trained = {"fold": job.fold, "step": step, "platform": job.compute.platform}
+    trained = {
+        "fold": job.fold,
+        "step": step,
+        "platform": job.compute.platform,
+        "dtype": job.compute.dtype,
+    }
     backbone = paths.backbone(job.model)
     folder = paths.weights(job.model, job.fold)
     save_fold(folder, jax.device_get(params), setting.model, backbone, trained)

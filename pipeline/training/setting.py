@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,14 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
-from pipeline.inference.predict import PredictStep, predict, predict_step
+from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import plan
-from pipeline.inputs.tokens import Tokens, read_tokens
+from pipeline.inputs.tokens import read_tokens
 from pipeline.metrics import log_loss
 from pipeline.params import Compute, Session, Train
 from pipeline.platforms import rows_per_device
 from pipeline.seeds import stream
-from pipeline.tables.columns import Columns
+from pipeline.tables.essay_folds import held_out
 from pipeline.training.loop import Schedule, Step
 from pipeline.training.optimizer import directions
 from pipeline.training.state import TrainState
@@ -90,23 +89,6 @@ def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
     )
 
 
-def held_out(tokens: Tokens, fold: int) -> np.ndarray:
-    """Mask the windows of essays of `fold`, a bool for each window.
-
-    Raises:
-      UserError: an essay has no fold, or no essay is in this one.
-    """
-    table = Columns(paths.FOLDS, ("essay_id", "fold"))
-    fold_of = dict(zip(table.strings("essay_id"), table.numbers("fold").tolist(), strict=True))
-    missing = sorted(set(tokens.essay_ids) - set(fold_of))
-    if missing:
-        raise UserError(f"{paths.FOLDS}: no fold for essay {missing[0]} ({len(missing)} in all)")
-    held = np.array([fold_of[essay] == fold for essay in tokens.essay_ids])
-    if not held.any() or held.all():
-        raise UserError(f"{paths.FOLDS}: fold {fold} has {held.sum()} of {len(held)} windows")
-    return held
-
-
 class Setting:
     """One fold, ready to run on `devices`."""
 
@@ -120,10 +102,11 @@ class Setting:
         rows_per_device(rows.per_step, len(devices), job.train.accumulation)
         self.job, self.devices = job, devices
         self.tokens = read_tokens(paths.tokens(job.model, "train"))
-        held = held_out(self.tokens, job.fold)
+        held = held_out(self.tokens.essay_ids, job.fold)
         self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
         self.settings = encoder_settings(job.compute, job.train, devices[0].device_kind)
         self.model = build(paths.backbone(job.model), job.encoder, self.settings)
+        self.predictor = Predictor(self.model, devices, rows)
         lengths, n_slots = self.tokens.lengths[windows], self.tokens.n_slots[windows]
         seed = self._seed("packing")
         # From lengths, seed and epoch alone: the number of devices must not decide which rows share
@@ -160,22 +143,10 @@ class Setting:
         # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 
-    @cached_property
-    def _predict_step(self) -> PredictStep:
-        return predict_step(self.model, self.devices)
-
     def predict(self, params: Any) -> Float[np.ndarray, "elements labels"]:
         """Probabilities of the held-out elements; NaN for the others."""
-        return predict(
-            self._predict_step,
-            params,
-            self.tokens,
-            self.held,
-            self.job.train.rows,
-            self.devices,
-            self.schedule.pad_id,
-            f"{self.job.name} held-out",
-        )
+        name = f"{self.job.name} held-out"
+        return self.predictor.probabilities(params, self.tokens, self.held, name)
 
     def loss(self, probabilities: Float[np.ndarray, "elements labels"]) -> float:
         """Log loss of the held-out elements."""

@@ -25,6 +25,9 @@ from pipeline.files import atomic_folder, read_json, write_json
 Params = dict[str, Any]
 Shapes = dict[str, tuple[int, ...]]
 
+OWN_SETTINGS = "pipeline.json"
+"""The file of a fold's weights that is this project's own: what they were trained on."""
+
 _OLD_NORM = re.compile(r"(?<=LayerNorm\.)(gamma|beta)$")  # in checkpoints up to 2019
 _NOT_TOKENIZER = ("config.json", FILE, "origin.json", "encoder.json")
 
@@ -82,7 +85,7 @@ def save_fold(
       params: the parameter tree.
       model: it belongs to.
       backbone: folder whose config.json and tokenizer are copied too.
-      extra: this project's own settings, for pipeline.json beside the name of the encoder.
+      extra: this project's own settings, beside the name of the encoder.
     """
     labels = {
         "architectures": [_family(model).classifier],
@@ -96,7 +99,7 @@ def save_fold(
                 shutil.copyfile(path, temporary / path.name)
         write_json(temporary / "config.json", read_json(backbone / "config.json") | labels)
         write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
-        write_json(temporary / "pipeline.json", {**extra, "encoder": model.name_of_encoder})
+        write_json(temporary / OWN_SETTINGS, {**extra, "encoder": model.name_of_encoder})
 
 
 def canonical(
