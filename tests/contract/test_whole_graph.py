@@ -124,6 +124,29 @@ def test_a_learning_rate_reruns_its_folds_and_what_depends_on_them(
     assert sha256(changed.folder / "submission.csv") == before
 
 
+def test_folds_trained_elsewhere_end_in_a_submission_here(project: Project, tmp_path: Path):
+    """As another machine's folds arrive: weights that say so, and a lock that knows them."""
+    here = project.copy(tmp_path / "here")
+    before = sha256(here.folder / "submission.csv")
+    compute = "compute: {platform: %s, devices: %d, dtype: %s}"
+    here.edit("params.yaml", compute % ("cpu", 2, "float32"), compute % ("tpu", 8, "bfloat16"))
+    for fold in (0, 1):
+        note = here.folder / f"artifacts/weights/small/fold{fold}/pipeline.json"
+        said = json.loads(note.read_text()) | {"platform": "tpu", "dtype": "bfloat16"}
+        note.unlink()  # it may be linked to DVC's cache
+        note.write_text(json.dumps(said))
+    here.run("dvc", "commit", "--force", *TRAINING)
+    for name in ("artifacts/test/small.parquet", "submission.csv"):
+        (here.folder / name).unlink()
+    said = here.run("dvc", "repro")
+    assert set(re.findall(r"Running stage '([^']+)'", said)) == {"predict@small"}
+    assert re.search(
+        r"predict@small: \d+ elements by every fold on \d+ cpu device\(s\) in float32, "
+        r"trained on tpu in bfloat16; artifacts/test/small.parquet", said
+    )  # fmt: skip
+    assert sha256(here.folder / "submission.csv") == before
+
+
 def test_a_comment_in_an_encoder_is_accepted_without_training(project: Project, tmp_path: Path):
     commented = project.copy(tmp_path / "commented")
     golden = commented.folder / "tests/test_golden.py"
