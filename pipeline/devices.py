@@ -6,6 +6,7 @@ name under which such a function sums over all devices.
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.params import Compute
-from pipeline.platforms import BUILDS, check_installed
+from pipeline.platforms import BUILDS, check_installed, installed
 
 if TYPE_CHECKING:
     from jaxlib._jax import Device  # a type checker takes jax.Device for a variable
@@ -54,8 +55,26 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops"
 Tree = TypeVar("Tree")
 
 
+@dataclass(frozen=True)
+class Backend:
+    """The devices that are there, all of one platform."""
+
+    devices: Sequence[Device]
+    platform: str
+
+    def dtype(self, asked: str) -> str:
+        """Return `asked`, a dtype of activations; float32 where the hardware lacks bfloat16."""
+        # NVIDIA's, who compute it from 8.0 on, Ampere.
+        capability = float(getattr(self.devices[0], "compute_capability", 0.0))
+        halves = {"tpu": True, "gpu": capability >= 8.0, "cpu": False}[self.platform]
+        return asked if halves else "float32"
+
+    def __str__(self) -> str:
+        return f"{len(self.devices)} {self.platform} device(s)"
+
+
 def start(compute: Compute) -> list[Device]:
-    """Start JAX on the platform that is asked for, with the persistent compile cache.
+    """Start JAX on the platform that training asks for, with the persistent compile cache.
 
     Raises:
       UserError: the platform is not there, or has fewer devices than asked for; or the compile
@@ -63,10 +82,6 @@ def start(compute: Compute) -> list[Device]:
     """
     check_installed(compute.platform)
     platform = BUILDS[compute.platform]
-    # On a GPU reductions may add in any order, so bit-identical reruns need deterministic ones.
-    if platform == "cuda":
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}=true".strip()
     jax.config.update("jax_platforms", platform)
     # CPU devices are simulated, so there are as many as the configuration asks for.
     if platform == "cpu" and compute.devices != "auto":
@@ -88,31 +103,29 @@ def start(compute: Compute) -> list[Device]:
     return found[:wanted]
 
 
-def start_best(compute: Compute) -> tuple[list[Device], Compute]:
-    """Start JAX on the best platform that there is, whichever the configuration trains on.
+def start_best() -> Backend:
+    """Start JAX on the best platform that there is, whatever folds are trained on, for inference.
 
-    Args:
-      compute: the configuration's. Its number of devices counts where it means the CPU's, since
-        those are simulated; of GPUs and TPUs all are used. bfloat16 stays where the hardware
-        computes it.
+    All GPUs or TPUs are taken, or the CPU as one device. A shell's JAX_PLATFORMS may choose another
+    platform and JAX_NUM_CPU_DEVICES simulate more devices.
 
-    Returns:
-      The devices, and what is in fact computed on.
+    Raises:
+      UserError: the platform that JAX_PLATFORMS names is not there.
     """
-    if compute.platform == "cpu" and compute.devices != "auto":
-        cores = len(os.sched_getaffinity(0))
-        jax.config.update("jax_num_cpu_devices", min(compute.devices, cores))
     _set_up()
-    found = jax.local_devices()
-    platform = found[0].platform
-    capability = float(getattr(found[0], "compute_capability", 0.0))  # NVIDIA's; 8.0 is Ampere
-    halves = {"tpu": True, "gpu": capability >= 8.0, "cpu": compute.platform == "cpu"}[platform]
-    dtype = compute.dtype if halves else "float32"
-    return found, Compute(platform=platform, devices="auto", dtype=dtype)
+    try:
+        found = jax.local_devices()
+    except RuntimeError as error:
+        raise UserError(f"JAX finds no device: {' '.join(str(error).split())}") from None
+    return Backend(found, found[0].platform)
 
 
 def _set_up() -> None:
     """Compute as JAX does where nothing is set, and keep whatever gets compiled."""
+    # On a GPU reductions may add in any order, so bit-identical reruns need deterministic ones.
+    if "gpu" in installed():
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}=true".strip()
     # A shell's JAX_ variables must not decide a number. What can't be set here, as a user's
     # XLA_FLAGS, is part of the fingerprint instead.
     for name, value in SETTINGS.items():

@@ -57,7 +57,7 @@ class Split:
 
 @frozen
 class Compute:
-    """The machine: a missing platform is an error; `devices: auto` takes every device."""
+    """The machine that trains: a missing platform is an error; `devices: auto` takes all."""
 
     platform: Literal["cpu", "gpu", "tpu"]
     devices: Literal["auto"] | Count
@@ -134,6 +134,17 @@ class Rows:
 
 
 @frozen
+class Predict(Rows):
+    """Rows of prediction, and the dtype of its activations.
+
+    Prediction runs on what is there: `per_step` is rounded up to a multiple of the devices, and
+    bfloat16 is float32 where the hardware does not compute it.
+    """
+
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+@frozen
 class Optimizer:
     """AdamW with decoupled decay, linear warm-up over a share of the steps, then the schedule."""
 
@@ -183,7 +194,7 @@ class Model:
     backbone: Backbone
     inputs: Inputs
     train: Train
-    predict: Rows
+    predict: Predict
 
 
 @frozen

@@ -9,25 +9,27 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
-from pipeline.inference.folds import FoldPredictor
+from pipeline.inference.folds import predict_folds
 from pipeline.progress import say
 from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the test predictions of every fold; say how many there are."""
+    """Write the test predictions of every fold; say how many, and what computed and trained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     configuration = params.load()
     model = configuration.named("models", parser.parse_args(argv).model)
-    predictor = FoldPredictor(
-        model=model,
+    made = predict_folds(
+        model,
         encoder=configuration.read(f"models.{model}.encoder", str),
-        rows=configuration.read(f"models.{model}.predict", params.Rows),
-        compute=configuration.read("compute", params.Compute),
+        settings=configuration.read(f"models.{model}.predict", params.Predict),
+        folds=configuration.read("folds", list),
     )
-    count = predictor.write(configuration.read("folds", list))
-    say(f"predict@{model}: {count} elements by every fold, {paths.test(model)}")
+    say(
+        f"predict@{model}: {made.elements} elements by every fold on {made.computed}, trained on "
+        f"{made.trained}; {paths.test(model)}"
+    )
 
 
 if __name__ == "__main__":

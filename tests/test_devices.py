@@ -1,4 +1,4 @@
-"""The kernel takes the best platform that there is; the environment decides no number."""
+"""Inference takes the best platform that there is; the environment decides no number."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline import devices as machine
+from pipeline.errors import UserError
 from pipeline.params import Compute
 
 
@@ -16,6 +17,7 @@ from pipeline.params import Compute
     ("platform", "capability", "asked", "dtype"),
     [
         ("tpu", None, "bfloat16", "bfloat16"),
+        ("tpu", None, "float32", "float32"),
         ("gpu", "8.0", "bfloat16", "bfloat16"),
         ("gpu", "7.5", "bfloat16", "float32"),  # a T4
         ("gpu", "8.0", "float32", "float32"),
@@ -32,10 +34,23 @@ def test_what_is_there_is_taken(
     fields = {} if capability is None else {"compute_capability": capability}
     there = [SimpleNamespace(platform=platform, **fields) for _ in range(2)]
     monkeypatch.setattr(jax, "local_devices", lambda: there)
-    configuration = Compute(platform="tpu", devices=8, dtype=asked)  # type: ignore[arg-type]
-    found, compute = machine.start_best(configuration)
-    assert found == there
-    assert compute == Compute(platform=platform, devices="auto", dtype=dtype)  # type: ignore[arg-type]
+    backend = machine.start_best()
+    assert backend.devices == there
+    assert backend.platform == platform
+    assert backend.dtype(asked) == dtype
+    assert str(backend) == f"2 {platform} device(s)"
+
+
+def test_a_platform_that_the_shell_names_and_that_is_not_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> list[object]:
+        raise RuntimeError("Unable to initialize backend 'tpu':\nno libtpu")
+
+    monkeypatch.setattr(jax, "local_devices", none)
+    with pytest.raises(UserError) as error:
+        machine.start_best()
+    assert str(error.value) == "JAX finds no device: Unable to initialize backend 'tpu': no libtpu"
 
 
 DRAWN = [1883912375, 2292451390, 1915204986, 1882898417]  # JAX 0.10.2, nothing set
@@ -75,10 +90,12 @@ def _odd_settings() -> Iterator[None]:
         jax.config.update(name, value)
 
 
-@pytest.mark.parametrize("start", [machine.start, machine.start_best])
+@pytest.mark.parametrize(
+    "start", [lambda: machine.start(CPU), machine.start_best], ids=["training", "inference"]
+)
 @pytest.mark.usefixtures("_odd_settings")
-def test_the_environment_decides_no_number(start: Callable[[Compute], object]) -> None:
-    start(CPU)
+def test_the_environment_decides_no_number(start: Callable[[], object]) -> None:
+    start()
     assert (jnp.arange(3) + np.ones((2, 3), np.float32)).dtype == jnp.float32
     key = jax.random.key(1)
     assert jax.random.key_data(key).tolist() == [0, 1], "as threefry has it, and no seed's offset"

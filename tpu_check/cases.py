@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import params
-from pipeline.params import Compute, Model
+from pipeline.params import Compute, Model, Rows
 from tpu_check.chips import MACHINES
 from tpu_check.configs import CONFIGS, ENCODERS
 from tpu_check.measure import Case
@@ -50,7 +50,7 @@ def table(
                     compute=compute,
                 )
                 yield case
-                yield dataclasses.replace(case, trains=False)
+                yield _predicting(case, model, rows)
 
 
 def recipes(attention: str | None) -> Iterator[Case]:
@@ -82,7 +82,13 @@ def recipes(attention: str | None) -> Iterator[Case]:
                 compute=compute,
             )
             yield case
-            yield dataclasses.replace(case, rows=model.predict, trains=False)
+            yield _predicting(case, model, model.predict)
+
+
+def _predicting(case: Case, model: Model, rows: Rows) -> Case:
+    """The predict step of the same model; it has a dtype of its own."""
+    compute = dataclasses.replace(case.compute, dtype=model.predict.dtype)
+    return dataclasses.replace(case, compute=compute, rows=rows, trains=False)
 
 
 def _models(configuration: params.Configuration) -> dict[str, Model]:

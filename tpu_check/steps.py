@@ -16,7 +16,7 @@ from pipeline import devices as machine
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build, name_classes
 from pipeline.encoders.weights.folders import parameter_shapes, table
-from pipeline.inference.predict import predict_step
+from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import Batch
 from pipeline.params import Rows, Train
 from pipeline.platforms import rows_per_device
@@ -112,7 +112,7 @@ def train(model: TokenClassifier, options: Train, cores: Sequence[machine.Device
 
 def predict(model: TokenClassifier, rows: Rows, cores: Sequence[machine.Device]) -> Compiled:
     """Compile a model's predict step."""
-    step = predict_step(model, cores)
+    step = Predictor(model, cores, rows).step
     return compiled(step, parameters(model), batch(rows, len(cores), 1))
 
 

@@ -13,7 +13,8 @@ from bench.turns import Peer
 from pipeline import params, paths
 from pipeline.clean_tables import ELEMENTS_FILE
 from pipeline.inputs.tokens import Tokens, read_tokens
-from pipeline.training.fold_data import held_out, read_labels
+from pipeline.tables.essay_folds import held_out
+from pipeline.training.fold_data import read_labels
 
 TORCH = ".venv-parity/bin/python"
 SEED = ".venv-seed/bin/python"
@@ -56,7 +57,7 @@ class Comparison:
     def divided(self, fraction: float, path: Path) -> Windows:
         """A fraction of the fold's training essays and of its held-out ones."""
         tokens = self.tokens()
-        held = held_out(tokens, self.fold)
+        held = held_out(tokens.essay_ids, self.fold)
         parts = []
         for among in (np.flatnonzero(~held), np.flatnonzero(held)):
             essays = len({tokens.essay_ids[i] for i in among})

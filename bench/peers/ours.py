@@ -16,8 +16,7 @@ from bench.peers.windows import Windows
 from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.encoders.weights.folders import load_backbone
-from pipeline.inference.predict import predict as predict_windows
-from pipeline.inference.predict import predict_step
+from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import plan
 from pipeline.training.fold_data import FoldData, Schedule, elements_of
 from pipeline.training.fold_model import FoldModel
@@ -102,19 +101,16 @@ def epoch(request: Request) -> dict[str, Any]:
 
 
 def predict(request: Request) -> dict[str, Any]:
-    """Speed of `pipeline.inference.predict` over all windows, compiled beforehand."""
+    """Speed of the `Predictor` over all windows, compiled beforehand."""
     prepared = Prepared(request)
-    model, devices = prepared.model.model, prepared.devices
-    tokens = prepared.data.tokens
-    step = predict_step(model, devices)
-    parameters = machine.replicate(load_backbone(paths.backbone(request.model), model, 1), devices)
+    model, tokens = prepared.model.model, prepared.data.tokens
+    predictor = Predictor(model, prepared.devices, prepared.predict_rows)
+    backbone = load_backbone(paths.backbone(request.model), model, 1)
+    parameters = machine.replicate(backbone, prepared.devices)
 
     def steps() -> Iterator[int]:
         for windows in (prepared.windows.number[:1], prepared.windows.number):
-            predict_windows(
-                step, parameters, tokens, windows, prepared.predict_rows, devices,
-                prepared.model.pad_id, request.model,
-            )  # fmt: skip
+            predictor.probabilities(parameters, tokens, windows, request.model)
             yield int(tokens.lengths[windows].sum())
 
     return clock.speed(steps(), lambda: None) | _machine(prepared)

@@ -1,7 +1,6 @@
-"""A bundled model's folds on the tokens of the hidden test; all folds share one compilation."""
+"""One model of a bundle on one store of tokens, under the weights of any of its folds."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +8,9 @@ from jaxtyping import Float, Int
 
 from pipeline import devices as machine
 from pipeline.bundle import contents
-from pipeline.encoders.attention.dispatch import default_attention
-from pipeline.encoders.config import Settings
-from pipeline.encoders.head import build
-from pipeline.encoders.weights.folders import load_fold
-from pipeline.inference.predict import predict, predict_step
+from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import Tokens
-from pipeline.params import Compute, Rows
+from pipeline.params import Predict
 
 
 class BundledModel:
@@ -26,18 +21,17 @@ class BundledModel:
         bundle: Path,
         name: str,
         encoder: str,
-        rows: Rows,
-        compute: Compute,
-        devices: Sequence[machine.Device],
+        settings: Predict,
+        backend: machine.Backend,
         tokens: Tokens,
     ) -> None:
-        """Build the model; rows are fitted to the devices and to the fullest window."""
-        self._bundle, self._name, self._devices, self._tokens = bundle, name, devices, tokens
-        attention = default_attention(compute.platform, devices[0].device_kind, compute.dtype)
-        settings = Settings(dtype=compute.dtype, attention=attention)
-        self._model = build(contents.model(bundle, name), encoder, settings)
-        self._step = predict_step(self._model, devices)
-        self._rows = fitting(rows, len(devices), int(tokens.n_slots.max(initial=0)))
+        """Build the model; a row gets as many slots as the fullest window has."""
+        self._bundle, self._name, self._tokens = bundle, name, tokens
+        # The configuration's slots are those of its own test, and the hidden one may be fuller.
+        slots = max(settings.slots, int(tokens.n_slots.max(initial=0)))
+        settings = dataclasses.replace(settings, slots=slots)
+        folder = contents.model(bundle, name)
+        self._predictor = Predictor.of_folder(folder, encoder, settings, backend)
 
     def predict(
         self, fold: int, windows: Int[np.ndarray, " n"] | None = None
@@ -46,23 +40,13 @@ class BundledModel:
 
         Args:
           fold: whose weights.
-          windows: which of the tokens' windows; None for all.
+          windows: numbers of the tokens' windows; None for all.
         """
-        weights = load_fold(contents.fold(self._bundle, self._name, fold), self._model, exact=False)
-        return predict(
-            self._step,
-            machine.replicate(weights, self._devices),
+        folder = contents.fold(self._bundle, self._name, fold)
+        return self._predictor.probabilities(
+            self._predictor.load(folder, exact=False),
             self._tokens,
             np.arange(len(self._tokens)) if windows is None else windows,
-            self._rows,
-            self._devices,
-            self._model.config.pad_token_id,
             f"{self._name} fold {fold}",
             finite=False,
         )
-
-
-def fitting(rows: Rows, devices: int, fullest: int) -> Rows:
-    """Round the configuration's rows up to a multiple of the devices; give slots for any window."""
-    per_step = -(-rows.per_step // devices) * devices
-    return dataclasses.replace(rows, per_step=per_step, slots=max(rows.slots, fullest))

@@ -8,7 +8,7 @@ import resource
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from pipeline.members.baseline import Fitted, load
 from pipeline.progress import say
 from pipeline.tables.submission import write_submission
 
-Predictor = Callable[[int], Float[np.ndarray, "elements labels"]]
+ByFold = Callable[[int], Float[np.ndarray, "elements labels"]]
 """A function from a fold to its probabilities."""
 
 _NAMED = 20  # essays without a prediction that are named; the others are counted
@@ -53,11 +53,13 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     configuration = params.load(bundle / contents.PARAMETERS)
     blend = read_blend(bundle / contents.BLEND)
     folds = sorted(configuration.read("folds", list))
-    devices, compute = machine.start_best(configuration.read("compute", params.Compute))
-    say(f"on {len(devices)} {compute.platform} device(s), {compute.dtype}")
+    models = [member for member in blend.members if member != "baseline"]
+    settings = {m: configuration.read(f"models.{m}.predict", params.Predict) for m in models}
+    backend = machine.start_best()
+    dtypes = {m: backend.dtype(settings[m].dtype) for m in models}
+    say(devices_line(backend, dtypes.values()))
     hidden = Hidden(competition)
     say(f"{len(hidden.order):,} elements of {len(hidden.essays):,} essays to predict")
-    models = [member for member in blend.members if member != "baseline"]
     with tempfile.TemporaryDirectory() as scratch:
         prepared = prepare(
             hidden,
@@ -69,7 +71,15 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         _refuse_most(hidden, prepared)
         clock.lap("clean, tokenize, baseline")
         predictors = {
-            m: _predictor(bundle, configuration, m, (devices, compute), prepared) for m in models
+            m: BundledModel(
+                bundle,
+                m,
+                configuration.read(f"models.{m}.encoder", str),
+                settings[m],
+                backend,
+                prepared.tokens(m),
+            ).predict
+            for m in models
         }
         found = predict_folds(predictors, folds, clock)
     members = _members(blend, hidden.order, prepared, found)
@@ -82,7 +92,18 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     if without:
         say(f"{without:,} elements have no prediction: they get their type's priors")
     say(f"{path}: {len(hidden.order):,} rows")
-    _write_account(output / "inference.json", compute, len(hidden.order), without, clock)
+    content = {
+        "platform": backend.platform,
+        "dtypes": dtypes,
+        "rows": len(hidden.order),
+        "rows_without_prediction": without,
+    }
+    write_json(output / "inference.json", content | _spent(clock))
+
+
+def devices_line(backend: machine.Backend, dtypes: Iterable[str]) -> str:
+    """Return the log's line that says what a run computes on; nothing else begins like it."""
+    return ", ".join([f"on {backend}", *sorted(set(dtypes))])
 
 
 def _baseline(bundle: Path, folds: Sequence[int]) -> list[Fitted]:
@@ -111,23 +132,8 @@ def _reader(bundle: Path, configuration: params.Configuration, model: str) -> Re
     return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
 
 
-def _predictor(
-    bundle: Path,
-    configuration: params.Configuration,
-    model: str,
-    machines: tuple[Sequence[machine.Device], params.Compute],
-    prepared: Prepared,
-) -> Predictor:
-    """Make the predictor of one model of the bundle on the test's windows."""
-    devices, compute = machines
-    rows = configuration.read(f"models.{model}.predict", params.Rows)
-    encoder = configuration.read(f"models.{model}.encoder", str)
-    tokens = prepared.tokens(model)
-    return BundledModel(bundle, model, encoder, rows, compute, devices, tokens).predict
-
-
 def predict_folds(
-    models: Mapping[str, Predictor], folds: Sequence[int], clock: Clock
+    models: Mapping[str, ByFold], folds: Sequence[int], clock: Clock
 ) -> dict[str, Float[np.ndarray, "elements labels"]]:
     """Average every model's predictions over its folds.
 
@@ -172,16 +178,9 @@ def _few(notes: Sequence[str]) -> list[str]:
     return [*notes[:_NAMED], *more]
 
 
-def _write_account(
-    path: Path, compute: params.Compute, rows: int, without: int, clock: Clock
-) -> None:
-    content = {
-        "platform": compute.platform,
-        "dtype": compute.dtype,
-        "rows": rows,
-        "rows_without_prediction": without,
+def _spent(clock: Clock) -> dict[str, Any]:
+    return {
         "laps": [{"part": part, "seconds": round(seconds, 2)} for part, seconds in clock.laps],
         "seconds": round(clock.elapsed, 2),
         "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
-    write_json(path, content)

@@ -16,12 +16,12 @@ from pipeline.bundle.manifest import Origin, write_manifest
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.errors import UserError
 from pipeline.evaluation.ensemble import Pooled, pooled
-from pipeline.evaluation.gather import gather_members
 from pipeline.evaluation.nesting import nested_split
 from pipeline.files import atomic_folder
 from pipeline.metrics import log_loss
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
+from pipeline.tables.gather import gather_members
 
 Probabilities = Float[np.ndarray, "rows members labels"]
 
@@ -112,14 +112,12 @@ class Packer:
 
     def _round(self, folder: Path, probabilities: Probabilities) -> Probabilities:
         """Return the members' out-of-fold probabilities under the bundle's weights."""
-        held_out = HeldOut(
-            folder, self.configuration.read("compute", params.Compute), self.elements
-        )
+        held_out = HeldOut(folder, self.elements)
         out = probabilities.copy()
         for model in self.models:
             encoder = self.configuration.read(f"models.{model}.encoder", str)
-            rows = self.configuration.read(f"models.{model}.predict", params.Rows)
-            found = held_out.predict(model, encoder, rows, self.folds)
+            settings = self.configuration.read(f"models.{model}.predict", params.Predict)
+            found = held_out.predict(model, encoder, settings, self.folds)
             out[:, self.members.index(model)] = found
         return out
 

@@ -14,20 +14,22 @@ from pipeline import paths
 from pipeline.bundle import contents
 from pipeline.bundle.bundled_model import BundledModel
 from pipeline.competition.schema import LABELS
-from pipeline.encoders.weights.tensors import read_tensors
+from pipeline.encoders.weights.folders import OWN_SETTINGS
+from pipeline.encoders.weights.tensors import FILE, read_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_file, read_json, write_json
 from pipeline.inputs.tokens import Tokens, read_tokens
-from pipeline.params import Compute, Rows
+from pipeline.params import Predict
+from pipeline.progress import say
 from pipeline.tables.elements import Elements
-from pipeline.training.fold_data import held_out
+from pipeline.tables.essay_folds import held_out
 
 DTYPES = {
     "float32": np.dtype(np.float32),
     "float16": np.dtype(np.float16),
     "bfloat16": jnp.dtype(jnp.bfloat16),
 }
-_PER_FOLD = ("model.safetensors", "config.json", "pipeline.json")
+_PER_FOLD = (FILE, "config.json", OWN_SETTINGS)
 
 
 def pack_model(bundle: Path, model: str, folds: Sequence[int], dtype: str) -> None:
@@ -73,23 +75,25 @@ def write_rounded(source: Path, target: Path, dtype: str) -> None:
 class HeldOut:
     """Out-of-fold predictions under a bundle's own weights."""
 
-    def __init__(self, bundle: Path, compute: Compute, elements: Elements) -> None:
-        """Start JAX on the configuration's platform; `elements` are all labelled ones."""
-        self._bundle, self._compute, self._elements = bundle, compute, elements
-        self._devices = machine.start(compute)
+    def __init__(self, bundle: Path, elements: Elements) -> None:
+        """Start JAX on what is there; `elements` are all labelled ones."""
+        self._bundle, self._elements = bundle, elements
+        self._backend = machine.start_best()
 
     def predict(
-        self, model: str, encoder: str, rows: Rows, folds: Sequence[int]
+        self, model: str, encoder: str, settings: Predict, folds: Sequence[int]
     ) -> Float[np.ndarray, "elements labels"]:
         """Every element by the fold that did not train on its essay."""
         tokens = read_tokens(paths.tokens(model, "train"))
         self._check(model, tokens)
-        bundled = BundledModel(
-            self._bundle, model, encoder, rows, self._compute, self._devices, tokens
+        bundled = BundledModel(self._bundle, model, encoder, settings, self._backend, tokens)
+        say(
+            f"bundle: {model}: out of fold on {self._backend} in "
+            f"{self._backend.dtype(settings.dtype)}"
         )
         out = np.full((len(self._elements), len(LABELS)), np.nan)
         for fold in folds:
-            windows = np.flatnonzero(held_out(tokens, fold))
+            windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
             own = self._elements.folds == fold
             out[own] = bundled.predict(fold, windows)[own]
         if np.isnan(out).any():

@@ -1,8 +1,9 @@
 """Every examination of a configuration, in the order in which stages would meet the mistakes."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline import params
+from pipeline import params, paths
 from pipeline.doctor import disk, inputs, leftovers, machine
 from pipeline.doctor.findings import Finding, refusals
 
@@ -20,22 +21,33 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         return [Finding(line) for line in wrong]
     configuration = params.load(path)
     models = configuration.read("models", dict)
+    to_train = _to_train(models, configuration.read("folds", list))
     if model is not None:
         wrong = refusals(configuration.named, "models", model)
         if wrong:
             return [Finding(line) for line in wrong]
-        models = {model: models[model]}
+        models = to_train = {model: models[model]}
     found = [
         *inputs.examine_data(configuration.read("data", params.Data)),
-        *map(
-            Finding,
-            machine.examine(configuration.read("compute", params.Compute), models, accelerator),
-        ),
+        *machine.examine(configuration.read("compute", params.Compute), to_train, accelerator),
         *inputs.examine_models(models),
     ]
     if model is None:
         found += _of_the_whole(configuration)
     return found
+
+
+def _to_train(models: Mapping[str, params.Model], folds: Sequence[int]) -> dict[str, params.Model]:
+    """Return the models of which a fold's weights are missing.
+
+    Weights that are there but stale count as trained: only DVC can tell, by hashing everything, and
+    `train` then refuses the machine itself.
+    """
+    return {
+        name: model
+        for name, model in models.items()
+        if not all(paths.weights(name, fold).exists() for fold in folds)
+    }
 
 
 def _of_the_whole(configuration: params.Configuration) -> list[Finding]:

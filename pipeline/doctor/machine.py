@@ -1,9 +1,9 @@
-"""Examine the machine: the platform of the configuration, and rows that divide over its devices."""
+"""Examine the machine that trains: its platform, and rows that divide over its devices."""
 
 import os
 from collections.abc import Iterator, Mapping
 
-from pipeline.doctor.findings import refusals
+from pipeline.doctor.findings import Finding, refusals
 from pipeline.errors import UserError
 from pipeline.params import Compute, Model
 from pipeline.platforms import check_asked, check_installed, rows_per_device
@@ -11,31 +11,38 @@ from pipeline.platforms import check_asked, check_installed, rows_per_device
 
 def examine(
     compute: Compute, models: Mapping[str, Model], accelerator: str | None
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     """Yield the lines with which training would refuse this machine.
 
     Args:
       compute: the configuration's.
-      models: whose rows are divided.
+      models: those with a fold still to be trained. Without any, another machine may have trained
+        them all, and everything else runs on what is there.
       accelerator: the build of JAX that make was asked for; None where it was not.
     """
+    if not models:
+        for _ in refusals(check_installed, compute.platform):
+            yield Finding(
+                f"params.yaml: compute.platform: {compute.platform} is not on this machine, which "
+                "goes on from the folds that are there and can train none",
+                error=False,
+            )
+        return
     try:
         check_asked(compute.platform, accelerator)
         check_installed(compute.platform)
         devices = _count(compute)
     except UserError as error:
-        yield str(error)
+        yield Finding(str(error))
         return
     for name, model in models.items():
         rows, parts = model.train.rows.per_step, model.train.accumulation
-        key = f"models.{name}"
-        yield from refusals(rows_per_device, rows, devices, parts, f"{key}.train.rows.per_step")
-        rows = model.predict.per_step
-        yield from refusals(rows_per_device, rows, devices, 1, f"{key}.predict.per_step")
+        key = f"models.{name}.train.rows.per_step"
+        yield from map(Finding, refusals(rows_per_device, rows, devices, parts, key))
 
 
 def _count(compute: Compute) -> int:
-    """Count the devices that a stage would take.
+    """Count the devices that training would take.
 
     Of a CPU the configuration says how many; else JAX is asked, which takes seconds.
 

@@ -10,11 +10,11 @@ from jaxtyping import Float, Int
 from pipeline import files, params, paths
 from pipeline.competition.schema import LABELS
 from pipeline.evaluation.evaluate import priors
-from pipeline.evaluation.gather import check_members, gather_members, gather_tests
 from pipeline.evaluation.nesting import nested, nested_split
 from pipeline.evaluation.pools import Kind, Weights, arithmetic_mean, fit, geometric_mean, pool
 from pipeline.metrics import accuracy, calibration_error, log_loss
 from pipeline.tables.elements import Elements
+from pipeline.tables.gather import check_members, gather_members, gather_tests
 
 _DIGITS = 6
 

@@ -12,10 +12,10 @@ from pipeline import files, paths
 from pipeline.competition.schema import LABELS, TYPES
 from pipeline.errors import UserError
 from pipeline.evaluation.calibration import reliability, temperature
-from pipeline.evaluation.gather import gather_folds
 from pipeline.evaluation.priors import class_priors, type_priors
 from pipeline.metrics import accuracy, calibration_error, log_loss
 from pipeline.tables.elements import Elements
+from pipeline.tables.gather import gather_folds
 from pipeline.tables.predictions import write_predictions
 
 _HISTORY = ("step", "epoch", "series", "loss")

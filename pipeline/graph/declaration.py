@@ -1,14 +1,17 @@
 """The declarations of `dvc.yaml`, and what each stage's code really reads."""
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from pipeline.graph.closure import reach
+from pipeline.params import Parameters
 
-UNDECLARED = frozenset({"session"})  # how a run is saved and interrupted: changes no result
+UNDECLARED = frozenset({"session", "compute.devices"})
+"""Parameters of a run alone: how it is saved and interrupted, and how many devices it has."""
 
 
 def bodies(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,8 +33,20 @@ def declared_parameters(body: Mapping[str, Any]) -> frozenset[str]:
 
 
 def read_parameters(stage: str, root: Path) -> frozenset[str]:
-    """The sections that a stage's code reads off the configuration, an interpolated part as `*`."""
-    return frozenset(key for path in reach(stage, root) for key in _reads(root / path)) - UNDECLARED
+    """The sections that a stage's code reads off the configuration, an interpolated part as `*`.
+
+    A section of which something is left undeclared counts key by key.
+    """
+    keys = {key for path in reach(stage, root) for key in _reads(root / path)}
+    read = {part for key in keys for part in _parts(key)}
+    return frozenset(read) - UNDECLARED
+
+
+def _parts(key: str) -> list[str]:
+    if not any(other.startswith(f"{key}.") for other in UNDECLARED):
+        return [key]
+    section = get_type_hints(Parameters)[key]
+    return [f"{key}.{field.name}" for field in dataclasses.fields(section)]
 
 
 def _reads(path: Path) -> Iterator[str]:

@@ -1,71 +1,65 @@
 """A model's test predictions: the same tokens through the weights of every fold."""
 
-import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline import devices as machine
 from pipeline import paths
-from pipeline.encoders.attention.dispatch import default_attention
-from pipeline.encoders.config import Settings
-from pipeline.encoders.head import build
-from pipeline.encoders.weights.folders import load_fold
+from pipeline.encoders.weights.folders import OWN_SETTINGS
 from pipeline.entries import check_entries
-from pipeline.inference.predict import predict, predict_step
+from pipeline.files import read_json
+from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
-from pipeline.params import Compute, Rows
+from pipeline.params import Predict
 from pipeline.tables.predictions import write_predictions
 
 
-@dataclasses.dataclass(frozen=True)
-class FoldPredictor:
-    """Predicts with every fold of one model; all folds share one compilation."""
+class Predicted(NamedTuple):
+    """What was predicted, and on what.
 
-    model: str
-    encoder: str
-    rows: Rows
-    compute: Compute
+    Attributes:
+      elements: their number.
+      computed: devices and dtype of the predictions, in words.
+      trained: platform and dtype of the folds' training, in words.
+    """
 
-    def write(self, folds: Sequence[int]) -> int:
-        """Write the predictions of `folds`; return the number of elements.
+    elements: int
+    computed: str
+    trained: str
 
-        Raises:
-          UserError: a fold's weights are missing or belong to no fold of the configuration.
-        """
-        check_entries(paths.weights(self.model), "fold*", [f"fold{fold}" for fold in folds])
-        devices = machine.start(self.compute)
-        tokens = read_tokens(paths.tokens(self.model, "test"))
-        compute = self.compute
-        attention = default_attention(compute.platform, devices[0].device_kind, compute.dtype)
-        settings = Settings(dtype=compute.dtype, attention=attention)
-        # Folds differ in their weights alone, so one model and one compiled step serve them all.
-        first = paths.weights(self.model, folds[0])
-        model = build(first, self.encoder, settings)
-        step = predict_step(model, devices)
-        windows, pad_id = np.arange(len(tokens)), model.config.pad_token_id
-        tables = []
-        for fold in folds:
-            weights = load_fold(paths.weights(self.model, fold), model)
-            params = machine.replicate(weights, devices)
-            name = f"predict@{self.model} fold {fold}"
-            tables.append(
-                predict(
-                    step,
-                    params,
-                    tokens,
-                    windows,
-                    self.rows,
-                    devices,
-                    pad_id,
-                    name,
-                )
-            )
-        count = len(tokens.element_ids)
-        write_predictions(
-            paths.test(self.model),
-            list(tokens.element_ids) * len(folds),
-            np.repeat(np.array(folds), count),
-            np.concatenate(tables),
-        )
-        return count
+
+def predict_folds(model: str, encoder: str, settings: Predict, folds: Sequence[int]) -> Predicted:
+    """Write a model's test predictions by each of `folds`, on what this machine has.
+
+    Raises:
+      UserError: a fold's weights are missing or belong to no fold of the configuration.
+    """
+    check_entries(paths.weights(model), "fold*", [f"fold{fold}" for fold in folds])
+    backend = machine.start_best()
+    tokens = read_tokens(paths.tokens(model, "test"))
+    # Folds differ in their weights alone, so one model serves them all.
+    predictor = Predictor.of_folder(paths.weights(model, folds[0]), encoder, settings, backend)
+    windows, tables = np.arange(len(tokens)), []
+    for fold in folds:
+        params = predictor.load(paths.weights(model, fold))
+        name = f"predict@{model} fold {fold}"
+        tables.append(predictor.probabilities(params, tokens, windows, name))
+    count = len(tokens.element_ids)
+    write_predictions(
+        paths.test(model),
+        list(tokens.element_ids) * len(folds),
+        np.repeat(np.array(folds), count),
+        np.concatenate(tables),
+    )
+    trained = sorted({_trained(paths.weights(model, fold)) for fold in folds})
+    computed = f"{backend} in {backend.dtype(settings.dtype)}"
+    return Predicted(count, computed, " and ".join(trained))
+
+
+def _trained(folder: Path) -> str:
+    """Say what a fold was trained on, as training noted it beside the weights."""
+    noted = read_json(folder / OWN_SETTINGS)
+    return f"{noted['platform']} in {noted['dtype']}"

@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from pipeline import paths
-from pipeline.clean_tables import ELEMENTS_FILE, FOLD, LABEL
+from pipeline.clean_tables import ELEMENTS_FILE, LABEL
 from pipeline.competition.schema import ELEMENT_ID, ELEMENT_TYPE, ESSAY_ID
 from pipeline.errors import UserError
 from pipeline.tables.columns import Columns
+from pipeline.tables.essay_folds import folds_of, read_folds
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,7 @@ def read_elements(folds: Sequence[int] = ()) -> Elements:
     columns = Columns(path, [ELEMENT_ID, ESSAY_ID, ELEMENT_TYPE, LABEL])
     fold_of = read_folds()
     essays = columns.strings(ESSAY_ID)
-    without = [essay for essay in essays if essay not in fold_of]
-    if without:
-        raise UserError(f"{paths.FOLDS}: no fold for essay {without[0]!r}; run `dvc repro split`")
+    of_essays = folds_of(essays, fold_of)
     absent = sorted(set(folds) - set(fold_of.values()))
     if absent:
         raise UserError(
@@ -73,14 +72,8 @@ def read_elements(folds: Sequence[int] = ()) -> Elements:
         essay_ids=essays,
         types=columns.strings(ELEMENT_TYPE),
         labels=columns.numbers(LABEL).astype(np.int64),
-        folds=np.array([fold_of[essay] for essay in essays], np.int64),
+        folds=of_essays,
     )
-
-
-def read_folds() -> dict[str, int]:
-    """Read the fold of every training essay, by its id."""
-    table = Columns(paths.FOLDS, [ESSAY_ID, FOLD])
-    return dict(zip(table.strings(ESSAY_ID), table.numbers(FOLD).tolist(), strict=True))
 
 
 def read_test_ids() -> list[str]:

@@ -89,7 +89,12 @@ def _publish(
     """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock."""
     job = model.job
     there = np.flatnonzero(data.truth >= 0)
-    trained = {"fold": job.fold, "step": step, "platform": job.compute.platform}
+    trained = {
+        "fold": job.fold,
+        "step": step,
+        "platform": job.compute.platform,
+        "dtype": job.compute.dtype,
+    }
     backbone = paths.backbone(job.model)
     folder = paths.weights(job.model, job.fold)
     save_fold(folder, jax.device_get(params), model.model, backbone, trained)

@@ -9,14 +9,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from pipeline import paths
-from pipeline.clean_tables import FOLD, LABEL
-from pipeline.competition.schema import ELEMENT_ID, ESSAY_ID, LABELS
+from pipeline.clean_tables import LABEL
+from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.errors import UserError
 from pipeline.inputs.packing import Batch, Plan, batches, plan
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.metrics import accuracy, log_loss
 from pipeline.params import Train
 from pipeline.tables.columns import Columns
+from pipeline.tables.essay_folds import held_out
 from pipeline.training.job import Job
 
 
@@ -99,7 +100,7 @@ class FoldData:
           UserError: an input is missing or odd, or a window is too large for a row.
         """
         self.tokens = tokens = read_tokens(paths.tokens(job.model, "train"))
-        held = held_out(tokens, job.fold)
+        held = held_out(tokens.essay_ids, job.fold)
         self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
         given, true = job.tables
         labels = read_labels(given, tokens.element_ids, elements_of(tokens, windows))
@@ -118,23 +119,6 @@ class FoldData:
     def accuracy(self, probabilities: Float[np.ndarray, "elements labels"]) -> float:
         """Return the share of the elements held out whose likeliest class is the true one."""
         return accuracy(self.truth[self.truth >= 0], probabilities[self.truth >= 0])
-
-
-def held_out(tokens: Tokens, fold: int) -> Bool[np.ndarray, " windows"]:
-    """Mask the windows of essays of `fold`, a bool for each window.
-
-    Raises:
-      UserError: an essay has no fold, or no essay is in this one.
-    """
-    table = Columns(paths.FOLDS, (ESSAY_ID, FOLD))
-    fold_of = dict(zip(table.strings(ESSAY_ID), table.numbers(FOLD).tolist(), strict=True))
-    missing = sorted(set(tokens.essay_ids) - set(fold_of))
-    if missing:
-        raise UserError(f"{paths.FOLDS}: no fold for essay {missing[0]} ({len(missing)} in all)")
-    held = np.array([fold_of[essay] == fold for essay in tokens.essay_ids])
-    if not held.any() or held.all():
-        raise UserError(f"{paths.FOLDS}: fold {fold} has {held.sum()} of {len(held)} windows")
-    return held
 
 
 def elements_of(

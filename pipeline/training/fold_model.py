@@ -1,7 +1,6 @@
 """The model of one fold on its devices: its state before the first step, its steps."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import load_backbone, table
 from pipeline.errors import UserError
-from pipeline.inference.predict import PredictStep, predict, predict_step
+from pipeline.inference.predictor import Predictor
 from pipeline.params import Compute, Train
 from pipeline.platforms import rows_per_device
 from pipeline.training.fold_data import FoldData
@@ -39,6 +38,7 @@ class FoldModel:
         self.model = build(paths.backbone(job.model), job.encoder, self.settings)
         config = self.model.config
         self.pad_id = config.pad_token_id
+        self._predictor = Predictor(self.model, devices, job.train.rows)
         self._optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
 
     @property
@@ -64,22 +64,10 @@ class FoldModel:
         # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 
-    @cached_property
-    def _predict_step(self) -> PredictStep:
-        return predict_step(self.model, self.devices)
-
     def predict(self, params: Any, data: FoldData) -> Float[np.ndarray, "elements labels"]:
         """Return probabilities of the elements that are held out; NaN for the others."""
-        return predict(
-            self._predict_step,
-            params,
-            data.tokens,
-            data.held,
-            self.job.train.rows,
-            self.devices,
-            self.pad_id,
-            f"{self.job.name} held-out",
-        )
+        name = f"{self.job.name} held-out"
+        return self._predictor.probabilities(params, data.tokens, data.held, name)
 
 
 def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:

@@ -15,10 +15,10 @@ from pipeline.bundle.locked_outputs import md5
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import draw_all, parameter_shapes, save_fold
-from pipeline.inference.predict import predict, predict_step
+from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
+from pipeline.tables.essay_folds import held_out
 from pipeline.tables.predictions import write_predictions
-from pipeline.training.fold_data import held_out
 from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
 from stages import predict as predict_stage
 from tests.contract.project import ROOT, few_essays
@@ -80,14 +80,17 @@ def _draw_fold(fold: int) -> None:
     model = build(source, "bert", Settings(attention="blocked"))
     leaves = draw_all(parameter_shapes(model), 0.2, 10 + fold)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
-    save_fold(paths.weights(MODEL, fold), tree, model, source, {})
+    save_fold(
+        paths.weights(MODEL, fold), tree, model, source, {"platform": "cpu", "dtype": "float32"}
+    )
     configuration = params.load()
-    devices = machine.start(configuration.read("compute", params.Compute))
     tokens = read_tokens(paths.tokens(MODEL, "train"))
-    windows = np.flatnonzero(held_out(tokens, fold))
-    rows = configuration.read(f"models.{MODEL}.predict", params.Rows)
-    step = predict_step(model, devices)
-    made = predict(step, machine.replicate(tree, devices), tokens, windows, rows, devices, 0, "")
+    windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
+    settings = configuration.read(f"models.{MODEL}.predict", params.Predict)
+    backend = machine.start_best()
+    predictor = Predictor.of_folder(paths.weights(MODEL, fold), "bert", settings, backend)
+    weights = predictor.load(paths.weights(MODEL, fold))
+    made = predictor.probabilities(weights, tokens, windows, "")
     own = np.flatnonzero(np.isfinite(made[:, 0]))
     write_predictions(
         paths.fold(MODEL, fold) / "oof.parquet",

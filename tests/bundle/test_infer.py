@@ -12,11 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 from pipeline.bundle import prepare
 from pipeline.bundle import time_limit as clocks
-from pipeline.bundle.bundled_model import fitting
 from pipeline.bundle.infer import infer, predict_folds
 from pipeline.bundle.time_limit import Clock
 from pipeline.errors import UserError
-from pipeline.params import Rows
 from tests.bundle.graph import MODEL
 
 
@@ -53,7 +51,7 @@ def test_it_ends_in_the_graph_s_own_submission(bundle: Path, competition: Path) 
     assert list(found) == list(expected)
     _close(found, expected)
     told = json.loads((bundle.parent / "output/inference.json").read_text())
-    assert (told["platform"], told["dtype"]) == ("cpu", "float32")
+    assert (told["platform"], told["dtypes"]) == ("cpu", {MODEL: "float32"})
     assert (told["rows"], told["rows_without_prediction"]) == (len(found), 0)
     assert [lap["part"] for lap in told["laps"]] == ["clean, tokenize, baseline", MODEL, MODEL]
 
@@ -143,12 +141,6 @@ def test_more_elements_than_the_configuration_has_slots_are_predicted(
     told = json.loads((bundle.parent / "output/inference.json").read_text())
     assert told["rows_without_prediction"] == 0
     assert set(found) == {row["discourse_id"] for row in [*rows, *many]}
-
-
-def test_rows_suit_any_number_of_devices_and_any_window() -> None:
-    rows = Rows(per_step=8, length=64, slots=8, pool=64)
-    assert fitting(rows, 2, 5) == rows
-    assert fitting(rows, 3, 40) == Rows(per_step=9, length=64, slots=40, pool=64)
 
 
 def test_where_most_essays_fail_the_run_does(bundle: Path, competition: Path) -> None:

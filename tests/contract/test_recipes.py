@@ -60,6 +60,14 @@ def test_its_rows_suit_its_windows(recipe: Path):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_it_predicts_in_the_dtype_that_it_trains_in(recipe: Path):
+    configuration = params.load(recipe)
+    dtype = configuration.read("compute", params.Compute).dtype
+    models = configuration.read("models", dict).values()
+    assert {model.predict.dtype for model in models} == {dtype}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_it_trains_by_the_fast_kernel_and_from_safetensors(recipe: Path):
     """cuDNN's attention takes no dropout of weights; microsoft's main revisions hold pickles."""
     configuration = params.load(recipe)

@@ -173,6 +173,29 @@ def test_a_learning_rate_reruns_its_folds_and_what_depends_on_them(
     assert sha256(changed.folder / "submission.csv") == before
 
 
+def test_folds_trained_elsewhere_end_in_a_submission_here(project: Project, tmp_path: Path):
+    """As another machine's folds arrive: weights that say so, and a lock that knows them."""
+    here = project.copy(tmp_path / "here")
+    before = sha256(here.folder / "submission.csv")
+    compute = "compute: {platform: %s, devices: %d, dtype: %s}"
+    here.edit("params.yaml", compute % ("cpu", 2, "float32"), compute % ("tpu", 8, "bfloat16"))
+    for fold in (0, 1):
+        note = here.folder / f"artifacts/weights/small/fold{fold}/pipeline.json"
+        said = json.loads(note.read_text()) | {"platform": "tpu", "dtype": "bfloat16"}
+        note.unlink()  # it may be linked to DVC's cache
+        note.write_text(json.dumps(said))
+    here.run("dvc", "commit", "--force", *TRAINING)
+    for name in ("artifacts/test/small.parquet", "submission.csv"):
+        (here.folder / name).unlink()
+    said = here.run("dvc", "repro")
+    assert set(re.findall(r"Running stage '([^']+)'", said)) == {"predict@small"}
+    assert re.search(
+        r"predict@small: \d+ elements by every fold on \d+ cpu device\(s\) in float32, "
+        r"trained on tpu in bfloat16; artifacts/test/small.parquet", said
+    )  # fmt: skip
+    assert sha256(here.folder / "submission.csv") == before
+
+
 def test_a_comment_in_every_file_runs_code_alone(project: Project, tmp_path: Path):
     commented = project.copy(tmp_path / "commented")
     commented.comment()
@@ -205,7 +228,7 @@ def test_the_gate_passes_comments_and_stops_what_moves_a_number(project: Project
     assert clone.changed() == {"dvc.lock"}, "to be committed together with the code"
     assert clone.commit().clone(tmp_path / "commented").gate() == ""
 
-    clone.edit("pipeline/training/loss.py", "1.0 - ", "1.1 - ")
+    clone.edit("pipeline/training/step.py", "1.0 - ", "1.1 - ")
     said = clone.gate()
     assert "Stage 'tokenize@small' didn't change" in said
     # DVC would run it, and finds that a clean clone lacks its inputs.

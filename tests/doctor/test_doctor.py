@@ -245,12 +245,27 @@ def test_rows_are_held_to_the_devices_that_there_are(
     wrong = (
         "8 rows cannot be split over 3 device(s) x 1 accumulation step(s); expected a multiple of 3"
     )
-    assert _errors("tpu") == [
-        f"params.yaml: models.tiny.train.rows.per_step: {wrong}",
-        f"params.yaml: models.tiny.predict.per_step: {wrong}",
-    ]
+    assert _errors("tpu") == [f"params.yaml: models.tiny.train.rows.per_step: {wrong}"]
     project.set(compute__platform="cpu", compute__devices=16)
-    assert len(_errors()) == 2
+    assert len(_errors()) == 1
+
+
+def test_a_platform_that_is_not_there_hinders_training_alone(project: Project):
+    project.set(compute__platform="tpu", compute__devices=3)
+    for fold in range(4):
+        project.touch(f"artifacts/weights/tiny/fold{fold}/model.safetensors")
+    missing = (
+        "params.yaml: compute.platform: tpu, but the installed build of JAX is for cpu; "
+        "`make venv ACCELERATOR=tpu` installs the other, or set compute.platform: cpu"
+    )
+    assert _findings() == {"errors": [missing], "notes": []}, "one fold is still to be trained"
+    project.touch("artifacts/weights/tiny/fold4/model.safetensors")
+    note = (
+        "params.yaml: compute.platform: tpu is not on this machine, which goes on from the folds "
+        "that are there and can train none"
+    )
+    assert _findings("cpu") == {"errors": [], "notes": [note]}
+    assert _errors(model="tiny") == [missing], "`make smoke` trains"
 
 
 def test_leftovers_of_folds(project: Project):

@@ -66,7 +66,7 @@ def test_comments_docstrings_and_layout_of_every_file_change_none(
         ("stages/split.py", {"split"}),
         ("pipeline/competition/placing.py", {"validate"}),
         ("pipeline/backbones/hub.py", {"backbone"}),
-        ("pipeline/training/loss.py", {"train"}),
+        ("pipeline/training/step.py", {"train"}),
         ("pipeline/evaluation/pools.py", {"ensemble"}),
         ("pipeline/encoders/bert.py", {"networks/bert"}),
         ("pipeline/encoders/deberta_common.py", {"networks/deberta", "networks/deberta_v1"}),

@@ -22,6 +22,11 @@ def test_parameters_declared_and_read(project: Path):
     assert declared_parameters(body) == {"folds", "models.*.train"}
 
 
+def test_how_many_devices_there_are_is_no_parameter_of_a_stage(project: Path):
+    (project / "stages/one.py").write_text('x.read("compute", Compute)\n')
+    assert read_parameters("one", project) == {"compute.dtype", "compute.platform"}
+
+
 def test_a_key_that_is_computed_is_refused(project: Path):
     (project / "stages/one.py").write_text("configuration.read(key, Data)\n")
     with pytest.raises(ValueError, match=r"one\.py:1"):

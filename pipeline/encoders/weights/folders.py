@@ -24,6 +24,9 @@ from pipeline.seeds import tensor_draws
 Params = dict[str, Any]
 Shapes = dict[str, tuple[int, ...]]
 
+OWN_SETTINGS = "pipeline.json"
+"""The file of a fold's weights that is this project's own: what they were trained on."""
+
 _OLD_NORM = re.compile(r"(?<=LayerNorm\.)(gamma|beta)$")  # in checkpoints up to 2019
 _NOT_TOKENIZER = ("config.json", FILE, "origin.json", "encoder.json")
 
@@ -81,7 +84,7 @@ def save_fold(
       params: the parameter tree.
       model: it belongs to.
       backbone: folder whose config.json and tokenizer are copied too.
-      extra: this project's own settings, for pipeline.json beside the name of the encoder.
+      extra: this project's own settings, beside the name of the encoder.
     """
     kind = {"architectures": [_family(model).classifier], "dtype": "float32"}
     with atomic_folder(folder) as temporary:
@@ -90,7 +93,7 @@ def save_fold(
                 shutil.copyfile(path, temporary / path.name)
         write_json(temporary / "config.json", read_json(backbone / "config.json") | kind)
         write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
-        write_json(temporary / "pipeline.json", {**extra, "encoder": model.name_of_encoder})
+        write_json(temporary / OWN_SETTINGS, {**extra, "encoder": model.name_of_encoder})
 
 
 def draw(name: str, shape: tuple[int, ...], std: float, seed: int) -> Float32[np.ndarray, "..."]:

@@ -1,0 +1,60 @@
+"""The predict stage: on what is there, whatever the folds were trained on, and it says so."""
+
+import shutil
+from pathlib import Path
+
+import datasets
+import jax
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import paths
+from pipeline.encoders.weights.folders import save_fold
+from pipeline.errors import UserError
+from pipeline.inference.folds import predict_folds
+from pipeline.inputs.windowing import COLUMNS
+from pipeline.params import Predict
+from pipeline.tables.predictions import read_predictions
+from tests.inference.windows import ELEMENTS, rows
+from tests.training import tiny
+
+ROWS = Predict(per_step=2, length=8, slots=3, pool=10, dtype="bfloat16")
+
+
+@pytest.fixture
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model's test tokens, and two folds that a TPU and a CPU trained."""
+    monkeypatch.chdir(tmp_path)
+    features = datasets.Features.from_arrow_schema(COLUMNS)
+    folder = paths.tokens("small", "test")
+    datasets.Dataset.from_list(rows(), features=features).save_to_disk(folder)
+    index = {"discourse_id": ELEMENTS, "label": pa.array([-1] * len(ELEMENTS), pa.int8())}
+    pq.write_table(pa.table(index), folder / "elements.parquet")
+    Path("backbone").mkdir()
+    model = tiny.model(Path("backbone"))
+    params = jax.device_get(tiny.parameters(model))
+    for fold, (platform, dtype) in enumerate([("tpu", "bfloat16"), ("cpu", "float32")]):
+        trained = {"platform": platform, "dtype": dtype}
+        save_fold(paths.weights("small", fold), params, model, Path("backbone"), trained)
+
+
+@pytest.mark.usefixtures("_project")
+def test_folds_trained_elsewhere_predict_here():
+    made = predict_folds("small", "bert", ROWS, [0, 1])
+    assert made.elements == 5
+    assert made.computed == f"{jax.device_count()} cpu device(s) in float32"
+    assert made.trained == "cpu in float32 and tpu in bfloat16"
+    found = read_predictions(paths.test("small"))
+    assert found.element_ids == [*ELEMENTS, *ELEMENTS]
+    assert found.folds.tolist() == [0] * 5 + [1] * 5
+    assert found.probabilities[:5].tolist() == found.probabilities[5:].tolist()
+
+
+@pytest.mark.usefixtures("_project")
+def test_a_fold_that_is_missing_or_left_over_is_told():
+    with pytest.raises(UserError, match=r"fold1 is not in params.yaml; `make prune`"):
+        predict_folds("small", "bert", ROWS, [0])
+    shutil.rmtree(paths.weights("small", 1))
+    with pytest.raises(UserError, match=r"expected fold1 too, found fold0$"):
+        predict_folds("small", "bert", ROWS, [0, 1])

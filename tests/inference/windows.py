@@ -1,0 +1,27 @@
+"""Four windows for a tiny BERT, in which one element goes on in the next window."""
+
+import pyarrow as pa
+
+from pipeline.inputs.windowing import COLUMNS
+
+ELEMENTS = ["a", "b", "c", "d", "e"]
+WINDOWS = [
+    {"essay_id": "E", "input_ids": [1, 5, 6, 7, 2], "slot": [-1, 0, 0, 0, 1], "element": [0, 1]},
+    {"essay_id": "E", "input_ids": [1, 8, 9], "slot": [-1, 0, 0], "element": [1]},
+    {"essay_id": "F", "input_ids": [3, 4, 5, 6, 7, 8], "slot": [0, 0, 0, 0, 1, -1],
+     "element": [2, 3]},
+    {"essay_id": "G", "input_ids": [11, 12], "slot": [0, 0], "element": [4]},
+]  # fmt: skip
+
+
+def rows() -> list[dict[str, object]]:
+    """Every window with all of its columns."""
+    return [
+        {**w, "label": [-1] * len(w["element"]), "weight": [1.0] * len(w["element"])}
+        for w in WINDOWS
+    ]
+
+
+def batch() -> pa.RecordBatch:
+    """The windows as a store's record batch."""
+    return pa.RecordBatch.from_pylist(rows(), schema=COLUMNS)
