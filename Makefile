@@ -112,8 +112,8 @@ accept: doctor  ## golden tests, then take an edit to STAGE's code that changes 
 plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
 
-experiments: ready  ## experiments side by side: their figures, and the parameters that differ
-	@dvc exp show --only-changed --keep '.*(log_loss|accuracy|best_member|priors)$$' --drop '(artifacts|data|pipeline|stages)/'
+experiments: ready  ## DVC's experiments of all commits: the blend's loss, what each one changed
+	@python -m commands.experiments
 
 deps: venv  ## write each stage's modules into dvc.yaml
 	@python -m commands.deps
