@@ -4,7 +4,7 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-# Of commands.data, commands.submit and commands.checkpoints.
+# Of data, submit, checkpoints and queue.
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
@@ -20,8 +20,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready doctor submission data submit leaderboard test test-slow check parity \
-	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments deps \
-	lock clean
+	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments queue \
+	deps lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -114,6 +114,9 @@ plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.h
 
 experiments: ready  ## DVC's experiments of all commits: the blend's loss, what each one changed
 	@python -m commands.experiments
+
+queue: ready  ## run what `dvc exp run --queue` set aside (OPTIONS="--jobs 2")
+	@dvc exp run --run-all $(OPTIONS)
 
 deps: venv  ## write each stage's modules into dvc.yaml
 	@python -m commands.deps

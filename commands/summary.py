@@ -1,4 +1,4 @@
-"""Say where the submission is, what it is worth and what to commit: the end of `make submission`."""
+"""Say where the submission is, its worth, and what to commit: the end of `make submission`."""
 
 import subprocess
 from pathlib import Path

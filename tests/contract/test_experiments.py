@@ -67,7 +67,8 @@ def test_changes_are_what_dvc_exp_run_takes():
 def test_no_line_is_wider_than_asked():
     many = {f"a_parameter_of_a_long_name_{i}": i for i in range(12)}
     start = Experiment("main", {}, {"log_loss": 0.7, "best_member": 0.8})
-    group = Group(start, [Experiment("worse", {}, {"log_loss": 0.9}), Experiment("other", many, {})])
+    unfinished = Experiment("other", many, {}, ["queued"])
+    group = Group(start, [unfinished, Experiment("worse", {}, {"log_loss": 0.9})])
     lines = table([group], 100).splitlines()
     assert max(map(len, lines)) <= 100
     assert all(f"+{key}={value}" in " ".join(lines) for key, value in many.items())
