@@ -159,5 +159,5 @@ def test_an_experiment_in_a_copy_finds_the_main_checkout_s(tmp_path: Path):
     environment = os.environ | {"PATH": f"{tmp_path}/elsewhere:{SYSTEM}"}
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--quiet"]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
-    (experiment,) = git("for-each-ref", "--format=%(objectname)", "refs/exps/??/").splitlines()
+    (experiment,) = git("for-each-ref", "--format=%(objectname)", "refs/exps/??/*/*").splitlines()
     assert git("show", f"{experiment}:out") == "of the project: -m x"
