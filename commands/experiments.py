@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.experiments.utils import exp_refs
+from dvc.scm import Git, SCMError
 
 from pipeline import paths
 from pipeline.errors import UserError, exit_with_message
@@ -27,18 +27,21 @@ def main() -> None:
     Raises:
       UserError: there is no git, or no commit.
     """
-    try:
-        with Repo() as repo:
-            states = [state.dumpd() for state in repo.experiments.show(revs=_starts(repo))]
-    except DvcException as error:
-        raise UserError(f"experiments stand in git: {error}") from None
+    with Repo() as repo:
+        if not isinstance(repo.scm, Git):
+            raise UserError("experiments stand in git, and there is none here")
+        try:
+            starts = _starts(repo, repo.scm)
+            states = [state.dumpd() for state in repo.experiments.show(revs=starts)]
+        except SCMError as error:
+            raise UserError(f"experiments stand in git: {error}") from None
     say(table(list(_groups(states)), shutil.get_terminal_size((_WIDTH, 24)).columns))
 
 
-def _starts(repo: Repo) -> list[str]:
+def _starts(repo: Repo, git: Git) -> list[str]:
     """Return the present commit, and those that experiments started from."""
     waiting = repo.experiments.celery_queue.iter_queued()
-    found = {ref.baseline_sha for ref in exp_refs(repo.scm)}
+    found = {ref.baseline_sha for ref in exp_refs(git)}
     return ["HEAD", *sorted(found | {entry.baseline_rev for entry in waiting})]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.frame import TORCH
 from bench.peers.request import Request
 from bench.peers.windows import Windows, draw, gather
 from bench.turns import Peer
@@ -14,7 +15,6 @@ from pipeline import params, paths
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.training.setting import held_out
 
-TORCH = ".venv-parity/bin/python"
 SEED = ".venv-seed/bin/python"
 
 
