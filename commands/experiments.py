@@ -11,7 +11,7 @@ from typing import Any
 
 from dvc.repo import Repo
 from dvc.repo.experiments.utils import exp_refs
-from dvc.scm import Git, SCMError
+from dvc.scm import Git
 
 from pipeline import paths
 from pipeline.errors import UserError, exit_with_message
@@ -30,11 +30,10 @@ def main() -> None:
     with Repo() as repo:
         if not isinstance(repo.scm, Git):
             raise UserError("experiments stand in git, and there is none here")
-        try:
-            starts = _starts(repo, repo.scm)
-            states = [state.dumpd() for state in repo.experiments.show(revs=starts)]
-        except SCMError as error:
-            raise UserError(f"experiments stand in git: {error}") from None
+        starts = _starts(repo, repo.scm)
+        states = [state.dumpd() for state in repo.experiments.show(revs=starts)]
+    if not states:
+        raise UserError("experiments start from a commit, and there is none yet")
     say(table(list(_groups(states)), shutil.get_terminal_size((_WIDTH, 24)).columns))
 
 
