@@ -11,7 +11,7 @@ from pipeline.progress import say
 
 
 def main() -> None:
-    """Print the path, the nested log loss, and that of the class priors beside it."""
+    """Print the path, the log losses, and what git shows as changed."""
     if not paths.SUBMISSION.is_file():
         raise UserError(f"{paths.SUBMISSION}: not found; run dvc repro")
     figures = read_json(paths.metrics("ensemble"))
