@@ -103,7 +103,7 @@ def test_every_parameter_is_read_somewhere():
 
 
 def test_outputs_are_cached_but_for_what_stands_in_git():
-    """An uncached output switches the run cache off: `train` would run again on each machine."""
+    """An uncached output isn't pushed: of `train`, each machine would train again."""
     assert {flag for flags in _flags("outs") for flag in flags} == set()
     for kind in ("metrics", "plots"):
         assert {flags.get("cache", True) for flags in _flags(kind)} == {False}
