@@ -4,7 +4,7 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-# Of commands.data, commands.submit and commands.checkpoints.
+# Of data, submit, checkpoints and queue.
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
@@ -20,8 +20,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready doctor submission data submit leaderboard test test-slow check parity \
-	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments code \
-	lock clean
+	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments queue \
+	code lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -112,8 +112,11 @@ accept: doctor  ## golden tests, then take an edit to STAGE's code that changes 
 plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
 
-experiments: ready  ## experiments side by side: their figures, and the parameters that differ
-	@dvc exp show --only-changed --keep '.*(log_loss|accuracy|best_member|priors)$$' --drop '(artifacts|data|pipeline|stages)(/|$$)'
+experiments: ready  ## DVC's experiments of all commits: the blend's loss, what each one changed
+	@python -m commands.experiments
+
+queue: ready  ## run what `dvc exp run --queue` set aside (OPTIONS="--jobs 2")
+	@dvc exp run --run-all $(OPTIONS)
 
 code: ready  ## hash the code for the graph; dvc.lock, if it changes, belongs into the code's commit
 	@dvc --wait-for-lock repro --quiet --single-item code

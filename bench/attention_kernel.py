@@ -6,63 +6,69 @@ each batch, in turn. The figure is seconds for all windows by one fold: the scri
 reading the weights and packing too, and the first of them the compilation.
 """
 
-import argparse
+import functools
 import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from bench import frame, tables, turns
 from pipeline import params, paths
 from pipeline.bundle import contents, kernel, wheels
 from pipeline.bundle.manifest import Origin, write_manifest
 from pipeline.bundle.prepare import Reader, prepare
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import TASK
+from pipeline.errors import exit_with_message
 from pipeline.inputs.tokenizer import open_tokenizer
 
-SIZES = ("512", "1024", "2048", "4096")  # tokens of torch's batches; its best counts
+SIZES = (512, 1024, 2048, 4096)  # tokens of torch's batches; its best counts
 
 
 def main() -> None:
-    """Print a table with the ratio round by round."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print a table, the ratio to torch round by round, and the machine."""
+    parser = frame.parser(__doc__ or "", rounds=3)
+    frame.add_model(parser, "minilm")
+    frame.add_torch(parser)
     parser.add_argument("--bundle", type=Path, default=paths.bundle())
     parser.add_argument("--competition", type=Path, default=Path("data/raw"))
-    parser.add_argument("--model", default="minilm")
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--python", default=sys.executable, help="that runs the kernel")
-    parser.add_argument("--torch-python", default=".venv-parity/bin/python")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        mounts = mount(arguments.bundle, arguments.competition, Path(scratch) / "input")
-        windows = save_windows(mounts, arguments.model, Path(scratch))
-        folder = torch_folder(mounts / "bundle", arguments.model, Path(scratch) / "torch")
-        print("| script, s | its first fold | a further fold | torch, best | ratio |")
-        print("| --- | --- | --- | --- | --- |")
-        ratios, runs = [], []
-        for _ in range(arguments.rounds):
-            told = run_kernel(arguments.python, mounts, Path(scratch))
-            runs.append(told)
-            laps = [lap["seconds"] for lap in told["laps"] if lap["part"] == arguments.model]
-            further = statistics.median(laps[1:] or laps)
-            torch = run_torch(arguments.torch_python, folder, windows)
-            ratios.append(torch / further)
-            print(
-                f"| {told['seconds']:.1f} | {laps[0]:.1f} | {further:.1f} | {torch:.1f} "
-                f"| {ratios[-1]:.2f} |",
-                flush=True,
-            )
-    print(
-        f"ratio: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}; "
-        f"{runs[0]['rows']:,} elements, peak memory of the script "
-        f"{max(told['peak_megabytes'] for told in runs):,} MB"
-    )
+    with frame.fresh() as (scratch, _):
+        mounts = mount(arguments.bundle, arguments.competition, scratch / "input")
+        request = {
+            "folder": str(torch_folder(mounts / "bundle", arguments.model, scratch / "torch")),
+            "windows": str(save_windows(mounts, arguments.model, scratch)),
+            "sizes": SIZES,
+        }
+        peer = turns.Peer("torch", "bench.peer_torch_predict", request, arguments.torch_python)
+        sides = [
+            ("script", functools.partial(run_kernel, arguments.python, mounts, scratch)),
+            ("torch", functools.partial(turns.run, peer)),
+        ]
+        told, theirs = turns.take_turns(sides, arguments.rounds)
+    laps = [
+        [lap["seconds"] for lap in one["laps"] if lap["part"] == arguments.model] for one in told
+    ]
+    further = [statistics.median(own[1:] or own) for own in laps]
+    best = tables.column(theirs, "best")
+    columns = {
+        "script, s": tables.column(told, "seconds"),
+        "its first fold": [own[0] for own in laps],
+        "a further fold": further,
+        "torch, best": best,
+    }
+    row = [tables.spread(values, ",.1f") for values in columns.values()]
+    ratio = tables.spread(tables.ratios(best, further))
+    print(tables.table((*columns, "ratio"), [[*row, ratio]]), end="\n\n")
+    memory = max(tables.column(told, "peak_megabytes"))
+    print(f"{told[0]['rows']:,} elements, peak memory of the script {memory:,.0f} MB")
+    print(tables.machine(theirs))
 
 
 def mount(bundle: Path, competition: Path, into: Path) -> Path:
@@ -104,8 +110,8 @@ def torch_folder(bundle: Path, model: str, into: Path) -> Path:
     return into
 
 
-def run_kernel(python: str, mounts: Path, scratch: Path) -> dict:
-    """What the script tells of one run."""
+def run_kernel(python: str, mounts: Path, scratch: Path) -> turns.Figures:
+    """Run the script; return what it tells."""
     script, output = scratch / "kernel.py", scratch / "working"
     shutil.copy(kernel.__file__, script)
     output.mkdir(exist_ok=True)
@@ -115,12 +121,5 @@ def run_kernel(python: str, mounts: Path, scratch: Path) -> dict:
     return json.loads((output / "inference.json").read_text())
 
 
-def run_torch(python: str, folder: Path, windows: Path) -> float:
-    """Torch's seconds with its best size of batch."""
-    command = [python, "-m", "bench.peer_torch_predict", str(folder), str(windows), *SIZES]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return min(json.loads(done.stdout.strip().splitlines()[-1]).values())
-
-
 if __name__ == "__main__":
-    main()
+    exit_with_message(main)

@@ -7,13 +7,9 @@ attention that the class supports. Utilisation is the model's operations by form
 `--platform cpu --shapes deberta_tiny` to be tried out.
 """
 
-import argparse
-import tempfile
-from pathlib import Path
-
-from bench import flops, shapes, tables
+from bench import flops, frame, shapes, tables
 from bench.peers import speed
-from bench.peers.configuration import TORCH, Comparison
+from bench.peers.configuration import Comparison
 from pipeline import paths
 from pipeline.errors import exit_with_message
 from pipeline.files import read_json
@@ -23,18 +19,17 @@ TASKS = {"train": flops.training, "predict": flops.forward}
 
 def main() -> None:
     """Print tables for each shape and task, and the machine."""
-    parser = argparse.ArgumentParser(prog="bench.gpu", description=__doc__)
-    parser.add_argument("--model", default="minilm", help="a key of models in params.yaml")
+    parser = frame.parser(__doc__ or "", rounds=3)
+    frame.add_model(parser, "minilm")
     parser.add_argument("--shapes", nargs="+", help="the model's own name, or of bench/shapes.py")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--dtypes", nargs="+", choices=speed.DTYPES, default=["bfloat16"])
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--essays", type=int, default=1000)
-    parser.add_argument("--platform", default="gpu", choices=["cpu", "gpu"])
+    frame.add_platform(parser, "gpu")
     parser.add_argument("--peak", type=float, help="TFLOP/s; known for some chips by their names")
     parser.add_argument("--attention", help="torch's: sdpa, eager, flash_attention_2")
-    parser.add_argument("--torch-python", default=TORCH)
+    frame.add_torch(parser)
     arguments = parser.parse_args()
     options = speed.Options(
         rounds=arguments.rounds,
@@ -47,8 +42,7 @@ def main() -> None:
     wanted = arguments.shapes or [arguments.model, "deberta_v3_base", "deberta_v3_large"]
     done = []
     for shape in wanted:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
+        with frame.fresh() as (folder, _):
             shapes.project(shape, arguments.model, folder)
             comparison = Comparison(shape, arguments.platform, folder)
             config = read_json(folder / paths.backbone(shape) / "config.json")

@@ -5,50 +5,51 @@ again with a warm cache, and how that fold's process starts: from its first inst
 first compilation and to the end of the first step. The environment that runs this is used.
 """
 
-import argparse
+import functools
 import json
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+from bench import frame, tables, turns
+from pipeline.errors import exit_with_message
 
 FOLD = "train@tiny-2"
 CHECKPOINTS = "CHECKPOINT_ROOT"
 
 
 def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as scratch:
-        clone = Path(scratch) / "clone"
+    """Print a table, and the machine."""
+    rounds = frame.parser(__doc__ or "", rounds=5).parse_args().rounds
+    with frame.fresh() as (scratch, _):
+        clone = scratch / "clone"
         subprocess.run(["git", "clone", "--quiet", ".", str(clone)], check=True)
-        print("| what | median s | least | most |\n| --- | --- | --- | --- |")
-        row("whole graph, empty caches", [repro(clone)])
-        row("dvc repro, nothing to do", [repro(clone) for _ in range(rounds)])
-        again = ["--force", "--single-item", FOLD]
-        row(f"{FOLD} again, warm compile cache", [repro(clone, *again) for _ in range(rounds)])
-        starts = [start(clone) for _ in range(rounds)]
-        row("process start to first compilation", [first for first, _ in starts])
-        row("process start to the end of the first step", [step for _, step in starts])
+        again = ("--force", "--single-item", FOLD)
+        sides = [
+            ("whole graph, empty caches", functools.partial(repro, clone), 1),
+            ("dvc repro, nothing to do", functools.partial(repro, clone), rounds),
+            (f"{FOLD} again, warm compile cache", functools.partial(repro, clone, *again), rounds),
+            ("process start to first compilation", functools.partial(start, clone), rounds),
+        ]
+        # Not in turn: a fold that is trained again leaves `dvc repro` something to look up.
+        found = [turns.take_turns([(name, measure)], times)[0] for name, measure, times in sides]
+    rows = [
+        [name, tables.spread(tables.column(own, "wall"), ",.1f")]
+        for (name, *_), own in zip(sides, found, strict=True)
+    ]
+    steps = tables.spread(tables.column(found[-1], "first_step"), ",.1f")
+    rows.append(["process start to the end of the first step", steps])
+    print(tables.table(("what", "seconds"), rows), end="\n\n")
+    print(tables.machine(()))
 
 
-def row(what: str, seconds: list[float]) -> None:
-    """One line of the table."""
-    figures = (statistics.median(seconds), min(seconds), max(seconds))
-    print(f"| {what} | {' | '.join(f'{s:.1f}' for s in figures)} |", flush=True)
-
-
-def repro(clone: Path, *arguments: str) -> float:
-    """Seconds of `dvc repro`."""
-    began = time.perf_counter()
+def repro(clone: Path, *arguments: str) -> turns.Figures:
+    """Run `dvc repro`; its seconds are all that is measured."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *arguments]
     subprocess.run(command, cwd=clone, env=environment(), check=True, capture_output=True)
-    return time.perf_counter() - began
+    return {}
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -57,16 +58,16 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"} | more
 
 
-def start(clone: Path) -> tuple[float, float]:
+def start(clone: Path) -> turns.Figures:
     """Seconds to the first compilation, and to the end of the first step, of a fresh fold."""
     model, fold = FOLD.removeprefix("train@").split("-")
     command = [sys.executable, "-m", "stages.train", "--model", model, "--fold", fold]
-    with tempfile.TemporaryDirectory() as checkpoints:
+    with frame.fresh() as (checkpoints, _):
         began = time.perf_counter()
         process = subprocess.Popen(
             command,
             cwd=clone,
-            env=environment(JAX_LOG_COMPILES="1", **{CHECKPOINTS: checkpoints}),
+            env=environment(JAX_LOG_COMPILES="1", **{CHECKPOINTS: str(checkpoints)}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -74,7 +75,7 @@ def start(clone: Path) -> tuple[float, float]:
         compiled = seconds_until("Compiling", process, began)
         process.communicate()
     timing = json.loads((clone / f"artifacts/timing/{model}/fold{fold}.json").read_text())
-    return compiled, compiled + timing["first_step_seconds"]
+    return {"wall": compiled, "first_step": compiled + timing["first_step_seconds"]}
 
 
 def seconds_until(word: str, process: subprocess.Popen[str], began: float) -> float:
@@ -87,4 +88,4 @@ def seconds_until(word: str, process: subprocess.Popen[str], began: float) -> fl
 
 
 if __name__ == "__main__":
-    main()
+    exit_with_message(main)

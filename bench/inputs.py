@@ -5,15 +5,12 @@ share of tokens that are real beside what one window a row would give; and how l
 from its start to the end of its first training step, with an empty and with a warm compile cache.
 """
 
-import argparse
 import dataclasses
 import os
 import statistics
-import tempfile
-from pathlib import Path
 from time import perf_counter
 
-from bench import tables, turns
+from bench import frame, tables, turns
 from bench.peers import configuration
 from pipeline import params, paths
 from pipeline.competition.schema import TASK
@@ -30,10 +27,9 @@ PARTS = ("tokenize", "pack", "start")
 
 def main() -> None:
     """Print a table for each part."""
-    parser = argparse.ArgumentParser(prog="bench.inputs", description=__doc__)
-    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    parser = frame.parser(__doc__ or "", rounds=3)
+    frame.add_model(parser)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048])
     arguments = parser.parse_args()
     if "tokenize" in arguments.parts:
@@ -52,13 +48,14 @@ def main() -> None:
 def tokenization(model: str, rounds: int) -> str:
     """Clean essays to windows on disk."""
     inputs = params.load().read(f"models.{model}.inputs", params.Inputs)
-    seconds, made = [], {}
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as scratch:
-            began = perf_counter()
-            folder = Path(scratch) / "train"
-            made = write_tokens(paths.clean("train"), paths.backbone(model), folder, inputs, TASK)
-            seconds.append(perf_counter() - began)
+
+    def once() -> turns.Figures:
+        with frame.fresh() as (folder, _):
+            clean, backbone = paths.clean("train"), paths.backbone(model)
+            return {**write_tokens(clean, backbone, folder / "train", inputs, TASK)}
+
+    (found,) = turns.take_turns([("tokenize", once)], rounds)
+    made, seconds = found[0], tables.column(found, "wall")
     row = [f"{made['essays']:,}", f"{made['tokens']:,}", tables.spread(seconds, ".1f")]
     row.append(tables.spread([made["tokens"] / s for s in seconds], ",.0f"))
     return tables.table(("essays", "tokens", "seconds", "tokens/s"), [row])
@@ -88,11 +85,11 @@ def packing(model: str, lengths: list[int], rounds: int) -> str:
 def start(model: str, rounds: int) -> list[turns.Figures]:
     """Processes that end with the first step; the first one finds an empty compile cache."""
     comparison = configuration.Comparison(model, "cpu")
-    with tempfile.TemporaryDirectory() as scratch:
-        data = Path(scratch) / "windows.npz"
+    with frame.fresh() as (folder, environment):
+        data = folder / "windows.npz"
         comparison.whole(50, data)
         request = comparison.request("train", data, "float32")
-        peer = configuration.ours(request, {"JAX_COMPILATION_CACHE_DIR": scratch})
+        peer = configuration.ours(request, environment)
         return turns.in_turn([peer], rounds + 1)[0]
 
 

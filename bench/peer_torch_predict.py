@@ -32,20 +32,21 @@ def _padded(group, lengths, ids, starts):
     return {"input_ids": torch.from_numpy(made), "attention_mask": torch.from_numpy(mask)}
 
 
-def main(folder: str, path: str, sizes: list[int]) -> None:
-    """Predict all windows with each size of batch; print the seconds of each."""
+def main(folder: str, windows: str, sizes: list[int]) -> None:
+    """Predict all windows with each size of batch; print the seconds of the best, and of each."""
     model = AutoModelForTokenClassification.from_pretrained(folder, dtype=torch.float32)
     model.eval()
     seconds = {}
     with torch.inference_mode():
-        model(**next(batches(path, sizes[0])))  # what is set up at the first call
+        model(**next(batches(windows, sizes[0])))  # what is set up at the first call
         for size in sizes:
             began = time.perf_counter()
-            for batch in batches(path, size):
+            for batch in batches(windows, size):
                 torch.softmax(model(**batch).logits, dim=-1)
             seconds[size] = time.perf_counter() - began
-    print(json.dumps(seconds))
+    versions = {"torch": torch.__version__}
+    print(json.dumps({"best": min(seconds.values()), "sizes": seconds, "versions": versions}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], [int(size) for size in sys.argv[3:]])
+    main(**json.loads(sys.argv[1]))

@@ -9,14 +9,10 @@ the split itself costs.
 
 import argparse
 import dataclasses
+import functools
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-from bench import tables, turns
+from bench import frame, tables, turns
 from bench.peers import configuration
 from pipeline.errors import UserError, exit_with_message
 from pipeline.params import Train
@@ -26,10 +22,9 @@ PARTS = ("devices", "essays", "rows", "depth")
 
 def main() -> None:
     """Print a table for each part."""
-    parser = argparse.ArgumentParser(prog="bench.scaling", description=__doc__)
-    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    parser = frame.parser(__doc__ or "", rounds=3)
+    frame.add_model(parser)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=6, help="of training, in a round")
     parser.add_argument("--essays", type=int, default=50, help="of the smallest number of essays")
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2, 4, 8])
@@ -70,18 +65,11 @@ def check(train: Train, options: argparse.Namespace) -> None:
                 )
 
 
-@contextmanager
-def fresh() -> Iterator[tuple[Path, dict[str, str]]]:
-    """A folder, and the environment with a compile cache that is empty at first."""
-    with tempfile.TemporaryDirectory() as scratch:
-        yield Path(scratch), {"JAX_COMPILATION_CACHE_DIR": scratch}
-
-
 def over_devices(
     comparison: configuration.Comparison, options: argparse.Namespace
 ) -> list[turns.Figures]:
     """Steps a second over simulated devices."""
-    with fresh() as (folder, environment):
+    with frame.fresh() as (folder, environment):
         comparison.whole(8 * options.essays, folder / "windows.npz")
         asked = comparison.request("train", folder / "windows.npz", "float32", steps=options.steps)
         peers = [
@@ -119,7 +107,7 @@ def over_essays(
     """Seconds of one epoch, and of a pass of predictions, over more and more essays."""
     counts = [options.essays * times for times in (1, 2, 4)]
     found, rows = [], []
-    with fresh() as (folder, environment):
+    with frame.fresh() as (folder, environment):
         made = []
         for count in counts:
             data = folder / f"{count}.npz"
@@ -145,7 +133,7 @@ def over_rows(
     comparison: configuration.Comparison, options: argparse.Namespace
 ) -> list[turns.Figures]:
     """Tokens a second where the same tokens stand in fewer, longer rows."""
-    with fresh() as (folder, environment):
+    with frame.fresh() as (folder, environment):
         comparison.whole(8 * options.essays, folder / "windows.npz")
         rows = comparison.train.rows
         peers = []
@@ -178,15 +166,15 @@ def over_depth(
     comparison: configuration.Comparison, options: argparse.Namespace
 ) -> list[turns.Figures]:
     """Seconds to trace and to compile with more layers; nothing is cached."""
-    found: list[list[turns.Figures]] = [[] for _ in options.layers]
-    for _ in range(options.rounds):
-        for own, layers in zip(found, options.layers, strict=True):
-            with fresh() as (_, environment):
-                request: dict[str, Any] = {"model": comparison.model, "layers": layers}
-                peer = turns.Peer(
-                    f"{layers} layers", "bench.depth", request, environment=environment
-                )
-                own.append(turns.run(peer))
+
+    def compiled_anew(layers: int) -> turns.Figures:
+        with frame.fresh() as (_, environment):
+            request = {"model": comparison.model, "layers": layers}
+            name = f"{layers} layers"
+            return turns.run(turns.Peer(name, "bench.depth", request, environment=environment))
+
+    sides = [(f"{n} layers", functools.partial(compiled_anew, n)) for n in options.layers]
+    found = turns.take_turns(sides, options.rounds)
     compiled = [tables.column(own, "compile") for own in found]
     rows = [
         [

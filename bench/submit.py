@@ -1,29 +1,33 @@
-"""The whole route to a score in this checkout, with a stand-in for Kaggle on loopback.
+"""The route to a score, with a stand-in for Kaggle on loopback: python -m bench.submit.
 
-    make submission && python -m bench.submit [--dtype float16]
-
-Runs `commands.submit` as a command of its own and says how long it took, and how much of that was
-the kernel's run, which happens on Kaggle's machines otherwise. Ledger and journal stay as they are.
+Runs `commands.submit` on this checkout's finished graph as a command of its own, with the options
+that it is given (`--dtype float16`), and says how long it took, and how much of that was the
+kernel's run, which happens on Kaggle's machines otherwise. Ledger and journal stay as they are.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from bench import frame, tables
 from pipeline import params, paths
 from pipeline.competition.address import COMPETITION
+from pipeline.errors import UserError, exit_with_message
 from tests.kaggle.stand_in.runner import competition_files, run_script
 from tests.kaggle.stand_in.server import environment, serve
 from tests.kaggle.stand_in.world import Body, Competition, Output, World
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__).parse_known_args()[1]
+    """Print a table, and the machine.
+
+    Raises:
+      UserError: the route did not end with one submission.
+    """
+    options = frame.parser(__doc__ or "").parse_known_args()[1]
     source = Path(params.load().read("data", params.Data).source)
     world = World()
     world.competitions[COMPETITION] = Competition(competition_files(source))
@@ -36,9 +40,9 @@ def main() -> None:
         return output
 
     world.run_kernel = run
-    with tempfile.TemporaryDirectory() as scratch, serve(world) as address:
-        kept = [_set_aside(path, Path(scratch)) for path in (paths.SUBMIT, paths.LEDGER)]
-        extra = environment(address, Path(scratch)) | {"KAGGLE_API_TOKEN": world.token}
+    with frame.fresh() as (scratch, _), serve(world) as address:
+        kept = [_set_aside(path, scratch) for path in (paths.SUBMIT, paths.LEDGER)]
+        extra = environment(address, scratch) | {"KAGGLE_API_TOKEN": world.token}
         command = [sys.executable, "-m", "commands.submit", "--poll", "0.1", *options]
         start = time.perf_counter()
         try:
@@ -48,10 +52,12 @@ def main() -> None:
                 _put_back(path, copy)
         whole = time.perf_counter() - start
     if done.returncode or len(world.submissions) != 1:
-        sys.exit("the route did not end with one submission")
+        raise UserError("the route did not end with one submission")
     elsewhere = [path for _, path in world.log if not path.startswith("/")]
-    print(f"requests: {len(world.log)}, of other hosts: {len(elsewhere)}")
-    print(f"submit: {whole:.1f} s, of which the kernel's run {sum(ran):.1f} s")
+    header = ("submit, s", "of which the kernel's run, s", "requests", "of other hosts")
+    row = [f"{whole:.1f}", f"{sum(ran):.1f}", str(len(world.log)), str(len(elsewhere))]
+    print(tables.table(header, [row]), end="\n\n")
+    print(tables.machine(()))
 
 
 def _set_aside(path: Path, scratch: Path) -> Path | None:
@@ -67,4 +73,4 @@ def _put_back(path: Path, copy: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with_message(main)

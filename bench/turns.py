@@ -1,11 +1,12 @@
-"""Peers run in turn, each in a process of its own, possibly in another environment."""
+"""Sides of a comparison in turn; a peer is one in a process and an environment of its own."""
 
+import functools
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,29 @@ def _executable(python: str) -> str:
 
 
 def in_turn(peers: Sequence[Peer], rounds: int, folder: Path = Path()) -> list[list[Figures]]:
-    """Every peer once a round, one after another; for each peer its figures, round by round.
+    """Run every peer once a round; for each peer return its figures, round by round."""
+    return take_turns([(peer.name, functools.partial(run, peer, folder)) for peer in peers], rounds)
+
+
+def take_turns(
+    sides: Sequence[tuple[str, Callable[[], Figures]]], rounds: int
+) -> list[list[Figures]]:
+    """Run every side once a round, one after another, and say so on standard error.
 
     What else the machine does then touches all of them alike.
+
+    Args:
+      sides: the name of each, and what measures it.
+      rounds: how often each is measured.
+
+    Returns:
+      For each side its figures, round by round, with seconds as "wall" where it says none.
     """
-    figures: list[list[Figures]] = [[] for _ in peers]
+    figures: list[list[Figures]] = [[] for _ in sides]
     for number in range(1, rounds + 1):
-        for own, peer in zip(figures, peers, strict=True):
-            own.append(run(peer, folder))
-            seconds = own[-1]["wall"]
-            print(f"round {number}/{rounds}: {peer.name}: {seconds:.0f} s", file=sys.stderr)
+        for own, (name, measure) in zip(figures, sides, strict=True):
+            began = time.perf_counter()
+            found = measure()
+            own.append({"wall": time.perf_counter() - began} | found)
+            print(f"round {number}/{rounds}: {name}: {own[-1]['wall']:.1f} s", file=sys.stderr)
     return figures

@@ -15,7 +15,7 @@ from pipeline.training.job import job_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Say of each run's what it is worth; remove what no run goes on from, if asked to."""
+    """List each run's checkpoints with their use; with --remove, remove the abandoned ones."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Tell all that stands in the way of params.yaml, before the first stage runs: `make doctor`."""
+"""List what keeps params.yaml from running, before the first stage does: `make doctor`."""
 
 import argparse
 import sys

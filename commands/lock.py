@@ -1,4 +1,4 @@
-"""See to it that dvc.lock is whole before a run: python -m commands.lock.
+"""Mend a dvc.lock that was cut short, before a run: python -m commands.lock.
 
 With --keep, after a run that ended well, copy it; the copy is put back after one that was killed.
 """

@@ -1,4 +1,4 @@
-"""Run the kernel offline as Kaggle would, and hold what it predicts to the graph: `make kaggle`.
+"""Run the kernel offline and compare its predictions with the graph's: `make kaggle`.
 
 With weights in float32 the submission has to be the graph's own, to 1e-5 in every probability.
 With halves, whose predictions differ by the rounding, it has to be what this environment's own run

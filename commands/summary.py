@@ -1,13 +1,17 @@
-"""Say where the submission is and what it is worth: the end of `make submission`."""
+"""Say where the submission is, its worth, and what to commit: the end of `make submission`."""
+
+import subprocess
+from pathlib import Path
 
 from pipeline import paths
 from pipeline.errors import UserError, exit_with_message
 from pipeline.files import read_json
+from pipeline.graph.lock_repair import LOCK
 from pipeline.progress import say
 
 
 def main() -> None:
-    """Print the path, the nested log loss, and that of the class priors beside it."""
+    """Print the path, the log losses, and what git shows as changed."""
     if not paths.SUBMISSION.is_file():
         raise UserError(f"{paths.SUBMISSION}: not found; run dvc repro")
     figures = read_json(paths.metrics("ensemble"))
@@ -20,6 +24,27 @@ def main() -> None:
         say(
             "partial: not every fold of the split is in params.yaml, so this is not to be submitted"
         )
+    changed = changed_in_git()
+    if changed:
+        names = " ".join(changed)
+        say("")
+        say(f"This run's results differ from what git has: {', '.join(changed)}. To keep them:")
+        say(f"  git add --all {names} && git commit --message 'Results' -- {names}")
+    if LOCK.name in changed:
+        say(f"`git checkout {LOCK}` would make these folds stale: the next run fetches those that")
+        say("git's lock names from DVC's cache, and trains again what the cache lacks.")
+
+
+def changed_in_git() -> list[str]:
+    """Return what git keeps of the results and shows as changed; nothing where there is no git."""
+    kept = [path.as_posix() for path in (LOCK, paths.METRICS, paths.PLOTS)]
+    command = ["git", "status", "--porcelain", "-z", "--no-renames", "--", *kept]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return []
+    shown = {Path(entry[3:]).parts[0] for entry in done.stdout.split("\0") if entry}
+    return [name for name in kept if name in shown]
 
 
 if __name__ == "__main__":

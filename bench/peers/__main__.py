@@ -6,11 +6,9 @@ the longest of each. A figure counts real tokens, never padding, and leaves out 
 `make peers` makes torch's environment.
 """
 
-import argparse
-
-from bench import tables
+from bench import frame, tables
 from bench.peers import speed
-from bench.peers.configuration import TORCH, Comparison
+from bench.peers.configuration import Comparison
 from pipeline.errors import exit_with_message
 
 TASKS = {"train": "training", "predict": "inference"}
@@ -18,16 +16,15 @@ TASKS = {"train": "training", "predict": "inference"}
 
 def main() -> None:
     """Print a table for each task, ratios, and the machine."""
-    parser = argparse.ArgumentParser(prog="bench.peers", description=__doc__)
-    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    parser = frame.parser(__doc__ or "", rounds=5)
+    frame.add_model(parser)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--dtypes", nargs="+", choices=speed.DTYPES, default=list(speed.DTYPES))
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8, help="of training, each peer in a round")
     parser.add_argument("--essays", type=int, default=200)
     parser.add_argument("--area", type=int, help="tokens of torch's batches; as ours by default")
-    parser.add_argument("--platform", default="cpu", choices=["cpu", "gpu"])
-    parser.add_argument("--torch-python", default=TORCH)
+    frame.add_platform(parser, "cpu")
+    frame.add_torch(parser)
     arguments = parser.parse_args()
     comparison = Comparison(arguments.model, arguments.platform)
     options = speed.Options(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.frame import TORCH
 from bench.peers.request import Request
 from bench.peers.windows import Windows, draw, gather
 from bench.turns import Peer
@@ -16,7 +17,6 @@ from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.tables.essay_folds import held_out
 from pipeline.training.fold_data import read_labels
 
-TORCH = ".venv-parity/bin/python"
 SEED = ".venv-seed/bin/python"
 
 

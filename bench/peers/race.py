@@ -10,10 +10,10 @@ two environments.
 
 import argparse
 import dataclasses
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench import tables, turns
+from bench import frame, tables, turns
 from bench.peers import clock, configuration
 from bench.peers.elements import save_elements
 from pipeline import paths
@@ -29,8 +29,8 @@ HEADER = (
 
 def main() -> None:
     """Print the table, every curve, and the machine."""
-    parser = argparse.ArgumentParser(prog="bench.peers.race", description=__doc__)
-    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    parser = frame.parser(__doc__ or "")
+    frame.add_model(parser)
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--dtypes", nargs="+", default=["float32"], help="of ours and torch's")
     parser.add_argument("--fraction", type=float, default=1.0, help="of the fold's essays")
@@ -40,22 +40,25 @@ def main() -> None:
     parser.add_argument("--seed-batch", type=int, default=256, help="elements of a step")
     parser.add_argument("--seed-length", type=int, default=128, help="tokens of an element")
     parser.add_argument("--target", type=float, help="log loss; the last peer's best by default")
-    parser.add_argument("--platform", default="cpu", choices=["cpu", "gpu"])
-    parser.add_argument("--torch-python", default=configuration.TORCH)
+    frame.add_platform(parser, "cpu")
+    frame.add_torch(parser)
     parser.add_argument("--seed-python", default=configuration.SEED)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
+    with frame.fresh() as (folder, environment):
         comparison = configuration.Comparison(arguments.model, arguments.platform)
-        peers = prepare(arguments, comparison, Path(scratch))
+        peers = prepare(arguments, comparison, folder, environment)
         figures = [own[0] for own in turns.in_turn(peers, rounds=1)]
     report(peers, figures, arguments.target)
 
 
 def prepare(
-    arguments: argparse.Namespace, comparison: configuration.Comparison, scratch: Path
+    arguments: argparse.Namespace,
+    comparison: configuration.Comparison,
+    folder: Path,
+    environment: Mapping[str, str],
 ) -> list[turns.Peer]:
-    """The data files, and the peers that are asked for."""
-    data, elements = scratch / "windows.npz", scratch / "elements.npz"
+    """Write the data files; return the peers that are asked for."""
+    data, elements = folder / "windows.npz", folder / "elements.npz"
     windows = comparison.divided(arguments.fraction, data)
     essay_ids = comparison.tokens().essay_ids
     essays = [essay_ids[i] for i in windows.number]
@@ -82,9 +85,8 @@ def prepare(
         backbone=str(published(arguments.model)),
         train=train | {"epochs": arguments.seed_epochs},
     )
-    fresh = {"JAX_COMPILATION_CACHE_DIR": str(scratch)}
     made = {
-        "ours": [configuration.ours(request, fresh) for request in asked],
+        "ours": [configuration.ours(request, environment) for request in asked],
         "torch": [configuration.torch(request, arguments.torch_python) for request in asked],
         "seed": [configuration.seed(recipe, arguments.seed_python)],
     }

@@ -1,11 +1,10 @@
 """Training and inference in turn, as tables; what `bench.peers` and `bench.gpu` share."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import tables, turns
+from bench import frame, tables, turns
 from bench.peers import configuration
 from bench.peers.windows import Windows
 
@@ -29,7 +28,7 @@ class Options:
     dtypes: Sequence[str] = DTYPES
     area: int | None = None
     attention: str | None = None
-    python: str = configuration.TORCH
+    python: str = frame.TORCH
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,9 @@ def measure(
 ) -> Measured:
     """Run this project and torch in turn, each with every dtype."""
     rows = comparison.train.rows
-    with tempfile.TemporaryDirectory() as scratch:
-        data = Path(scratch) / "windows.npz"
+    with frame.fresh() as (scratch, environment):  # the first round compiles
+        data = scratch / "windows.npz"
         windows = comparison.whole(options.essays, data)
-        fresh = {"JAX_COMPILATION_CACHE_DIR": scratch}  # the first round compiles
         theirs = [*options.dtypes]
         if task == "predict" and "bfloat16" in theirs:
             theirs.append("bfloat16 weights")
@@ -60,7 +58,8 @@ def measure(
             )
             for dtype in theirs
         ]
-        peers = [configuration.ours(request, fresh) for request in asked[: len(options.dtypes)]]
+        own = asked[: len(options.dtypes)]
+        peers = [configuration.ours(request, environment) for request in own]
         peers += [configuration.torch(request, options.python) for request in asked]
         figures = turns.in_turn(peers, options.rounds, folder)
     return Measured([peer.name for peer in peers], figures, windows)

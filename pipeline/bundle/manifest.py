@@ -66,8 +66,10 @@ def _commit() -> str | None:
     head = _git("rev-parse", "--quiet", "--verify", "HEAD")
     if head is None:
         return None
-    # The graph writes dvc.lock, whose hash stands beside, and `submit` writes the ledger.
-    written = (f":(exclude){path}" for path in (LOCK, paths.LEDGER))
+    # The graph writes dvc.lock, whose hash stands beside, with metrics and plots; `submit` writes
+    # the ledger.
+    made = (LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER)
+    written = (f":(exclude){path}" for path in made)
     clean = _git("diff", "--quiet", "HEAD", "--", ".", *written) is not None
     return head if clean else f"{head}-dirty"
 

@@ -1,4 +1,4 @@
-"""Essays to folds: stratified by label and type, grouped by essay."""
+"""Assign essays to folds, stratified by label and type, grouped by essay."""
 
 import warnings
 

@@ -157,7 +157,7 @@ def check_essays(path: Path, table: pd.DataFrame, folder: Path, essays: Mapping[
 
 
 def check_found(path: Path, folder: Path, elements: pd.DataFrame, not_found: pd.DataFrame) -> None:
-    """Check that most elements stand in their essay: where they don't, these are other essays.
+    """Check that most elements stand in their essay; if not, texts and essays don't match.
 
     Raises:
       UserError: more than `NOT_FOUND_LIMIT` of the elements were not found, and more than one.

@@ -1,4 +1,4 @@
-"""From Kaggle's folder to clean tables of elements and essays."""
+"""Turn Kaggle's folder into clean tables of elements and essays."""
 
 from dataclasses import dataclass
 from pathlib import Path

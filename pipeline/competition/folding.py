@@ -1,4 +1,4 @@
-"""Texts as they look: invisible characters are folded away, and spans lead back to the original."""
+"""Reduce texts to what a reader sees; map spans in them back to the original."""
 
 import bisect
 import unicodedata

@@ -1,4 +1,4 @@
-"""The hidden test as it comes: an odd row costs elements their prediction, never the run."""
+"""The hidden test, read leniently: an odd row costs its elements, never the run."""
 
 import csv
 from collections import Counter, defaultdict

@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 
 def find_elements(essay: str, elements: Iterable[str]) -> Found:
-    """Find each element, whatever the order of rows; see `assign` for texts that stand twice.
+    """Find each element in any order of rows; see `assign` for texts that stand twice.
 
     Any run of white space equals any other, and invisible characters make no difference; see
     `Folded`.

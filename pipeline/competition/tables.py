@@ -52,7 +52,7 @@ class Clean:
 
 
 def clean_split(split: Split, cleaning: params.Clean) -> Clean:
-    """Clean texts, find where each essay's elements stand, and bring them together in that order.
+    """Clean the texts, find each element's place in its essay, and sort elements by it.
 
     An element that was not found stays behind the one before it in the file.
     """

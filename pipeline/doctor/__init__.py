@@ -1,1 +1,1 @@
-"""Checks of a configuration before the first stage runs: everything in its way, a line each."""
+"""Checks of a configuration before the first stage runs, one line for each problem."""

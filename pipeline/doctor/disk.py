@@ -1,4 +1,4 @@
-"""Examine the room on disks: what is still to be written, against what is free."""
+"""Compare the free space on disks with what is still to be written."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ _TOLD = 1e9  # bytes below which nobody needs to know
 
 
 def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> Iterator[Finding]:
-    """Room for weights and tokens of the folds that are not there, and for one fold's checkpoints.
+    """Compare free space with the weights, tokens and checkpoints that are still to be written.
 
     Folds train one after another, so the largest model's checkpoints count. A size that is only
     guessed from a name can't be a mistake.

@@ -1,4 +1,4 @@
-"""Every examination of a configuration, in the order in which stages would meet the mistakes."""
+"""All checks of a configuration, in the order in which stages would meet its mistakes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from pipeline.doctor.findings import Finding, refusals
 
 
 def examine(path: Path, accelerator: str | None, model: str | None) -> list[Finding]:
-    """List what stands in the way of a configuration, and what there is to know beforehand.
+    """List what keeps a configuration from running, and what is good to know before.
 
     Args:
       path: of the configuration.

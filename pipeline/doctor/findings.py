@@ -1,4 +1,4 @@
-"""One thing that the doctor found, and how a stage's own check becomes one."""
+"""A finding of the doctor, and the findings that a stage's own check gives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from pipeline.params import ConfigurationError
 
 @dataclass(frozen=True)
 class Finding:
-    """A line for the user: a mistake with what mends it, or a note that hinders nothing."""
+    """A line for the user: a mistake and its remedy, or a note that stops nothing."""
 
     text: str
     error: bool = True
 
 
 def refusals(check: Callable[..., object], *arguments: object) -> list[str]:
-    """The lines with which a check refuses its arguments; none where it is content."""
+    """Return the lines with which a check refuses its arguments; none where it passes."""
     try:
         check(*arguments)
     except ConfigurationError as error:

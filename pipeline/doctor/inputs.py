@@ -14,13 +14,13 @@ from pipeline.graph.leftovers import TERRITORY
 
 
 def examine_data(data: params.Data) -> Iterator[Finding]:
-    """Kaggle's files, by their names."""
+    """Find files of Kaggle's that are missing, by their names."""
     for line in missing(Path(data.source)):
         yield Finding(line)
 
 
 def examine_models(models: Mapping[str, params.Model]) -> Iterator[Finding]:
-    """Each model's encoder, and where its backbone comes from; what is downloaded is a note."""
+    """Check each model's encoder and its backbone's source; a download is a note."""
     for name, model in models.items():
         yield from map(Finding, _refusals_of(model, f"params.yaml: models.{name}"))
     downloads = {
@@ -76,7 +76,7 @@ def _model_type(source: params.Backbone) -> object:
 
 
 def examine_members(members: Mapping[str, params.Member]) -> Iterator[Finding]:
-    """The CSV files of members, by their names."""
+    """Find CSV files of members that are missing."""
     for name, member in members.items():
         for key, path in vars(member).items():
             if not Path(path).is_file():

@@ -1,4 +1,4 @@
-"""Examine what another configuration left where a later stage would stop at it."""
+"""Find leftovers of another configuration at which a later stage would stop."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -10,7 +10,7 @@ from pipeline.entries import check_leftovers
 def examine(
     models: Collection[str], members: Collection[str], folds: Sequence[int]
 ) -> Iterator[str]:
-    """Folds and members that `predict`, `evaluate` and `ensemble` would refuse."""
+    """Yield a line for the folds and members that a later stage would refuse."""
     wanted = [f"fold{fold}" for fold in folds]
     for model in models:
         for folder in (paths.weights(model), paths.fold(model)):

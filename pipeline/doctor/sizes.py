@@ -1,4 +1,4 @@
-"""The size of a backbone: by its files where there are some, else by its config or its name."""
+"""Estimate the size of a backbone from its files, its config or its name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,7 +61,7 @@ def measured(model: str, source: params.Backbone) -> float | None:
 
 
 def _of_config(fields: Mapping[str, Any]) -> float:
-    """Bytes by the count of parameters that docs/how-it-works.md gives."""
+    """Estimate bytes by the count of parameters that docs/how-it-works.md gives."""
     width, inner = fields["hidden_size"], fields["intermediate_size"]
     layer = 4 * width**2 + 2 * width * inner + 9 * width + inner
     return float(_FLOAT32 * (_VOCABULARY * width + fields["num_hidden_layers"] * layer))

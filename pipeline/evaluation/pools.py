@@ -124,6 +124,8 @@ def _descend(
     """Take the first of the steps 1, 1/2, 1/4, ... to `goal` that lowers the loss, else none."""
 
     def loss(w: Float[np.ndarray, " members"]) -> float:
+        # The sum of the weights takes the place of the constraint that it be 1. The floor keeps
+        # a step that gives every member weight 0 finite.
         return float(w.sum() - np.log(np.maximum(true @ w, np.finfo(float).tiny)).mean())
 
     before = loss(weights)
@@ -167,6 +169,7 @@ def fit_loglinear(
     def hessian(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
         probabilities = softmax(_logits(design, theta))
         total = 2.0 * ridge * np.eye(len(theta))
+        # Softmax's curvature is the covariance of the design over labels, summed over rows.
         mean = np.zeros(design.shape[1:])
         for rows, p in zip(design, probabilities.T, strict=True):
             weighted = rows * p[:, None]
@@ -180,6 +183,7 @@ def fit_loglinear(
     theta = found.x
     # The trust region stops where differences of the loss drown in its last bits. The gradient
     # has bits left for two more steps.
+    # Without a ridge the matrix is singular: a bias for all labels alike changes no probability.
     for _ in range(2):
         theta = theta - np.linalg.lstsq(hessian(theta), loss(theta)[1])[0]
     return theta[:m], theta[m:]

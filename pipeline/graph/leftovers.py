@@ -23,7 +23,7 @@ TERRITORY = (
 def leftover_paths(
     territory: Iterable[Path], outputs: Iterable[Path], dependencies: Iterable[Path]
 ) -> list[Path]:
-    """The topmost paths in `territory` that no stage of the configuration knows.
+    """Find the topmost paths in `territory` that no stage of the configuration knows.
 
     Args:
       territory: folders that the graph writes into.

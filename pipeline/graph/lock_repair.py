@@ -1,7 +1,8 @@
-"""Repair of a dvc.lock that was cut short: DVC writes it in place, so a kill may leave a part.
+"""Repair of a dvc.lock that was cut short.
 
-A part can be valid YAML. DVC's results are in its cache by the time it writes the lock, so an older
-whole one costs no more than looking them up there.
+DVC writes it in place, so a kill may leave a part of it, which can be valid YAML. DVC's results are
+in its cache by the time it writes the lock, so an older whole one costs no more than looking them
+up there.
 """
 
 import re
@@ -29,7 +30,7 @@ class _Whole(NamedTuple):
 
 
 def is_known() -> bool:
-    """True where the lock is that of the last run that ended well, byte for byte, or is missing."""
+    """Tell whether the lock is missing or has the bytes of the last run that ended well."""
     return not LOCK.exists() or (COPY.exists() and COPY.read_bytes() == LOCK.read_bytes())
 
 
@@ -40,7 +41,7 @@ def keep() -> None:
 
 
 def mend() -> str | None:
-    """Put the last whole lock in the place of one that is cut short; return a line about it.
+    """Replace a lock that is cut short by the last whole one; return a line about it.
 
     Where there is none to put back, neither a copy nor git's, DVC goes on without.
 
@@ -63,7 +64,7 @@ def mend() -> str | None:
 
 
 def _known() -> Iterator[_Whole]:
-    """Whole locks, the best first."""
+    """Yield whole locks, the best first."""
     if COPY.exists():
         content = COPY.read_bytes()
         if (stages := _stages(content)) is not None:
@@ -74,7 +75,7 @@ def _known() -> Iterator[_Whole]:
 
 
 def _is_cut(content: bytes, whole: _Whole | None) -> bool:
-    """True of a lock that was cut short.
+    """Tell whether a lock was cut short.
 
     A cut between two new entries can't be seen, and the lock passes for whole. No harm is done:
     what is missing comes out of DVC's cache.
@@ -91,7 +92,7 @@ def _is_cut(content: bytes, whole: _Whole | None) -> bool:
 
 
 def _stages(content: bytes) -> Mapping[str, Any] | None:
-    """Entries by stage; None where this is no lock, or its last line has no end."""
+    """Return entries by stage; None where this is no lock or its last line has no end."""
     # Here, because it takes a second that most runs need not spend.
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from voluptuous import Invalid
@@ -106,7 +107,7 @@ def _stages(content: bytes) -> Mapping[str, Any] | None:
 
 
 def _outputs(stages: Mapping[str, Any], name: str) -> set[str]:
-    """The outputs of a stage whose digest and size are there."""
+    """Return the outputs of a stage that have a digest and a size."""
     outs = stages.get(name, {}).get("outs", ())
     return {out["path"] for out in outs if {"md5", "size"} <= out.keys()}
 

@@ -133,6 +133,7 @@ def _best_fit(
     """Put each window, in order, into the open row that it leaves the least room in."""
     packed: list[list[int]] = []
     vacancies = _Vacancies(rows.length)
+    # Plain numbers: reading single elements out of an array would take most of the time.
     for window, length, slots in zip(
         order.tolist(), lengths[order].tolist(), n_slots[order].tolist(), strict=True
     ):
@@ -184,6 +185,7 @@ class _Vacancies:
         while node > 1:
             node //= 2
             most = max(self._most[2 * node], self._most[2 * node + 1])
+            # Nothing above changes either.
             if self._most[node] == most:
                 break
             self._most[node] = most

@@ -1,4 +1,4 @@
-"""Kaggle's own client: imported late, silenced, its requests repeated and its errors explained."""
+"""A wrapper of Kaggle's own client: late import, no output, repeated requests, clear errors."""
 
 import contextlib
 import io
@@ -44,11 +44,11 @@ class Client:
         return self.insist(doing, lambda: self.ask(request), competition)
 
     def ask(self, request: Callable[[], T]) -> T:
-        """Make a request once: silently, and given up where Kaggle says nothing for too long."""
+        """Make a request once, silently and with a time limit."""
         return _silently(request, self._timeout)
 
     def insist(self, doing: str, attempt: Callable[[], T], competition: str = "") -> T:
-        """Attempt something; again, ever later, while Kaggle is overloaded or out of reach.
+        """Repeat an attempt, with growing pauses, while Kaggle is overloaded or out of reach.
 
         Args:
           doing: for messages, as in "push kernel alice/essays".

@@ -1,4 +1,4 @@
-"""submission.csv as it is, to a competition that takes files."""
+"""Submit submission.csv itself, to a competition that takes files."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The competition's files into data/raw and under DVC: downloaded, unpacked, checked, whole."""
+"""Bring the competition's files into data/raw, whole and checked, and put them under DVC."""
 
 import subprocess
 import sys

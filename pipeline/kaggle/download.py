@@ -1,4 +1,4 @@
-"""A competition's archive from Kaggle: with progress, and going on where it broke off."""
+"""Download a competition's archive with progress; resume one that broke off."""
 
 import contextlib
 import math

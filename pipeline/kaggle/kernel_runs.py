@@ -1,4 +1,4 @@
-"""The script kernel that predicts on Kaggle: pushed, its sources checked, run, its output read."""
+"""Push the kernel that predicts on Kaggle, wait for its run, and read its output."""
 
 import json
 import re

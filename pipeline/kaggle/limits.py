@@ -1,4 +1,4 @@
-"""A limit to each silence of Kaggle's, whose client would wait for an answer without end."""
+"""A time limit for each answer of Kaggle's, for which its client would wait for ever."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _CONNECT = 30.0  # seconds for a connection, and for a piece of an upload to be 
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Give every request in the block a limit, unless it has one of its own.
+    """Set a time limit on every request in the block that has none of its own.
 
     The client opens sessions in several places, uploads have theirs; all of them end in the
     adapter of requests, which is changed for the time of the block.

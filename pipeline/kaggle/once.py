@@ -1,4 +1,4 @@
-"""The end that all submissions share: sent once, scored, and written into the ledger."""
+"""The last steps of every submission: send it once, wait for its score, write the ledger."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Submitted:
 
 
 def mark(digest: str) -> str:
-    """Return as much of a hash as descriptions hold."""
+    """Shorten a hash to what a description holds."""
     return digest[:16]
 
 
@@ -70,7 +70,10 @@ def source_of(bundle: Bundle) -> Source:
 
 
 def noted_source(journal: Journal) -> Source:
-    """The source of what was sent first; commits since then change none of it."""
+    """Return the source that was noted when this was first sent.
+
+    Later commits don't change it.
+    """
     return Source(**(journal.get("source") or {}))
 
 
@@ -88,7 +91,9 @@ def begin(journal: Journal, again: bool) -> None:
 
 
 def submit_once(journal: Journal, note: str, send: Callable[[str, bool], int]) -> int:
-    """Submit unless the journal has it; note the intention first, for the answer may get lost.
+    """Submit, unless the journal says that it was done.
+
+    The intention is noted first, since the answer may get lost.
 
     Args:
       journal: of this submission.

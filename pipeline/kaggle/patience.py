@@ -1,4 +1,4 @@
-"""Waiting for what Kaggle does in its own time."""
+"""Poll for what Kaggle does in its own time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def wait(
     patience: Patience,
     offline: bool = True,
 ) -> T:
-    """Look until there is a result; print each new state.
+    """Poll until there is a result; print each new state.
 
     Args:
       what: is waited for, for messages.
@@ -75,7 +75,7 @@ def wait(
 
 
 def seek(look: Callable[[], T | None], patience: Patience) -> T | None:
-    """Look until there is a result, as long as Kaggle's lists may be late; else None."""
+    """Poll for as long as Kaggle's lists may lag; return None if nothing turned up."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda result: result is None),
         wait=tenacity.wait_fixed(min(patience.every, patience.lag)),

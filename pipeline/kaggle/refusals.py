@@ -1,4 +1,4 @@
-"""Refusals of Kaggle and the network, each as one line that says what to do about it."""
+"""Errors of Kaggle and the network, each as one line that says what to do."""
 
 import errno
 from http import HTTPStatus

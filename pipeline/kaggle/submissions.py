@@ -1,4 +1,4 @@
-"""Submitting, at most once, and the score of just that submission."""
+"""Submit at most once, and fetch the score of that very submission."""
 
 import re
 from collections.abc import Callable, Iterable

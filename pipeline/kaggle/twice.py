@@ -1,4 +1,4 @@
-"""Submissions that were made before: what the ledger and Kaggle's own list know of them."""
+"""A look for earlier submissions of the same, in the ledger and in Kaggle's own list."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Unpacking an archive from elsewhere: every name inside the folder, no links, no bombs."""
+"""Unpack an archive that isn't trusted: every name inside the folder, no links, no bombs."""
 
 import errno
 import shutil

@@ -88,13 +88,19 @@ def test_a_commit_says_whether_the_tree_was_clean(graph: Path) -> None:
 
     git("init", "--quiet")
     paths.LEDGER.touch()
-    git("add", "params.yaml", "dvc.lock", str(paths.LEDGER))
+    figures, points = paths.metrics(MODEL), paths.plots(MODEL) / "learning.csv"
+    for made in (figures, points):
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.write_text("{}")
+    git("add", "params.yaml", "dvc.lock", str(paths.LEDGER), str(figures), str(points))
     git("commit", "--quiet", "--message=All")
     git("tag", "v1")
     head = git("rev-parse", "HEAD")
     for written, line in (("dvc.lock", "# By the graph.\n"), (paths.LEDGER, "{}\n")):
         with Path(written).open("a") as stream:
             stream.write(line)
+    figures.write_text('{"log_loss": 0.5}')
+    points.unlink()
     stage.main([])
     assert _manifest(paths.bundle())["commit"] == head
     with Path("params.yaml").open("a") as stream:

@@ -1,44 +1,75 @@
-"""`make experiments` is a table that a terminal can hold."""
+"""`make experiments` fits a terminal and tells each experiment by what it changed."""
 
-import csv
 import json
-import re
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.graph.experiment_table import Experiment, Group, changed_parameters, table
 from tests.contract.project import ROOT, without_git
 
-_FIGURES = {
-    "small": {"log_loss": 0.7, "accuracy": 0.6, "ece": 0.1, "folds": 2, "partial": False},
-    "ensemble": {"log_loss": 0.6, "in_sample": 0.6, "best_member": 0.7, "priors": 0.9},
-}
+AUTHOR = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
 
 
-def run(folder: Path, *command: str) -> str:
-    return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+def _run(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "100"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout.strip()
 
 
-def test_figures_stay_and_only_what_differs_is_added(tmp_path: Path):
+def _commit(folder: Path, loss: float) -> str:
+    figures = {"log_loss": loss, "best_member": loss + 0.1, "partial": False}
+    (folder / "metrics").mkdir(exist_ok=True)
+    (folder / "metrics/ensemble.json").write_text(json.dumps(figures))
+    _run(folder, "git", "add", ".")
+    _run(folder, "git", *AUTHOR, "commit", "--quiet", "--message=All")
+    return _run(folder, "git", "rev-parse", "HEAD")
+
+
+def test_experiments_of_all_commits_stand_below_their_own(tmp_path: Path):
+    """An experiment is a commit with a ref of its own, which is all that DVC goes by."""
     folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
     (folder / ".dvc/config.local").unlink()
-    (folder / "metrics").mkdir()
-    for name, figures in _FIGURES.items():
-        (folder / f"metrics/{name}.json").write_text(json.dumps(figures))
-    run(folder, "git", "init", "--quiet")
-    run(folder, "git", "add", ".")
-    author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
-    run(folder, "git", *author, "commit", "--quiet", "--message=All")
+    _run(folder, "git", "init", "--quiet", "--initial-branch=main")
+    first = _commit(folder, 0.7)
     configuration = folder / "params.yaml"
-    configuration.write_text(configuration.read_text().replace("epochs: 1", "epochs: 2"))
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    found = re.search(r"^experiments:.*\n\t@(dvc exp show .*)$", makefile, re.M)
-    assert found
-    command = found[1].replace("$$", "$").replace("dvc", f"{sys.executable} -m dvc", 1)
-    table = list(csv.reader(run(folder, "sh", "-c", f"{command} --csv").splitlines()))
-    columns = set(table[0])
-    assert len(columns) < 20
-    assert "models.small.train.epochs" in columns
-    assert {"accuracy", "best_member", "priors"} <= columns
-    assert {f"metrics/{name}.json:log_loss" for name in _FIGURES} <= columns
-    assert not any(column.startswith(("data", "pipeline", "stages")) for column in columns)
+    ready = configuration.read_text()
+    configuration.write_text(ready.replace("C: 1.0", "C: 0.2"))
+    other = _commit(folder, 0.6)
+    _run(folder, "git", "update-ref", f"refs/exps/{first[:2]}/{first[2:]}/some-name", other)
+    _run(folder, "git", "reset", "--quiet", "--hard", first)
+    (folder / "README").write_text("A later commit, without experiments.\n")
+    _commit(folder, 0.65)
+    configuration.write_text(ready.replace("epochs: 1", "epochs: 2"))
+    said = _run(folder, sys.executable, "-m", "commands.experiments").splitlines()
+    assert [line.split() for line in said] == [
+        ["experiment", "blend", "best", "changed", "parameters"],
+        ["main", "0.6500", "0.7500"],
+        ["(not", "committed)", "0.6500", "0.7500", "models.small.train.epochs=2"],
+        [first[:7], "0.7000", "0.8000"],
+        ["some-name", "0.6000", "0.7000", "baseline.C=0.2"],
+    ]
+
+
+def test_changes_are_what_dvc_exp_run_takes():
+    before = {"a": {"b": 1, "c": None}, "d": [0, 1], "gone": {}}
+    after = {"a": {"b": 2, "c": None, "new": True}, "d": [0]}
+    assert changed_parameters(before, after) == ["~gone", "a.b=2", "+a.new=true", "d=[0]"]
+
+
+def test_no_line_is_wider_than_asked():
+    many = {f"a_parameter_of_a_long_name_{i}": i for i in range(12)}
+    start = Experiment("main", {}, {"log_loss": 0.7, "best_member": 0.8})
+    unfinished = Experiment("other", many, {}, ["queued"])
+    group = Group(start, [unfinished, Experiment("worse", {}, {"log_loss": 0.9})])
+    lines = table([group], 100).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert all(f"+{key}={value}" in " ".join(lines) for key, value in many.items())
+    assert [line.split()[0] for line in lines[1:4]] == ["main", "worse", "other"]

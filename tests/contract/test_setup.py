@@ -117,16 +117,21 @@ def test_the_trial_has_the_environment_of_training():
     assert f"@{setting} python -m commands.smoke " in makefile
 
 
+def _one_stage(folder: Path, config: str) -> None:
+    """A graph of one stage, which writes the words of the Python that it finds."""
+    python = graph()["vars"][0]["python"]
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc/config").write_text(f"[core]\n    analytics = false\n{config}")
+    (folder / "dvc.yaml").write_text(
+        f"vars:\n  - python: {python}\nstages:\n  one:\n    cmd: ${{python}} -m x >out\n"
+        "    outs: [out: {cache: false}]\n"
+    )
+    _command(folder / "elsewhere/python", 'echo "of the path: $@"')
+
+
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
 def test_dvc_finds_the_environment_that_is_not_activated(shell: str, tmp_path: Path):
-    python = graph()["vars"][0]["python"]
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-    (tmp_path / "dvc.yaml").write_text(
-        f"vars:\n  - python: {python}\nstages:\n  one:\n    cmd: ${{python}} -m x >out\n"
-        "    outs: [out]\n"
-    )
-    _command(tmp_path / "elsewhere/python", 'echo "of the path: $@"')
+    _one_stage(tmp_path, "    no_scm = true\n")
     environment = os.environ | {"PATH": f"{tmp_path}/elsewhere:{SYSTEM}", "SHELL": shell}
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", "--force"]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
@@ -134,3 +139,25 @@ def test_dvc_finds_the_environment_that_is_not_activated(shell: str, tmp_path: P
     _command(tmp_path / ".venv/bin/python", 'echo "of the project: $@"')
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     assert (tmp_path / "out").read_text() == "of the project: -m x\n"
+
+
+def test_an_experiment_in_a_copy_finds_the_main_checkout_s(tmp_path: Path):
+    _one_stage(tmp_path, "")
+    _command(tmp_path / ".venv/bin/python", 'echo "of the project: $@"')
+    (tmp_path / ".gitignore").write_text(".venv\nelsewhere\n")
+
+    def git(*arguments: str) -> str:
+        author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
+        command = ["git", *author, *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message=All")
+    environment = os.environ | {"PATH": f"{tmp_path}/elsewhere:{SYSTEM}"}
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--quiet"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    (experiment,) = git("for-each-ref", "--format=%(objectname)", "refs/exps/??/*/*").splitlines()
+    assert git("show", f"{experiment}:out") == "of the project: -m x"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph.leftovers import drop_lock_entries, leftover_paths, remove
+from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
 
 
 def _touch(root: Path, *names: str) -> None:
@@ -47,3 +47,13 @@ def test_dead_lock_entries_go_and_the_rest_keeps_its_bytes(tmp_path: Path):
     assert lock.read_text() == "schema: '2.0'\nstages:\n" + live
     assert drop_lock_entries(lock, ["train@a-0"]) == []
     assert drop_lock_entries(tmp_path / "none", []) == []
+
+
+def test_metrics_and_plots_of_a_model_that_is_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    old, new = Path("metrics/old.json"), Path("metrics/new.json")
+    kept = [new, Path("plots/new/learning.csv"), Path("plots/new/confusion.csv")]
+    _touch(tmp_path, *map(str, [old, Path("plots/old/learning.csv"), *kept]))
+    assert leftover_paths(TERRITORY, kept, []) == [old, Path("plots/old")]

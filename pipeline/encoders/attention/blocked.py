@@ -47,6 +47,7 @@ def _forward(
 
     def row(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
         q, k, v, segment, keys = inputs
+        # All heads of a row share one mask, so it is made once and sliced.
         bias = jnp.where(visible(segment, window), 0.0, MASKED)
 
         def block(place: _Place) -> tuple[Array, Array, Array]:
@@ -97,6 +98,7 @@ def _backward(
         bias = jnp.where(visible(segment, window), 0.0, MASKED)
 
         def block(place: _Place) -> tuple[Array, Array, Array]:
+            # Weights stand by key first here. The mask is symmetric, so its slices change axes.
             masked = place.seen(place.own(bias, 1), 0)
 
             def head(inputs: tuple[Any, ...]) -> tuple[Array, Array, Array]:
@@ -108,6 +110,7 @@ def _backward(
                     slope, dropped = jnp.where(keep, slope, 0.0), jnp.where(keep, share, 0.0)
                 slope = (share * (slope - inner)).astype(q.dtype)
                 return (
+                    # Keys are turned beforehand, so that no product turns its left side.
                     _product(k_turned, slope, 0),
                     _product(slope, q, 0),
                     _product(dropped.astype(g.dtype), g, 0),

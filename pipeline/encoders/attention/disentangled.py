@@ -110,6 +110,8 @@ def relative_scores(
       relative: of this head, [2 tokens - 1, width] each.
     """
     scores = jnp.zeros((), jnp.float32)
+    # Along a query's row the distance i - j falls, so keys are taken in reverse. Along a key's row
+    # it grows; that product has keys as rows and is turned.
     if relative.keys is not None:
         scores += _by_pair(query, relative.keys[::-1])
     if relative.queries is not None:
@@ -123,6 +125,7 @@ def _by_pair(
     """Return at [i, j], in float32, token i times entry T - 1 - i + j of `position`."""
     tokens, width = content.shape
     block = _BLOCK if tokens % _BLOCK == 0 else tokens
+    # A later block reaches distances that stand earlier in the table.
     ends = range(2 * tokens - 1, tokens - 1, -block)
     reached = jnp.stack([position[end - tokens - block + 1 : end] for end in ends])
     own = content.reshape(-1, block, width)
@@ -137,6 +140,7 @@ def skew(products: Float[Array, "tokens distances"]) -> Float[Array, "tokens oth
     T + B - 1, so that each starts one entry later than the one before. No entry is looked up.
     """
     tokens, distances = products.shape
+    # The padding makes the rows one entry longer; reading them at their old length does the rest.
     flat = jnp.pad(products, ((0, 0), (0, 1))).reshape(-1)
     shifted = flat[tokens - 1 :][: tokens * distances].reshape(tokens, distances)
     return shifted[:, : distances - tokens + 1]

@@ -137,6 +137,7 @@ def _backward(window: int | None, kept: Any, change: Array) -> tuple[Any, ...]:
     own, row, segments, whole = _specs(shape, tables)
     # The kernel adds to these over the steps of its grid; bfloat16 would be rounded each time.
     summed = jax.ShapeDtypeStruct(query.shape, jnp.float32)
+    # Queries' gradients are written once, block by block, and need no sum.
     *gradients, of_tables = pl.pallas_call(
         functools.partial(backward_kernel, shape),
         out_shape=(

@@ -80,6 +80,8 @@ def _visible(shape: Shape, segment_ref: Any, start: Array) -> Array:
 
 def _reached_keys(shape: Shape, start: Array) -> Any:
     """Return the entries of the table of keys that a block of queries reaches."""
+    # The compiler can't see that the offset is a multiple of 8, as a slice of the core's memory
+    # has to be.
     return pl.ds(pl.multiple_of(shape.tokens - start - shape.block, 8), shape.tokens + shape.block)
 
 
@@ -106,6 +108,7 @@ def _weights(
             own = key_ref[0, 0, pl.ds(tile, shape.block)]
             tiles.append(_skew(shape.product(own, reached, (1, 1))).T)
         scores += jnp.concatenate(tiles, axis=1)
+    # The scale comes last: it is one for all terms, and scores are float32 here.
     seen = _visible(shape, segment_ref, start)
     scores = jnp.where(seen, scores * shape.scale, MASKED)
     shares = jnp.exp(scores - scores.max(axis=1, keepdims=True))
@@ -161,6 +164,7 @@ def backward_kernel(
     weights = _weights(shape, start, query, key_ref, segment_ref, tables)
     value_out[0, 0] += shape.product(weights.astype(dtype), arriving, (0, 0))
     toward = shape.product(arriving, value_ref[0, 0], (1, 1))
+    # Weights of a query sum to 1, so softmax passes on only what differs from the mean gradient.
     mean = (weights * toward).sum(axis=1, keepdims=True)
     scores = weights * (toward - mean) * shape.scale  # gradient of the scores before the scale
     narrow = scores.astype(dtype)
