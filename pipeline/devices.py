@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pipeline import paths
 from pipeline.errors import UserError
+from pipeline.host import cores
 from pipeline.params import Compute
 from pipeline.platforms import BUILDS, check_installed
 
@@ -100,8 +101,7 @@ def start_best(compute: Compute) -> tuple[list[Device], Compute]:
       The devices, and what is in fact computed on.
     """
     if compute.platform == "cpu" and compute.devices != "auto":
-        cores = len(os.sched_getaffinity(0))
-        jax.config.update("jax_num_cpu_devices", min(compute.devices, cores))
+        jax.config.update("jax_num_cpu_devices", min(compute.devices, cores()))
     _set_up()
     found = jax.local_devices()
     platform = found[0].platform

@@ -4,7 +4,6 @@ The library's own functions clean, tokenize, predict and pool. Added here: nothi
 test ends the run, and the run keeps within its time and memory.
 """
 
-import resource
 import tempfile
 import warnings
 from collections import Counter
@@ -27,6 +26,7 @@ from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
 from pipeline.files import write_json
+from pipeline.host import peak_megabytes
 from pipeline.inputs.tokenizer import open_tokenizer
 from pipeline.members.baseline import Fitted, load
 from pipeline.progress import say
@@ -182,6 +182,6 @@ def _write_account(
         "rows_without_prediction": without,
         "laps": [{"part": part, "seconds": round(seconds, 2)} for part, seconds in clock.laps],
         "seconds": round(clock.elapsed, 2),
-        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_megabytes": round(peak_megabytes()),
     }
     write_json(path, content)

@@ -1,7 +1,6 @@
 """One fold from its inputs to its outputs: what the train stage runs."""
 
 import platform
-import resource
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
+from pipeline.host import peak_megabytes
 from pipeline.metrics import accuracy
 from pipeline.tables.predictions import write_predictions
 from pipeline.training.checkpoint import Checkpoints
@@ -104,7 +104,6 @@ def _publish(
 
 def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float) -> dict[str, Any]:
     """Describe this process's hardware and speed; earlier parts of a resumed run don't count."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "platform": job.compute.platform,
         "devices": len(devices),
@@ -115,5 +114,5 @@ def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float)
         "first_step_seconds": round(loop.meter.first_step, 2),
         "tokens_per_second": round(loop.meter.rate, 1),
         "resumed_from": loop.resumed_from,
-        "peak_host_megabytes": round(peak),
+        "peak_host_megabytes": round(peak_megabytes()),
     }
