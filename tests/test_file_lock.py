@@ -5,6 +5,7 @@ import fcntl
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,22 +38,31 @@ def test_a_kill_lets_go(tmp_path: Path) -> None:
     assert (folder / file_lock.NAME).is_file(), "it marks the folder as a run's"
 
 
-def test_a_folder_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
+def test_a_folder_that_its_holder_removed_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who waited for the lock must not go on with that of a folder which is gone."""
     folder = tmp_path / "run"
     first = file_lock.take(folder, 0.0)
     assert first is not None
-    assert file_lock.take(folder, 0.0) is None
-    with ThreadPoolExecutor() as other:
-        waiting = other.submit(file_lock.take, folder, 20.0)
-        while not waiting.running():
-            pass
+
+    def meanwhile(_: float) -> None:
         shutil.rmtree(folder)
         first.release()
-        second = waiting.result()
+
+    monkeypatch.setattr(time, "sleep", meanwhile)  # between two attempts
+    second = file_lock.take(folder, 20.0)
     assert second is not None
     assert file_lock.take(folder, 0.0) is None
     second.release()
+
+
+def test_another_thread_may_let_go(tmp_path: Path) -> None:
+    held = file_lock.take(tmp_path, 0.0)
+    assert held is not None
+    with ThreadPoolExecutor() as other:
+        other.submit(held.release).result()
+    assert file_lock.take(tmp_path, 0.0) is not None
 
 
 def test_a_file_system_without_locks_is_an_error(
