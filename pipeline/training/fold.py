@@ -1,7 +1,6 @@
 """One fold from its inputs to its outputs: what the train stage runs."""
 
 import platform
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -56,10 +55,8 @@ def train_fold(job: Job) -> float:
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
             probabilities = setting.predict(params)
-        history.close()
         timing = _timing(job, loop, devices, time.monotonic() - started)
-        live = checkpoints.folder / "live"
-        _publish(setting, params, probabilities, step, history.points, live)
+        _publish(setting, params, probabilities, step, history.points)
         files.write_json(paths.timing(job.model, job.fold), timing)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
@@ -76,7 +73,6 @@ def _publish(
     probabilities: Float[np.ndarray, "elements labels"],
     step: int,
     points: list[list[Any]],
-    live: Path,
 ) -> None:
     """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock."""
     job, tokens = setting.job, setting.tokens
@@ -91,7 +87,6 @@ def _publish(
         ids = [tokens.element_ids[i] for i in there]
         write_predictions(folder / "oof.parquet", ids, np.full(len(ids), job.fold), held)
         write_history(folder / "history.csv", points)
-        shutil.copytree(live / "plots", folder / "live")
         figures = {
             "log_loss": round(setting.loss(probabilities), 6),
             "accuracy": round(accuracy(labels, held), 6),

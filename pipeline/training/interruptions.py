@@ -1,4 +1,4 @@
-"""Reasons for a run to save and leave: a signal, as its parent's death sends one, or a session's end."""
+"""Reasons for a run to save and leave: a signal (a dying parent sends one) or its session's end."""
 
 import os
 import signal
