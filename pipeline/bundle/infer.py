@@ -5,7 +5,6 @@ test ends the run, and the run keeps within its time and memory.
 """
 
 import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.exceptions import InconsistentVersionWarning
 
 from pipeline import devices as machine
 from pipeline import params
@@ -28,7 +26,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.host import peak_megabytes
 from pipeline.inputs.tokenizer import open_tokenizer
-from pipeline.members.baseline import Fitted, load
+from pipeline.members.fitted import load
 from pipeline.progress import say
 from pipeline.tables.submission import write_submission
 
@@ -63,7 +61,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
             hidden,
             configuration.read("clean", params.Clean),
             {m: _reader(bundle, configuration, m) for m in models},
-            _baseline(bundle, folds),
+            [load(contents.baseline(bundle, fold)) for fold in folds],
             Path(scratch),
         )
         _refuse_most(hidden, prepared)
@@ -83,13 +81,6 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         say(f"{without:,} elements have no prediction: they get their type's priors")
     say(f"{path}: {len(hidden.order):,} rows")
     _write_account(output / "inference.json", compute, len(hidden.order), without, clock)
-
-
-def _baseline(bundle: Path, folds: Sequence[int]) -> list[Fitted]:
-    with warnings.catch_warnings():
-        # What is used of an estimator is the same in Kaggle's scikit-learn; `make kaggle` shows it.
-        warnings.simplefilter("ignore", InconsistentVersionWarning)
-        return [load(contents.baseline(bundle, fold)) for fold in folds]
 
 
 def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
