@@ -20,7 +20,7 @@ from pipeline.files import atomic_file
 from pipeline.members.features import Texts, kinds, numbers
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError,
-           TypeError, ValueError)  # fmt: skip
+           AttributeError, TypeError, ValueError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def save(path: Path, fitted: Fitted) -> None:
     arrays = {
         # One text: as an array of texts each would take the room of the longest. No word holds an
         # end of line.
-        "words": np.array("\n".join(words.get_feature_names_out())),
+        "words": np.array("\n".join(words.get_feature_names_out()).encode()),
         "ngrams": np.array(words.ngram_range[1]),
         "idf": words.idf_,
         "mean": scaler.mean_,
@@ -90,7 +90,8 @@ def load(path: Path) -> Fitted:
 
 def _rebuilt(arrays: NpzFile) -> Fitted:
     """Put fitted attributes, by the names that scikit-learn documents, into new estimators."""
-    words = vectorizer(int(arrays["ngrams"]), vocabulary=str(arrays["words"]).split("\n"))
+    vocabulary = arrays["words"].item().decode().split("\n")
+    words = vectorizer(int(arrays["ngrams"]), vocabulary=vocabulary)
     words.idf_ = arrays["idf"]
     scaler = StandardScaler()
     scaler.mean_, scaler.scale_ = arrays["mean"], arrays["scale"]

@@ -171,7 +171,7 @@ def test_folds_and_essays_must_belong_together(project: Path) -> None:
 
 
 ARRAYS = {
-    "words": np.array("fair\ngood"),
+    "words": np.array(b"fair\ngood"),
     "ngrams": np.array(1),
     "idf": np.ones(2),
     "mean": np.zeros(11),
@@ -198,8 +198,9 @@ def test_arrays_made_by_hand_are_a_model(tmp_path: Path) -> None:
     ("change", "found"),
     [
         ({"words": np.array(["fair", 1], object)}, "Object arrays cannot be loaded"),
-        ({"words": np.array("fair")}, "idf length = 2 must be equal to vocabulary size = 1"),
-        ({"words": np.array("fair\nfair")}, "Duplicate term in vocabulary"),
+        ({"words": np.array(b"fair")}, "idf length = 2 must be equal to vocabulary size = 1"),
+        ({"words": np.array(b"fair\nfair")}, "Duplicate term in vocabulary"),
+        ({"words": np.array(1)}, "object has no attribute"),
         ({"labels": None}, "labels is not a file in the archive"),
     ],
 )
