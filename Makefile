@@ -4,7 +4,7 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-# Of commands.data, commands.submit and commands.checkpoints.
+# Of commands.data, commands.submit, commands.checkpoints and requirements/lock.sh.
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
@@ -118,8 +118,8 @@ experiments: ready  ## experiments side by side: their figures, and the paramete
 deps: venv  ## write each stage's modules into dvc.yaml
 	@python -m commands.deps
 
-lock:  ## write every file in requirements/ anew (needs uv)
-	@bash requirements/lock.sh
+lock:  ## write every lock in requirements/ from pyproject.toml (needs uv; OPTIONS=--upgrade)
+	@bash requirements/lock.sh $(OPTIONS)
 
 clean:  ## remove environments and caches; outputs and DVC's cache stay
 	rm -rf .venv .venv-* .ruff_cache .pytest_cache .hypothesis
