@@ -4,7 +4,7 @@ ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv
 PYTHON ?= python3 3.13 3.12 3.11
 MODEL ?= tiny
 FOLD ?= 0
-# Of data, submit, checkpoints and queue.
+# Of data, submit, checkpoints, queue and lock.
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
@@ -123,8 +123,8 @@ code: ready  ## hash the code for the graph; dvc.lock, if it changes, belongs in
 	@test ! -e .git || git diff --quiet HEAD -- dvc.lock || \
 		echo "dvc.lock has changed: commit it together with the code"
 
-lock:  ## write every file in requirements/ anew (needs uv)
-	@bash requirements/lock.sh
+lock:  ## write every lock in requirements/ from pyproject.toml (needs uv; OPTIONS=--upgrade)
+	@bash requirements/lock.sh $(OPTIONS)
 
 clean:  ## remove environments and caches; outputs and DVC's cache stay
 	rm -rf .venv .venv-* .ruff_cache .pytest_cache .hypothesis

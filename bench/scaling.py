@@ -10,10 +10,10 @@ the split itself costs.
 import argparse
 import dataclasses
 import functools
-import os
 
 from bench import frame, tables, turns
 from bench.peers import configuration
+from pipeline import host
 from pipeline.errors import UserError, exit_with_message
 from pipeline.params import Train
 
@@ -78,7 +78,7 @@ def over_devices(
         ]
         found = turns.in_turn(peers, options.rounds)
     speeds = [tables.column(own, "steps_per_second") for own in found]
-    cores = os.cpu_count() or 1
+    cores = host.cores()
     rows = []
     for count, own, speed in zip(options.devices, found, speeds, strict=True):
         times = tables.ratios(speed, speeds[0])

@@ -1,11 +1,14 @@
 """Figures as markdown, ready for docs/results.md: medians, spreads, ratios, the machine."""
 
-import os
 import platform
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
+
+from pipeline.host import cores
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -57,10 +60,10 @@ def machine(figures: Iterable[Mapping[str, Any]]) -> str:
     for figure in figures:
         versions |= dict.fromkeys(f"{n} {v}" for n, v in figure.get("versions", {}).items())
         devices |= dict.fromkeys([figure["device"]] if figure.get("device") else [])
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = os.getloadavg()[2]
+    memory = psutil.virtual_memory().total / 2**30
+    load = psutil.getloadavg()[2]
     parts = [
-        f"{os.cpu_count()} cores of {processor()}, {memory:.0f} GiB",
+        f"{cores()} cores of {processor()}, {memory:.0f} GiB",
         *(d for d in devices if d != "cpu"),
         f"load of the last quarter of an hour {load:.1f}",
         f"Python {platform.python_version()}",

@@ -1,16 +1,15 @@
 """A lock on a folder that a process holds until it ends, whatever ends it."""
 
-import fcntl
-import os
-import time
 from pathlib import Path
-from typing import TextIO
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 NAME = "lock"
+_POLL = 0.5  # seconds
 
 
-def take(folder: Path, patience: float) -> TextIO | None:
-    """Make `folder` and hold it; close what is returned to let go.
+def take(folder: Path, patience: float) -> BaseFileLock | None:
+    """Make `folder` and hold it; release what is returned to let go.
 
     Args:
       folder: whoever held it may have removed it meanwhile, and the lock with it.
@@ -20,24 +19,17 @@ def take(folder: Path, patience: float) -> TextIO | None:
       None where another process holds on to it.
 
     Raises:
-      OSError: the folder cannot be made or written to.
+      OSError: the folder cannot be made or written to, or its file system knows no locks.
     """
-    until = time.monotonic() + patience
+    # Any thread may release it. Without the system's own lock there is none: a file that merely
+    # exists would outlive a killed process.
+    lock = FileLock(folder / NAME, thread_local=False, fallback_to_soft=False)
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / NAME).open("a")
         try:
-            # The kernel lets go of it when the process ends, even by SIGKILL.
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The former holder may have removed the folder since `open`. This lock would then be
-            # on a file that nobody else can find.
-            if os.path.samestat(os.fstat(stream.fileno()), (folder / NAME).stat()):
-                return stream
-        except BlockingIOError:
-            if time.monotonic() > until:
-                stream.close()
-                return None
-            time.sleep(0.5)
-        except FileNotFoundError:
-            pass
-        stream.close()
+            lock.acquire(timeout=patience, poll_interval=_POLL)
+        except Timeout:
+            return None
+        except FileNotFoundError:  # the folder is gone again: its holder has just removed it
+            continue
+        return lock

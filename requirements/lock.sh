@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Writes every lock: `bash requirements/lock.sh` (needs uv). Hashes, no index addresses.
+#
+# Each is good for Linux on x86 and arm and for macOS on arm; those with an accelerator are for Linux
+# alone, where its packages are. What is locked stays as it is wherever pyproject.toml allows it;
+# `lock.sh --upgrade` takes the newest versions.
 set -eu
 cd "$(dirname "$0")/.."
+options=("$@")
 lock() {  # name, Python version, extras...
   local name=$1 python=$2; shift 2
   uv pip compile pyproject.toml $(printf -- '--extra %s ' "$@") --python-version "$python" \
-    --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-    --quiet --upgrade --output-file "requirements/$name.txt"
+    --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+    --no-header --quiet "${options[@]}" --output-file "requirements/$name.txt"
 }
 lock cpu-py3.11 3.11 dev
 lock cpu-py3.12 3.12 dev

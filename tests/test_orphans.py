@@ -16,10 +16,23 @@ sys.stdin.readline()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 ASKS_FIRST = """
-import time
+import sys, time
 from pipeline import orphans
+{elsewhere}
 orphans.end_with_parent()
 print("imports", flush=True)
+time.sleep(60)
+"""
+SAVES = """
+import signal, sys, time
+from pipeline import orphans
+{elsewhere}
+orphans.end_with_parent()
+def save(*_):
+    print("saves", flush=True)
+    sys.exit()
+signal.signal(signal.SIGTERM, save)
+print("trains", flush=True)
 time.sleep(60)
 """
 ASKS_LATE = """
@@ -30,15 +43,26 @@ sys.stdin.read()
 while os.getppid() == parent:
     pass
 from pipeline import orphans
+{elsewhere}
 orphans.end_with_parent()
 print("lives on", flush=True)
 """
 
 
-def said(child: str, **environment: str) -> str:
+KERNELS = pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param("", marks=pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")),
+        "sys.platform = 'darwin'",  # whose kernel can't be asked
+    ],
+    ids=["linux", "elsewhere"],
+)
+
+
+def said(child: str, elsewhere: str, **environment: str) -> str:
     """What the child says until it ends; the parent is killed once it has said a line."""
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, child],
+        [sys.executable, "-c", PARENT, child.format(elsewhere=elsewhere)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -52,17 +76,25 @@ def said(child: str, **environment: str) -> str:
         return first + parent.communicate("die\n", timeout=20)[0]
 
 
-def test_the_parent_dies_while_the_stage_imports() -> None:
-    assert said(ASKS_FIRST) == "imports\n"
+@KERNELS
+def test_the_parent_dies_while_the_stage_imports(elsewhere: str) -> None:
+    assert said(ASKS_FIRST, elsewhere) == "imports\n"
 
 
-def test_the_parent_dies_before_the_stage_can_ask() -> None:
-    assert said(ASKS_LATE, DVC_STAGE="train@tiny-0") == "starts\n"
+@KERNELS
+def test_the_parent_dies_while_the_stage_can_still_save(elsewhere: str) -> None:
+    assert said(SAVES, elsewhere) == "trains\nsaves\n"
 
 
-def test_a_command_that_was_sent_to_the_background_lives_on() -> None:
+@KERNELS
+def test_the_parent_dies_before_the_stage_can_ask(elsewhere: str) -> None:
+    assert said(ASKS_LATE, elsewhere, DVC_STAGE="train@tiny-0") == "starts\n"
+
+
+@KERNELS
+def test_a_command_that_was_sent_to_the_background_lives_on(elsewhere: str) -> None:
     """Whoever starts it by hand and leaves is no DVC that was killed."""
-    assert said(ASKS_LATE) == "starts\nlives on\n"
+    assert said(ASKS_LATE, elsewhere) == "starts\nlives on\n"
 
 
 REPORT = """

@@ -1,6 +1,5 @@
 """How every peer is timed: alike, and without a word of any framework."""
 
-import resource
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from time import perf_counter
@@ -82,8 +81,3 @@ def evaluations(steps_of_an_epoch: int, epochs: int, parts: int) -> list[int]:
         for part in range(1, parts + 1)
     }
     return sorted(ends)
-
-
-def host_megabytes() -> float:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -16,6 +16,7 @@ from bench.peers.windows import Windows
 from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.encoders.weights.folders import load_backbone
+from pipeline.host import peak_megabytes
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import plan
 from pipeline.training.fold_data import FoldData, Schedule, elements_of
@@ -137,7 +138,7 @@ def _machine(prepared: Prepared) -> dict[str, Any]:
     device = prepared.devices[0]
     peak = (device.memory_stats() or {}).get("peak_bytes_in_use")
     return {
-        "megabytes": peak / 2**20 if peak else clock.host_megabytes(),
+        "megabytes": peak / 2**20 if peak else peak_megabytes(),
         "device": device.device_kind,
         "versions": {name: version(name) for name in ("jax", "flax")},
     }

@@ -17,6 +17,7 @@ from transformers import AutoModelForTokenClassification
 from bench.peers import clock
 from bench.peers.request import Request, answer
 from bench.peers.windows import Pool, Windows, grouped
+from pipeline.host import peak_megabytes
 
 
 class Peer:
@@ -67,7 +68,7 @@ class Peer:
     def machine(self) -> dict[str, Any]:
         """Memory, device and versions."""
         on_gpu = self.device.type == "cuda"
-        peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else clock.host_megabytes()
+        peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak_megabytes()
         return {
             "megabytes": peak,
             "device": torch.cuda.get_device_name() if on_gpu else self.device.type,

@@ -22,6 +22,7 @@ from safetensors.numpy import load_file
 from bench.peers import clock
 from bench.peers.request import Request, answer
 from bench.peers.windows import log_loss
+from pipeline.host import peak_megabytes
 
 RATE = 2e-5
 DECAY = 0.01
@@ -134,7 +135,7 @@ def race(request: Request) -> dict[str, Any]:
     figures = clock.race(recipe.steps(), ends, recipe.wait, recipe.score)
     return figures | {
         "elements": len(recipe.held),
-        "megabytes": clock.host_megabytes(),
+        "megabytes": peak_megabytes(),
         "device": jax.devices()[0].device_kind,
         "versions": {
             "transformers": transformers.__version__,

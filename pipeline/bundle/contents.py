@@ -25,4 +25,4 @@ def weights(bundle: Path, name: str, number: int) -> Path:
 
 def baseline(bundle: Path, fold: int) -> Path:
     """One fold of the baseline."""
-    return bundle / "baseline" / f"fold{fold}.skops"
+    return bundle / "baseline" / f"fold{fold}.npz"

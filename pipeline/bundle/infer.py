@@ -4,9 +4,7 @@ The library's own functions clean, tokenize, predict and pool. Added here: nothi
 test ends the run, and the run keeps within its time and memory.
 """
 
-import resource
 import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.exceptions import InconsistentVersionWarning
 
 from pipeline import devices as machine
 from pipeline import params
@@ -27,8 +24,9 @@ from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import LABELS, TASK
 from pipeline.errors import UserError
 from pipeline.files import write_json
+from pipeline.host import peak_megabytes
 from pipeline.inputs.tokenizer import open_tokenizer
-from pipeline.members.baseline import Fitted, load
+from pipeline.members.fitted import load
 from pipeline.progress import say
 from pipeline.tables.submission import write_submission
 
@@ -65,7 +63,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
             hidden,
             configuration.read("clean", params.Clean),
             {m: _reader(bundle, configuration, m) for m in models},
-            _baseline(bundle, folds),
+            [load(contents.baseline(bundle, fold)) for fold in folds],
             Path(scratch),
         )
         _refuse_most(hidden, prepared)
@@ -104,13 +102,6 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
 def devices_line(backend: machine.Backend, dtypes: Iterable[str]) -> str:
     """Return the log's line that says what a run computes on; nothing else begins like it."""
     return ", ".join([f"on {backend}", *sorted(set(dtypes))])
-
-
-def _baseline(bundle: Path, folds: Sequence[int]) -> list[Fitted]:
-    with warnings.catch_warnings():
-        # What is used of an estimator is the same in Kaggle's scikit-learn; `make kaggle` shows it.
-        warnings.simplefilter("ignore", InconsistentVersionWarning)
-        return [load(contents.baseline(bundle, fold)) for fold in folds]
 
 
 def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
@@ -182,5 +173,5 @@ def _spent(clock: Clock) -> dict[str, Any]:
     return {
         "laps": [{"part": part, "seconds": round(seconds, 2)} for part, seconds in clock.laps],
         "seconds": round(clock.elapsed, 2),
-        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_megabytes": round(peak_megabytes()),
     }

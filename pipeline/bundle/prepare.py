@@ -21,8 +21,8 @@ from pipeline.competition.tables import Clean, clean_split
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
 from pipeline.inputs.windowing import Windowing, content_columns, window_columns
-from pipeline.members.baseline import Fitted
 from pipeline.members.features import Texts
+from pipeline.members.fitted import Fitted
 from pipeline.progress import bar
 
 CHUNK = 512  # essays; the baseline's matrix of a chunk takes some tens of megabytes

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 
-LACKING = ("jaxtyping", "wadler-lindig", "skops", "ruamel.yaml")
+LACKING = ("jaxtyping", "wadler-lindig", "ruamel.yaml")
 """What inference imports and Kaggle's image has not; requirements/kaggle-image.txt has the rest."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -46,11 +46,6 @@ def find_elements(essay: str, elements: Iterable[str]) -> Found:
     return Found(spans, _out_of_order([span.start for span in chosen]), told_apart)
 
 
-def find_spans(essay: str, elements: Iterable[str]) -> list[Span]:
-    """Return the spans alone; see `find_elements`."""
-    return find_elements(essay, elements).spans
-
-
 def _out_of_order(starts: Sequence[int]) -> int:
     """Count the starts that are not in the longest chain that doesn't descend."""
     tails: list[int] = []  # the least start in which a chain of each length can end

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from pipeline.evaluation.nesting import nested, nested_split
 from pipeline.metrics import BINS, confidence_bins, log_loss
@@ -31,9 +32,7 @@ def cool(
     probabilities: Float[np.ndarray, "rows labels"], temperature: float
 ) -> Float[np.ndarray, "rows labels"]:
     """Softmax of the log probabilities divided by `temperature`."""
-    logits = np.log(np.maximum(probabilities, FLOOR)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return softmax(np.log(np.maximum(probabilities, FLOOR)) / temperature, axis=1)
 
 
 def fit_temperature(

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize, nnls
+from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
 from pipeline.evaluation.calibration import FLOOR
@@ -40,7 +41,7 @@ def geometric_mean(
     members: Float[np.ndarray, "rows members labels"],
 ) -> Float[np.ndarray, "rows labels"]:
     """Average log probabilities, and rescale to sum to 1."""
-    return softmax(logarithms(members).mean(axis=1))
+    return softmax(logarithms(members).mean(axis=1), axis=1)
 
 
 def fit(
@@ -70,7 +71,7 @@ def pool(
         mixed = np.einsum("rml,m->rl", members, fitted.weights)
         return mixed / mixed.sum(axis=1, keepdims=True)
     logits = np.einsum("rml,m->rl", logarithms(members), fitted.weights)
-    return softmax(logits + fitted.bias)
+    return softmax(logits + fitted.bias, axis=1)
 
 
 def fit_simplex(true: Float[np.ndarray, "rows members"]) -> Float[np.ndarray, " members"]:
@@ -160,14 +161,14 @@ def fit_loglinear(
 
     def loss(theta: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         logits = _logits(design, theta)
-        probabilities = softmax(logits)
+        probabilities = softmax(logits, axis=1)
         away = theta - start
-        value = -_log_softmax(logits)[np.arange(n), labels].sum() + ridge * away @ away
+        value = -log_softmax(logits, axis=1)[np.arange(n), labels].sum() + ridge * away @ away
         gradient = np.einsum("rl,lrp->p", probabilities - true, design, optimize=True)
         return float(value) / n, (gradient + 2.0 * ridge * away) / n
 
     def hessian(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
-        probabilities = softmax(_logits(design, theta))
+        probabilities = softmax(_logits(design, theta), axis=1)
         total = 2.0 * ridge * np.eye(len(theta))
         # Softmax's curvature is the covariance of the design over labels, summed over rows.
         mean = np.zeros(design.shape[1:])
@@ -194,16 +195,6 @@ def logarithms(
 ) -> Float[np.ndarray, "rows members labels"]:
     """Return log probabilities, from `FLOOR` up: a member's zero is no veto."""
     return np.log(np.maximum(probabilities, FLOOR))
-
-
-def softmax(logits: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
-    """Return each row's softmax."""
-    return np.exp(_log_softmax(logits))
-
-
-def _log_softmax(logits: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def _design(

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy.special import softmax
 
 from pipeline import devices as machine
 from pipeline import progress
@@ -138,5 +139,4 @@ class Predictor:
         if finite and not np.isfinite(logits[counts > 0]).all():
             raise UserError(f"{description}: a logit is not finite")
         logits[~np.isfinite(logits).all(axis=-1)] = np.nan
-        exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+        return softmax(logits, axis=-1)

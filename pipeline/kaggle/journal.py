@@ -4,7 +4,6 @@ It holds numbers, names and hashes; never a token.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline import file_lock
 from pipeline.errors import UserError
 from pipeline.files import atomic_file, read_json
 
@@ -94,11 +94,11 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
       UserError: another one does.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as stream:
-        try:
-            # Two processes with one journal could both find that nothing has been sent.
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{folder}: another submission is under way; wait for it") from None
+    # Two processes with one journal could both find that nothing has been sent.
+    held = file_lock.take(folder, patience=0.0)
+    if held is None:
+        raise UserError(f"{folder}: another submission is under way; wait for it")
+    try:
         yield
+    finally:
+        held.release()

@@ -66,8 +66,10 @@ def remove(folder: Path) -> bool:
     held = file_lock.take(folder, 0.0)
     if held is None:
         return False
-    with held:
+    try:
         shutil.rmtree(folder)
+    finally:
+        held.release()
     return True
 
 
@@ -121,7 +123,7 @@ def _in_use(folder: Path, noted: Mapping[str, Any] | None, age: float) -> str | 
         return f"cannot be locked ({error.strerror})"
     if held is None:
         return "in use"
-    held.close()
+    held.release()
     if noted is None or noted["host"] == platform.node() or age > _DAY:
         return None
     return f"in use on {noted['host']} within the last 24 h"

@@ -122,7 +122,7 @@ class Checkpoints:
     def __exit__(self, *_: object) -> None:
         """Wait for a save in progress, whatever ended the run, and let go of the lock."""
         self._manager.close()
-        self._lock.close()
+        self._lock.release()
 
     def remove(self) -> None:
         """Delete what is saved: the fold is published."""

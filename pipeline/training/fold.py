@@ -1,8 +1,6 @@
 """One fold from its inputs to its outputs: what the train stage runs."""
 
 import platform
-import resource
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
+from pipeline.host import peak_megabytes
 from pipeline.tables.predictions import write_predictions
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData
@@ -63,10 +62,8 @@ def train_fold(job: Job) -> float:
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
             probabilities = model.predict(params, data)
-        history.close()
         timing = _timing(job, loop, devices, time.monotonic() - started)
-        live = checkpoints.folder / "live"
-        _publish(model, data, params, probabilities, step, history.points, live)
+        _publish(model, data, params, probabilities, step, history.points)
         files.write_json(paths.timing(job.model, job.fold), timing)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
@@ -84,7 +81,6 @@ def _publish(
     probabilities: Float[np.ndarray, "elements labels"],
     step: int,
     points: list[list[Any]],
-    live: Path,
 ) -> None:
     """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock."""
     job = model.job
@@ -103,7 +99,6 @@ def _publish(
         own = np.full(len(ids), job.fold)
         write_predictions(folder / "oof.parquet", ids, own, probabilities[there])
         write_history(folder / "history.csv", points)
-        shutil.copytree(live / "plots", folder / "live")
         figures = {
             "log_loss": round(data.loss(probabilities), 6),
             "accuracy": round(data.accuracy(probabilities), 6),
@@ -116,7 +111,6 @@ def _publish(
 
 def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float) -> dict[str, Any]:
     """Describe this process's hardware and speed; earlier parts of a resumed run don't count."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "platform": job.compute.platform,
         "devices": len(devices),
@@ -127,5 +121,5 @@ def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float)
         "first_step_seconds": round(loop.meter.first_step, 2),
         "tokens_per_second": round(loop.meter.rate, 1),
         "resumed_from": loop.resumed_from,
-        "peak_host_megabytes": round(peak),
+        "peak_host_megabytes": round(peak_megabytes()),
     }

@@ -1,4 +1,4 @@
-"""Learning curves: dvclive's files beside the checkpoints, one tidy table at the end."""
+"""Learning curves: kept with the checkpoints, one tidy table at the end."""
 
 import csv
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.files import atomic_file
 
 COLUMNS = ("step", "epoch", "series", "loss")
-_POINTS = 200  # of the training curve; dvclive costs milliseconds a point
+_POINTS = 200  # of the training curve, however many steps there are
 
 
 class History:
@@ -17,19 +17,11 @@ class History:
     The training curve has the mean loss of every `1 / 200` of the run.
     """
 
-    def __init__(self, folder: Path, total: int, saved: dict[str, Any] | None = None) -> None:
-        """Go on from `saved` (what `state` returned), or begin; dvclive writes into `folder`."""
-        # Not at the top: it costs a second, which would come before the first compilation.
-        from dvclive.live import Live
-
+    def __init__(self, total: int, saved: dict[str, Any] | None = None) -> None:
+        """Go on from `saved` (what `state` returned), or begin a run of `total` steps."""
         self._every = max(1, total // _POINTS)
         self.points: list[list[Any]] = list(saved["points"]) if saved else []
         self._pending: list[float] = list(saved["pending"]) if saved else []
-        self._live = Live(
-            str(folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False
-        )
-        for step, _, series, loss in self.points:  # a killed run may have logged past its save
-            self._write(step, series, loss)
 
     def state(self) -> dict[str, Any]:
         """Copy what a checkpoint has to hold; it is written while training goes on."""
@@ -47,17 +39,7 @@ class History:
         self._add(step, epoch, "validation", loss)
 
     def _add(self, step: int, epoch: float, series: str, loss: float) -> None:
-        loss = round(loss, 6)
-        self.points.append([step, round(epoch, 4), series, loss])
-        self._write(step, series, loss)
-
-    def _write(self, step: int, series: str, loss: float) -> None:
-        self._live.step = step
-        self._live.log_metric(f"{series}/loss", loss, timestamp=False)
-
-    def close(self) -> None:
-        """Finish dvclive's files."""
-        self._live.end()
+        self.points.append([step, round(epoch, 4), series, round(loss, 6)])
 
 
 def write_history(path: Path, points: Iterable[Iterable[Any]]) -> None:

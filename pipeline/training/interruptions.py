@@ -1,4 +1,4 @@
-"""Reasons for a run to save and leave: a signal, its session's end, the death of its parent."""
+"""Reasons for a run to save and leave: a signal (a dying parent sends one) or its session's end."""
 
 import os
 import signal
@@ -19,7 +19,6 @@ class Interruptions:
         self._signal: int | None = None
         self._stop_after = session.stop_after_minutes
         self._started = float(os.environ.get(SESSION_STARTED, time.time()))
-        self._parent = os.getppid()
         for number in SIGNALS:
             # `nohup` starts a run with SIGHUP ignored, and it has to stay so.
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -32,8 +31,6 @@ class Interruptions:
         """Return the reason to stop now, or None."""
         if self._signal is not None:
             return signal.Signals(self._signal).name
-        if os.getppid() != self._parent:  # where no kernel tells
-            return "the death of its parent"
         if self._stop_after and time.time() - self._started >= 60 * self._stop_after:
             return f"session.stop_after_minutes ({self._stop_after:g})"
         return None

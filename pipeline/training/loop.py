@@ -129,9 +129,7 @@ class Loop:
         like = {"state": state, "best": state.params if keep_best else {}}
         found = checkpoints.restore(like)
         notes = found.notes if found else None
-        history = History(
-            checkpoints.folder / "live", self.schedule.total, notes and notes["history"]
-        )
+        history = History(self.schedule.total, notes and notes["history"])
         if found is None or notes is None:
             return state, history
         self.resumed_from = found.step

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import resource
 import time
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from pipeline import devices as machine
 from pipeline.errors import UserError
+from pipeline.host import peak_megabytes
 from pipeline.progress import say, track
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
@@ -73,7 +73,7 @@ def smoke(job: Job) -> Smoke:
         tokens_per_second=meter.rate,
         validation=validation,
         loss=loss,
-        host_megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        host_megabytes=peak_megabytes(),
         device_megabytes=_device_megabytes(devices[0]),
         fold_seconds=meter.first_step + schedule.total * per_step + passes * validation,
     )

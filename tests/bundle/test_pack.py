@@ -63,8 +63,8 @@ def test_in_float32_it_predicts_as_the_graph(bundle: Path) -> None:
     for fold in (0, 1):
         packed = bundle / f"models/{MODEL}/fold{fold}/model.safetensors"
         assert _sha256(packed) == _sha256(paths.weights(MODEL, fold) / "model.safetensors")
-        packed = bundle / f"baseline/fold{fold}.skops"
-        assert _sha256(packed) == _sha256(paths.BASELINE / f"fold{fold}.skops")
+        packed = bundle / f"baseline/fold{fold}.npz"
+        assert _sha256(packed) == _sha256(paths.BASELINE / f"fold{fold}.npz")
 
 
 def test_priors_are_class_shares_by_type(bundle: Path) -> None:

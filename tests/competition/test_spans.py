@@ -6,10 +6,14 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.competition.folding import fold
-from pipeline.competition.spans import NOT_FOUND, find_elements, find_spans, reading_order
+from pipeline.competition.folding import Span, fold
+from pipeline.competition.spans import NOT_FOUND, find_elements, reading_order
 
 pytestmark = pytest.mark.golden
+
+
+def find_spans(essay: str, elements: list[str]) -> list[Span]:
+    return find_elements(essay, elements).spans
 
 
 def test_cursor_keeps_repeated_texts_apart():

@@ -17,7 +17,7 @@ from pipeline.graph.declaration import bodies, declared_parameters, entry, read_
 from tests.contract.project import ROOT, graph, python_files
 
 STAGES = bodies(graph())
-HEAVY = {"transformers", "datasets", "pandas", "pandera", "sklearn", "skops", "dvc", "torch"}
+HEAVY = {"transformers", "datasets", "pandas", "pandera", "sklearn", "dvc", "torch"}
 
 
 def test_the_design_s_stages_are_there():

@@ -1,9 +1,7 @@
 """Checkpoints restore the same bits, belong to one process and to one set of inputs."""
 
-import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -12,7 +10,6 @@ import numpy as np
 import pytest
 
 from pipeline import devices as machine
-from pipeline import file_lock
 from pipeline.errors import UserError
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import Checkpoints
@@ -77,21 +74,3 @@ def test_the_fingerprint_follows_settings_and_inputs(tmp_path: Path) -> None:
     assert fingerprint(1e-4) != first
     file.write_text("two")
     assert fingerprint(1e-3) != first
-
-
-def test_a_folder_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
-    """Who waited for the lock must not go on with that of a folder which is gone."""
-    folder = tmp_path / "run"
-    first = file_lock.take(folder, 0.0)
-    assert first is not None
-    assert file_lock.take(folder, 0.0) is None
-    with ThreadPoolExecutor() as other:
-        waiting = other.submit(file_lock.take, folder, 20.0)
-        while not waiting.running():
-            pass
-        shutil.rmtree(folder)
-        first.close()
-        second = waiting.result()
-    assert second is not None
-    with second:
-        assert file_lock.take(folder, 0.0) is None

@@ -106,11 +106,3 @@ def test_a_signal_that_the_shell_ignores_stays_ignored(number: signal.Signals) -
 @pytest.mark.usefixtures("_handlers")
 def test_the_end_of_a_session_is_a_reason_to_stop() -> None:
     assert watching(1e-9).reason() == "session.stop_after_minutes (1e-09)"
-
-
-@pytest.mark.usefixtures("_handlers")
-def test_the_death_of_the_parent_is_a_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = watching()
-    assert watched.reason() is None
-    monkeypatch.setattr(os, "getppid", lambda: 1)
-    assert watched.reason() == "the death of its parent"
