@@ -16,6 +16,7 @@ from time import perf_counter
 from bench import tables, turns
 from bench.peers import configuration
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.inputs.packing import fill, plan
 from pipeline.inputs.tokens import read_tokens
@@ -50,7 +51,7 @@ def main() -> None:
 
 def tokenization(model: str, rounds: int) -> str:
     """Clean essays to windows on disk."""
-    inputs = params.load().read(f"models.{model}.inputs", params.Inputs)
+    inputs = load_configuration().read(f"models.{model}.inputs", params.Inputs)
     seconds, made = [], {}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as scratch:
@@ -65,7 +66,7 @@ def tokenization(model: str, rounds: int) -> str:
 
 def packing(model: str, lengths: list[int], rounds: int) -> str:
     """Every window into rows, as an epoch does."""
-    rows = params.load().read(f"models.{model}.train", params.Train).rows
+    rows = load_configuration().read(f"models.{model}.train", params.Train).rows
     tokens = read_tokens(paths.tokens(model, "train"))
     table = []
     for length in lengths:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.competition.address import COMPETITION
+from pipeline.configuration import load_configuration
 from tests.kaggle.stand_in.runner import competition_files, run_script
 from tests.kaggle.stand_in.server import environment, serve
 from tests.kaggle.stand_in.world import Body, Competition, Output, World
@@ -24,7 +25,7 @@ from tests.kaggle.stand_in.world import Body, Competition, Output, World
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__).parse_known_args()[1]
-    source = Path(params.load().read("data", params.Data).source)
+    source = Path(load_configuration().read("data", params.Data).source)
     world = World()
     world.competitions[COMPETITION] = Competition(competition_files(source))
     ran: list[float] = []

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from stages.naming import add_name
@@ -18,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write data/backbones/<model>."""
     parser = argparse.ArgumentParser(prog="stages.backbone", description=__doc__)
     add_name(parser, "--model", "models")
-    configuration = params.load()
+    configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     source = configuration.read(f"models.{model}.backbone", params.Backbone)
     encoder = configuration.read(f"models.{model}.encoder", str)

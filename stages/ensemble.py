@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
@@ -14,7 +15,7 @@ from pipeline.tables.submission import read_order, write_submission
 def main(argv: Sequence[str] | None = None) -> None:
     """Write weights, figures and submission.csv; say the nested log loss beside the priors'."""
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
-    configuration = params.load()
+    configuration = load_configuration()
     folds = configuration.read("folds", list)
     members = [
         "baseline",

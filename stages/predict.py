@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.inference.folds import FoldPredictor
 from pipeline.progress import say
@@ -18,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the test predictions of every fold; say how many there are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    configuration = params.load()
+    configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     predictor = FoldPredictor(
         model=model,

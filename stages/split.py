@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline import params, paths
 from pipeline.competition import schema
 from pipeline.competition.assignment import assign_folds
+from pipeline.configuration import load_configuration
 from pipeline.errors import UserError, exit_with_message
 from pipeline.files import write_parquet
 from pipeline.progress import say
@@ -16,7 +17,7 @@ from pipeline.progress import say
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/folds.parquet."""
     argparse.ArgumentParser(prog="stages.split", description=__doc__).parse_args(argv)
-    split = params.load().read("split", params.Split)
+    split = load_configuration().read("split", params.Split)
     path = paths.clean("train") / schema.ELEMENTS_FILE
     if not path.is_file():
         raise UserError(f"{path}: not found; run the validate stage first")

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write data/tokens/<model>, training and test essays."""
     parser = argparse.ArgumentParser(prog="stages.tokenize", description=__doc__)
     parser.add_argument("--model", required=True)
-    configuration = params.load()
+    configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     for split in paths.SPLITS:

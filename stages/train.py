@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import Configuration, load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from pipeline.training.fold import train_fold
@@ -28,11 +29,11 @@ def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     parser.add_argument("--fold", required=True, type=int)
     arguments = parser.parse_args(argv)
-    configuration = params.load()
+    configuration = load_configuration()
     return job_of(configuration, configuration.named("models", arguments.model), arguments.fold)
 
 
-def job_of(configuration: params.Configuration, model: str, fold: int) -> Job:
+def job_of(configuration: Configuration, model: str, fold: int) -> Job:
     """Return one fold of a model of the configuration."""
     return Job(
         model=model,

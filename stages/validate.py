@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.competition.essays import validate
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 
@@ -13,7 +14,7 @@ from pipeline.progress import say
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/clean."""
     argparse.ArgumentParser(prog="stages.validate", description=__doc__).parse_args(argv)
-    configuration = params.load()
+    configuration = load_configuration()
     source = Path(configuration.read("data", params.Data).source)
     figures = validate(source, configuration.read("clean", params.Clean))
     for split in paths.SPLITS:

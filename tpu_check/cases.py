@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import params
+from pipeline.configuration import Configuration, load_configuration
 from pipeline.params import Compute, Model
 from tpu_check.chips import MACHINES
 from tpu_check.configs import CONFIGS, ENCODERS
@@ -21,7 +21,7 @@ def table(
     """Each encoder's train and predict steps on each machine at each row length."""
     for name in encoders:
         encoder = ENCODERS[name]
-        configuration = params.load(RECIPES / f"{encoder.recipe}.yaml")
+        configuration = load_configuration(RECIPES / f"{encoder.recipe}.yaml")
         model, compute = (
             next(iter(_models(configuration).values())),
             configuration.read("compute", Compute),
@@ -60,7 +60,7 @@ def recipes(attention: str | None) -> Iterator[Case]:
       KeyError: a recipe's backbone has no config in `configs.py`.
     """
     for path in sorted(RECIPES.glob("*.yaml")):
-        configuration = params.load(path)
+        configuration = load_configuration(path)
         compute = configuration.read("compute", Compute)
         if compute.platform != "tpu":
             continue
@@ -85,5 +85,5 @@ def recipes(attention: str | None) -> Iterator[Case]:
             yield dataclasses.replace(case, rows=model.predict, trains=False)
 
 
-def _models(configuration: params.Configuration) -> dict[str, Model]:
+def _models(configuration: Configuration) -> dict[str, Model]:
     return configuration.read("models", dict)

@@ -11,6 +11,7 @@ from bench.peers.request import Request
 from bench.peers.windows import Windows, draw, gather
 from bench.turns import Peer
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.training.setting import held_out
 
@@ -33,7 +34,7 @@ class Comparison:
         Raises:
           UserError: the configuration is at fault, or lacks this model.
         """
-        configuration = params.load(folder / "params.yaml")
+        configuration = load_configuration(folder / "params.yaml")
         self.model, self.platform, self._folder = model, platform, folder
         self.train = configuration.read(f"models.{model}.train", params.Train)
         self.fold = configuration.read("folds", list)[0]

@@ -25,6 +25,7 @@ from pipeline.bundle.prepare import Prepared, Reader, prepare
 from pipeline.bundle.time_limit import Clock
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import LABELS
+from pipeline.configuration import Configuration, load_configuration
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inputs.tokenizer import open_tokenizer
@@ -50,7 +51,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     Raises:
       UserError: the bundle is not whole, or there is no id to predict.
     """
-    configuration = params.load(bundle / contents.PARAMETERS)
+    configuration = load_configuration(bundle / contents.PARAMETERS)
     blend = read_blend(bundle / contents.BLEND)
     folds = sorted(configuration.read("folds", list))
     devices, compute = machine.start_best(configuration.read("compute", params.Compute))
@@ -106,14 +107,14 @@ def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
         raise UserError(f"{failed:,} of {len(hidden.essays):,} essays failed: {notes[0]}")
 
 
-def _reader(bundle: Path, configuration: params.Configuration, model: str) -> Reader:
+def _reader(bundle: Path, configuration: Configuration, model: str) -> Reader:
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     return Reader(open_tokenizer(contents.model(bundle, model)), inputs)
 
 
 def _predictor(
     bundle: Path,
-    configuration: params.Configuration,
+    configuration: Configuration,
     model: str,
     machines: tuple[Sequence[machine.Device], params.Compute],
     prepared: Prepared,

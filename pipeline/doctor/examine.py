@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline import params
+from pipeline.configuration import Configuration, load_configuration
 from pipeline.doctor import disk, inputs, leftovers, machine
 from pipeline.doctor.findings import Finding, refusals
 
@@ -15,10 +16,10 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
       accelerator: the build of JAX that make was asked for; None where it was not.
       model: the only one that is to run, up to its training; None for the whole graph.
     """
-    wrong = refusals(params.load, path)
+    wrong = refusals(load_configuration, path)
     if wrong:
         return [Finding(line) for line in wrong]
-    configuration = params.load(path)
+    configuration = load_configuration(path)
     models = configuration.read("models", dict)
     if model is not None:
         wrong = refusals(configuration.named, "models", model)
@@ -38,7 +39,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
     return found
 
 
-def _of_the_whole(configuration: params.Configuration) -> list[Finding]:
+def _of_the_whole(configuration: Configuration) -> list[Finding]:
     models, members = configuration.read("models", dict), configuration.read("members", dict)
     folds = configuration.read("folds", list)
     return [

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from pipeline import devices as machine
 from pipeline import paths
+from pipeline.configuration import written
 from pipeline.encoders.attention.dispatch import default_attention, serving
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
@@ -58,7 +59,8 @@ class Job:
         return {
             "encoder": self.encoder,
             "fold": self.fold,
-            "train": dataclasses.asdict(self.train),
+            # What is off is left out: a new option ends no interrupted run.
+            "train": written(self.train),
             "platform": self.compute.platform,
             "dtype": self.compute.dtype,
         }

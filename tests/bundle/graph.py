@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.bundle.locked_outputs import md5
+from pipeline.configuration import load_configuration
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.draws import draw_all
@@ -82,7 +83,7 @@ def _draw_fold(fold: int) -> None:
     leaves = draw_all(parameter_shapes(model), 0.2, 10 + fold)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
     save_fold(paths.weights(MODEL, fold), tree, model, source, {})
-    configuration = params.load()
+    configuration = load_configuration()
     devices = machine.start(configuration.read("compute", params.Compute))
     tokens = read_tokens(paths.tokens(MODEL, "train"))
     windows = np.flatnonzero(held_out(tokens, fold))

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from commands import checkpoints
-from pipeline import file_lock, params
+from pipeline import file_lock
+from pipeline.configuration import load_configuration
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.origin import Origin
 from stages.train import job_of
@@ -35,7 +36,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def interrupted(fold: int) -> Path:
     """The folder that a killed run of `small` leaves."""
-    job = job_of(params.load(), "small", fold)
+    job = job_of(load_configuration(), "small", fold)
     origin = Origin.of(job.name, job.settings, job.inputs)
     folder = Path(f".checkpoints/small-fold{fold}-{origin.fingerprint[:16]}")
     with Checkpoints(folder):
