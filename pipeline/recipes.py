@@ -7,6 +7,7 @@ from that one, an earlier model of the recipe or one of the default.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Composition:
     likes: Mapping[str, str]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Document:
     """A file of the recipes: the comment that it opens with, its keys, and their comments."""
 
@@ -169,17 +170,22 @@ def _put_models(
             raise UserError(f"{where}.{_LIKE}: no {like!r}{nearest(like, known)}")
         models[name] = _merged(source.tree["models"][like], differences)
         likes[name] = like
-        made.comments |= _over(own.comments, _renamed(source.comments, like, name))
+        made.comments.update(_over(own.comments, _renamed(source.comments, like, name)))
     return likes
 
 
 def _read(path: Path) -> _Document:
-    text = read_text(path)
+    return _parsed(path, read_text(path))
+
+
+# The default is read once for all recipes: a round trip through YAML takes a tenth of a second.
+@functools.cache
+def _parsed(path: Path, text: str) -> _Document:
     lines = text.splitlines(keepends=True)
     header = "".join(takewhile(lambda line: line.startswith("#"), lines))
     body = text.removeprefix(header)
     tree = _mapping(parse(body, path, _yaml()), str(path))
-    return _Document(header, tree, read_comments(body))
+    return _Document(header, tree, read_comments(body, tree))
 
 
 def _mapping(node: object, where: str) -> CommentedMap:

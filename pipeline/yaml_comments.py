@@ -33,11 +33,11 @@ class Comment:
         return Comment(above, beside.beside, beside.column)
 
 
-def read_comments(text: str) -> dict[Key, Comment]:
-    """Collect the comments of a mapping; those of one line belong to the first key on it."""
+def read_comments(text: str, tree: CommentedMap) -> dict[Key, Comment]:
+    """Collect the comments of a text that holds `tree`; those of a line go to its first key."""
     lines, found = text.splitlines(), {}
     ends = _ends(text)
-    for line, keys in _places(text).items():
+    for line, keys in _places(tree).items():
         rest = lines[line][ends[line] :]
         column = ends[line] + len(rest) - len(rest.lstrip())
         found[keys[0]] = Comment(_above(lines, line), rest.strip(), column)
@@ -47,7 +47,7 @@ def read_comments(text: str) -> dict[Key, Comment]:
 
 def with_comments(text: str, comments: Mapping[Key, Comment]) -> str:
     """Put comments into a text without any, each at its key; those of other keys are left out."""
-    places, lines = _places(text), []
+    places, lines = _places(YAML().load(text)), []
     for number, line in enumerate(text.splitlines()):
         indent = " " * (len(line) - len(line.lstrip()))
         for comment in (comments[key] for key in places.get(number, ()) if key in comments):
@@ -60,10 +60,10 @@ def with_comments(text: str, comments: Mapping[Key, Comment]) -> str:
     return "\n".join([*lines, *comments.get(END, Comment()).above]) + "\n"
 
 
-def _places(text: str) -> dict[int, list[Key]]:
+def _places(tree: CommentedMap) -> dict[int, list[Key]]:
     """Find the keys that begin on each line, by the line's number."""
     places: dict[int, list[Key]] = {}
-    for line, key in sorted(_keys(YAML().load(text), ()), key=lambda place: place[0]):
+    for line, key in sorted(_keys(tree, ()), key=lambda place: place[0]):
         places.setdefault(line, []).append(key)
     return places
 

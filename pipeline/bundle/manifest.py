@@ -72,7 +72,7 @@ def _commit() -> str | None:
 
 
 def _is_made_by_a_recipe() -> bool:
-    """Tell whether params.yaml is what a recipe in git makes; edits of the recipe show by itself."""
+    """Tell whether a recipe in git makes params.yaml; edits of the recipe show by themselves."""
     recipes = matching(PARAMETERS.read_text(encoding="utf-8"))
     return any(_git("ls-files", "--error-unmatch", str(path)) is not None for path in recipes)
 
