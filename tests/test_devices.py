@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import devices as machine
 from pipeline.params import Compute
+from tests.configurations import section
 
 
 @pytest.mark.parametrize(
@@ -32,14 +33,14 @@ def test_what_is_there_is_taken(
     fields = {} if capability is None else {"compute_capability": capability}
     there = [SimpleNamespace(platform=platform, **fields) for _ in range(2)]
     monkeypatch.setattr(jax, "local_devices", lambda: there)
-    configuration = Compute(platform="tpu", devices=8, dtype=asked)  # type: ignore[arg-type]
+    configuration = section(Compute, platform="tpu", devices=8, dtype=asked)
     found, compute = machine.start_best(configuration)
     assert found == there
-    assert compute == Compute(platform=platform, devices="auto", dtype=dtype)  # type: ignore[arg-type]
+    assert compute == section(Compute, platform=platform, dtype=dtype)
 
 
 DRAWN = [1883912375, 2292451390, 1915204986, 1882898417]  # JAX 0.10.2, nothing set
-CPU = Compute(platform="cpu", devices="auto", dtype="float32")
+CPU = section(Compute)
 ODD = {
     "jax_enable_x64": True,
     "jax_default_prng_impl": "rbg",

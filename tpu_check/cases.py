@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.configuration import Configuration, load_configuration
+from pipeline.configuration import Configuration
 from pipeline.params import Compute, Model
+from pipeline.recipes import compose, ready
 from tpu_check.chips import MACHINES
 from tpu_check.configs import CONFIGS, ENCODERS
 from tpu_check.measure import Case
@@ -21,7 +22,7 @@ def table(
     """Each encoder's train and predict steps on each machine at each row length."""
     for name in encoders:
         encoder = ENCODERS[name]
-        configuration = load_configuration(RECIPES / f"{encoder.recipe}.yaml")
+        configuration = compose(RECIPES / f"{encoder.recipe}.yaml", RECIPES).configuration
         model, compute = (
             next(iter(_models(configuration).values())),
             configuration.read("compute", Compute),
@@ -59,8 +60,8 @@ def recipes(attention: str | None) -> Iterator[Case]:
     Raises:
       KeyError: a recipe's backbone has no config in `configs.py`.
     """
-    for path in sorted(RECIPES.glob("*.yaml")):
-        configuration = load_configuration(path)
+    for path in ready(RECIPES):
+        configuration = compose(path, RECIPES).configuration
         compute = configuration.read("compute", Compute)
         if compute.platform != "tpu":
             continue

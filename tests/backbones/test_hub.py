@@ -35,8 +35,9 @@ import json, sys
 from pathlib import Path
 from pipeline import params
 from pipeline.backbones.make import make
+from tests.configurations import section
 name, revision, out = json.loads(sys.stdin.readline())
-source = params.Backbone(source=name, revision=revision, sha256=None, seed=1)
+source = section(params.Backbone, source=name, revision=revision)
 print(json.dumps(make(source, "bert", Path("nowhere"), Path(out))))
 """
 FILES = {"config.json": b"{}", "tokenizer.json": b"{}"}

@@ -23,6 +23,7 @@ from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
 from pipeline.files import sha256
 from pipeline.inputs.markers import ALL
+from tests.configurations import section
 from tests.encoders.tiny import DEBERTA, FIELDS, tensors, write
 
 WORDS = "embeddings.word_embeddings.weight"
@@ -53,7 +54,7 @@ def write_bert(folder: Path, spare: int = 0, marker: str | None = None) -> dict[
 
 
 def source(name: str, **given: str | int | None) -> params.Backbone:
-    return params.Backbone(**{"source": name, "revision": None, "sha256": None, "seed": 1} | given)
+    return section(params.Backbone, source=name, **given)
 
 
 def hash_of(folder: Path, tmp_path: Path) -> str:
@@ -134,8 +135,9 @@ def test_a_builtin_deberta(tmp_path: Path):
 def test_builtin_has_the_same_bytes_in_another_process(tiny: Path, tmp_path: Path):
     script = (
         "import sys; from pathlib import Path; from pipeline import params;"
+        "from tests.configurations import section;"
         "from pipeline.backbones.make import make;"
-        "source = params.Backbone(source='builtin:tiny', revision=None, sha256=None, seed=1);"
+        "source = section(params.Backbone);"
         "make(source, 'bert', Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     subprocess.run(
@@ -300,5 +302,5 @@ def test_a_folder_is_answered_with_the_whole_block(
     assert "\n" not in str(told.value)
     block = YAML(typ="safe").load("{" + str(told.value).split("write ", 1)[1] + "}")
     assert block["encoder"] == "bert"
-    made = make(params.Backbone(**block["backbone"]), "bert", tmp_path, tmp_path / "out")
+    made = make(section(params.Backbone, **block["backbone"]), "bert", tmp_path, tmp_path / "out")
     assert made["sha256"] == block["backbone"]["sha256"]

@@ -23,18 +23,15 @@ from pipeline.tables.predictions import write_predictions
 from pipeline.training.setting import held_out
 from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
 from stages import predict as predict_stage
+from tests.configurations import SMALL, changed, write
 from tests.contract.project import ROOT, few_essays
 
 MODEL, FOLDS = "small", (0, 1)
-PARAMETERS = ROOT / "tests/contract/configuration.yaml"
 
 
 def edit_configuration(**sections: Any) -> None:
-    """Replace whole sections of params.yaml."""
-    configuration = YAML(typ="safe", pure=True).load(PARAMETERS.read_text(encoding="utf-8"))
-    configuration["compute"]["devices"] = "auto"
-    with Path("params.yaml").open("w", encoding="utf-8") as stream:
-        YAML(typ="safe").dump(configuration | sections, stream)
+    """Write params.yaml with other values in some sections."""
+    write(changed(SMALL, {"compute": {"devices": "auto"}} | sections))
 
 
 def make_graph(folder: Path) -> None:

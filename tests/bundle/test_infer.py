@@ -18,6 +18,7 @@ from pipeline.bundle.time_limit import Clock
 from pipeline.errors import UserError
 from pipeline.params import Rows
 from tests.bundle.graph import MODEL
+from tests.configurations import section
 
 
 def _read(path: Path) -> dict[str, list[float]]:
@@ -146,9 +147,9 @@ def test_more_elements_than_the_configuration_has_slots_are_predicted(
 
 
 def test_rows_suit_any_number_of_devices_and_any_window() -> None:
-    rows = Rows(per_step=8, length=64, slots=8, pool=64)
+    rows = section(Rows, length=64, slots=8, pool=64)
     assert fitting(rows, 2, 5) == rows
-    assert fitting(rows, 3, 40) == Rows(per_step=9, length=64, slots=40, pool=64)
+    assert fitting(rows, 3, 40) == dataclasses.replace(rows, per_step=9, slots=40)
 
 
 def test_where_most_essays_fail_the_run_does(bundle: Path, competition: Path) -> None:

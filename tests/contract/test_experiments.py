@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.configurations import SMALL, text
 from tests.contract.project import ROOT, without_git
 
 _FIGURES = {
@@ -20,7 +21,7 @@ def run(folder: Path, *command: str) -> str:
 
 
 def test_figures_stay_and_only_what_differs_is_added(tmp_path: Path):
-    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
+    folder = without_git(tmp_path, text(SMALL))
     (folder / ".dvc/config.local").unlink()
     (folder / "metrics").mkdir()
     for name, figures in _FIGURES.items():

@@ -10,9 +10,10 @@ from pipeline import params
 from pipeline.inputs import packing
 from pipeline.inputs.batches import Batch, batches
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
+from tests.configurations import section
 
 PAD = 9
-ROWS = params.Rows(per_step=2, length=8, slots=3, pool=10)
+ROWS = section(params.Rows, per_step=2, length=8, slots=3, pool=10)
 
 
 def tokens_of(windows: Sequence[Window]) -> Tokens:

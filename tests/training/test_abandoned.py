@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from pipeline.configuration import load_configuration
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.origin import Origin
 from stages.train import job_of
-from tests.contract.project import ROOT
+from tests.configurations import SMALL, write
 
 INPUTS = ("data/folds.parquet", "data/tokens/small/train/data.arrow",
           "data/backbones/small/config.json", "data/backbones/small/model.safetensors")  # fmt: skip
@@ -27,7 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration, and files in the places of training's inputs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHECKPOINT_ROOT", raising=False)
-    shutil.copy(ROOT / "tests/contract/configuration.yaml", "params.yaml")
+    write(SMALL)
     for name in INPUTS:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(name)

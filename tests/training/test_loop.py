@@ -15,6 +15,7 @@ from pipeline.params import Session
 from pipeline.seeds import stream
 from pipeline.training.interruptions import SIGNALS, Interruptions
 from pipeline.training.loop import Schedule
+from tests.configurations import section
 
 
 def store() -> Tokens:
@@ -89,7 +90,7 @@ def _handlers() -> Iterator[None]:
 
 
 def watching(stop_after: float | None = None) -> Interruptions:
-    return Interruptions(Session(checkpoint_minutes=1.0, stop_after_minutes=stop_after))
+    return Interruptions(section(Session, checkpoint_minutes=1.0, stop_after_minutes=stop_after))
 
 
 @pytest.mark.usefixtures("_handlers")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files import sha256
+from tests.configurations import SMALL, text
 from tests.contract.project import ROOT, few_essays, without_git
 
 pytestmark = pytest.mark.slow
@@ -119,7 +120,7 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """Everything that training reads; a checkpoint after every step."""
     folder = tmp_path_factory.mktemp("resume") / "project"
-    without_git(folder, ROOT / "tests/contract/configuration.yaml")
+    without_git(folder, text(SMALL))
     few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=1)
     made = Folder(folder, tmp_path_factory.mktemp("cache"))
     made.edit("checkpoint_minutes: 10", "checkpoint_minutes: 1.0e-6")
