@@ -1,5 +1,6 @@
 """Sources of backbones: their kinds, and the checks that file names alone allow."""
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pipeline import params
+from pipeline.configuration import written
 from pipeline.encoders.catalogue import serving
 from pipeline.encoders.weights.tensors import weight_files
 from pipeline.errors import UserError
@@ -135,7 +137,7 @@ def check_folder(source: params.Backbone) -> None:
     if (found, None) == (source.sha256, source.revision):
         return
     encoder = serving(read_json(folder / CONFIG).get("model_type"))
-    block = {"source": source.source, "revision": None, "sha256": found, "seed": source.seed}
+    block = written(dataclasses.replace(source, revision=None, sha256=found))
     raise UserError(
         f"backbone.sha256: {folder}: expected {source.sha256 or 'null'}, found {found}; to take "
         f"the folder as it is now, write encoder: {encoder or 'none serves it'}, "

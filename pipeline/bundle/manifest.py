@@ -24,7 +24,7 @@ class Origin:
     commit: str | None
     lock: str  # sha256 of dvc.lock
     parameters: str  # sha256 of params.yaml
-    recipe: str | None  # the ready configuration that params.yaml is, wherever it runs
+    recipe: str | None  # the recipe that params.yaml is, wherever it runs
 
     @classmethod
     def here(cls, configuration: Configuration) -> "Origin":

@@ -27,7 +27,7 @@ def test_the_file_is_sent_and_scored(project: Project, command: Command):
     assert line.parameters == hashlib.sha256(Path("params.yaml").read_bytes()).hexdigest()
 
 
-def test_a_ready_configuration_is_named(project: Project, command: Command):
+def test_a_recipe_is_named(project: Project, command: Command):
     Path("recipes").mkdir()
     write(DEFAULT, Path("recipes/default.yaml"))
     write(SMALL, Path("recipes/small.yaml"))
