@@ -154,7 +154,7 @@ def test_killed_and_stopped_equals_uninterrupted(
     prepared: Folder, tmp_path: Path, select: str
 ) -> None:
     whole = prepared.copy(tmp_path / "whole")
-    whole.edit("select: last", f"select: {select}")
+    whole.edit("epochs: 5\n", f"epochs: 5\n      select: {select}\n")
     killed = whole.copy(tmp_path / "killed")
     said = whole.train(JAX_LOG_COMPILES="1")
     # By their seconds: some versions of JAX log each line twice.
@@ -190,7 +190,7 @@ def test_another_number_of_devices_goes_on_and_says_so(prepared: Folder, tmp_pat
 
 def test_a_loss_that_is_not_finite_publishes_nothing(prepared: Folder, tmp_path: Path) -> None:
     folder = prepared.copy(tmp_path / "folder")
-    folder.edit("backbone_rate: 1.0e-3, head_rate: 1.0e-3", "backbone_rate: 1.0e30, head_rate: 1.0")
+    folder.edit("backbone_rate: 0.001, head_rate: 0.001", "backbone_rate: 1.0e30, head_rate: 1.0")
     said = folder.run(*TRAIN, status=1)
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
