@@ -1,6 +1,7 @@
 """What is odd in a hidden test costs its own elements their prediction, and nothing else."""
 
 import csv
+import dataclasses
 import json
 import re
 import time
