@@ -19,9 +19,9 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready doctor submission data submit leaderboard test test-slow check parity \
-	compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots experiments queue \
-	code lock clean
+.PHONY: help venv ready recipe options doctor submission data submit leaderboard test test-slow \
+	check parity compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots \
+	experiments queue code lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -36,6 +36,12 @@ venv: $(INSTALLED)  ## make .venv from the lock (ACCELERATOR=cpu|tpu|cuda, PYTHO
 # DVC looks for git; in a checkout without it one setting, kept on this machine, lets it run.
 ready: venv
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
+
+recipe: venv  ## write params.yaml from recipes/NAME.yaml, or a path (FORCE=1: over edits of yours)
+	@python -m commands.recipe '$(NAME)'$(if $(FORCE), --force)
+
+options: venv  ## every option of params.yaml: key, type, default, and what it does
+	@python -m commands.options
 
 # An accelerator that is asked for, and not only found installed, is the one to compute on.
 DOCTOR := python -m commands.doctor$(if \

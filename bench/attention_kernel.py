@@ -24,6 +24,7 @@ from pipeline.bundle.manifest import Origin, write_manifest
 from pipeline.bundle.prepare import Reader, prepare
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import TASK
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.inputs.tokenizer import open_tokenizer
 
@@ -89,7 +90,7 @@ def mount(bundle: Path, competition: Path, into: Path) -> Path:
 def save_windows(mounts: Path, model: str, scratch: Path) -> Path:
     """Flat arrays of all windows of the test essays, for a peer without this project."""
     bundle = mounts / "bundle"
-    configuration = params.load(bundle / contents.PARAMETERS)
+    configuration = load_configuration(bundle / contents.PARAMETERS)
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     reader = Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
     hidden = Hidden(mounts / "competition")
@@ -104,7 +105,7 @@ def save_windows(mounts: Path, model: str, scratch: Path) -> Path:
 def torch_folder(bundle: Path, model: str, into: Path) -> Path:
     """One fold as torch opens it."""
     into.mkdir()
-    fold = min(params.load(bundle / contents.PARAMETERS).read("folds", list))
+    fold = min(load_configuration(bundle / contents.PARAMETERS).read("folds", list))
     shutil.copy(contents.model(bundle, model) / "config.json", into)
     shutil.copy(contents.weights(bundle, model, fold), into)
     return into

@@ -14,6 +14,7 @@ from flax.traverse_util import unflatten_dict
 
 from pipeline import devices as machine
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import parameter_shapes, table
 from pipeline.files import read_json, write_json
@@ -25,7 +26,7 @@ from pipeline.training.step import TrainState, train_step
 
 def main(model: str, layers: int) -> None:
     """Trace and compile, without weights or data, and print the seconds of both."""
-    configuration = params.load()
+    configuration = load_configuration()
     train = configuration.read(f"models.{model}.train", params.Train)
     compute = configuration.read("compute", params.Compute)
     devices = machine.start(compute)

@@ -14,6 +14,7 @@ from bench import frame, tables, turns
 from bench.peers import configuration
 from pipeline import params, paths
 from pipeline.competition.schema import TASK
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.inputs.packing import fill, plan
 from pipeline.inputs.tokens import read_tokens
@@ -47,7 +48,7 @@ def main() -> None:
 
 def tokenization(model: str, rounds: int) -> str:
     """Clean essays to windows on disk."""
-    inputs = params.load().read(f"models.{model}.inputs", params.Inputs)
+    inputs = load_configuration().read(f"models.{model}.inputs", params.Inputs)
 
     def once() -> turns.Figures:
         with frame.fresh() as (folder, _):
@@ -63,7 +64,7 @@ def tokenization(model: str, rounds: int) -> str:
 
 def packing(model: str, lengths: list[int], rounds: int) -> str:
     """Every window into rows, as an epoch does."""
-    rows = params.load().read(f"models.{model}.train", params.Train).rows
+    rows = load_configuration().read(f"models.{model}.train", params.Train).rows
     tokens = read_tokens(paths.tokens(model, "train"))
     table = []
     for length in lengths:

@@ -7,10 +7,10 @@ blend's weights, and a manifest with the sha256 of every file.
 import argparse
 from collections.abc import Sequence
 
-from pipeline import params
 from pipeline.bundle.manifest import LIMIT
 from pipeline.bundle.pack import Packer
 from pipeline.bundle.rounding import DTYPES
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="blend anew without the members that are CSV files: they can't predict a hidden test",
     )
     arguments = parser.parse_args(argv)
-    made = Packer(params.load(), arguments.dtype).pack(arguments.without_external)
+    made = Packer(load_configuration(), arguments.dtype).pack(arguments.without_external)
     say(
         f"bundle: {made.folder}, {made.total_bytes / 1e6:,.1f} MB of the {LIMIT / 1e9:,.0f} GB "
         f"that Kaggle takes; nested log loss {made.log_loss:.4f} out of fold"

@@ -7,7 +7,8 @@ of training, none goes on from them.
 import argparse
 from collections.abc import Sequence
 
-from pipeline import params, paths
+from pipeline import paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from pipeline.training.abandoned import Found, find, remove
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--remove", action="store_true", help="remove those that are abandoned")
     wanted = parser.parse_args(argv)
-    root, configuration = paths.checkpoints(), params.load()
+    root, configuration = paths.checkpoints(), load_configuration()
     jobs = [
         job_of(configuration, model, fold)
         for model in configuration.read("models", dict)

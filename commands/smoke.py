@@ -7,7 +7,7 @@ if __name__ == "__main__":
 
 from collections.abc import Sequence
 
-from pipeline import params
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from pipeline.training.job import read_job
@@ -17,7 +17,7 @@ from pipeline.training.smoke import smoke
 def main(argv: Sequence[str] | None = None) -> None:
     """Print memory, speed and how long all folds of the configuration would take."""
     job = read_job(__doc__, argv)
-    folds = len(params.load().read("folds", list))
+    folds = len(load_configuration().read("folds", list))
     seen = smoke(job)
     device = "not told" if seen.device_megabytes is None else f"{seen.device_megabytes:,.0f} MB"
     say(f"log loss after {seen.steps} steps: {seen.loss:.4f}")

@@ -1,20 +1,17 @@
-"""`params.yaml` as frozen dataclasses: the only place that knows the knobs and their types."""
+"""The options of `params.yaml`: key, type, range and a sentence each; a default where one is off.
 
-import json
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast, dataclass_transform
+Declarations alone: no number depends on what stands here, but for the defaults. An option that is
+off, or that changes nothing as it stands, has a default here and isn't written into params.yaml, so
+that a new one makes no fold stale. `make options` prints them all.
+"""
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing import Annotated, Literal, TypeVar, cast, dataclass_transform
+
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from pipeline.errors import UserError
-from pipeline.mistakes import explain, nearest
-
-_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 T = TypeVar("T")
+_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -34,17 +31,20 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 @frozen
 class Data:
-    """The competition's files: a folder in Kaggle's layout, relative or absolute."""
+    """The competition's files."""
 
     source: str
+    """Folder in Kaggle's layout, relative or absolute."""
 
 
 @frozen
 class Clean:
-    """Text cleaning: C1 control characters back to what cp1252 meant; no-break to plain spaces."""
+    """Text cleaning."""
 
     repair_cp1252: bool
+    """Turn C1 control characters back into what cp1252 meant by them."""
     plain_spaces: bool
+    """Turn no-break spaces into plain ones."""
 
 
 @frozen
@@ -52,34 +52,39 @@ class Split:
     """Essays to folds, stratified by label and type, grouped by essay."""
 
     n_folds: Annotated[int, Field(ge=2, le=100)]
+    """Number of folds that the essays are split into."""
     seed: Seed
+    """Seed of the folds alone; another training seed moves no essay."""
 
 
 @frozen
 class Compute:
-    """The machine that trains: a missing platform is an error; `devices: auto` takes all."""
+    """The machine that trains."""
 
     platform: Literal["cpu", "gpu", "tpu"]
+    """Platform to compute on; one that is not there is an error."""
     devices: Literal["auto"] | Count
+    """Number of devices; auto takes every one of the platform."""
     dtype: Literal["float32", "bfloat16"]
+    """Type of activations; parameters and losses stay float32."""
 
 
 @frozen
 class Session:
-    """Limits of a session, in minutes. They change no result, so no stage declares them to DVC."""
+    """Limits of a session. They change no result, so no stage declares them to DVC."""
 
     checkpoint_minutes: Positive
-    stop_after_minutes: Positive | None
+    """Minutes between two checkpoints of a fold."""
+    stop_after_minutes: Positive | None = None
+    """Minutes after which training saves and ends, before a session's limit does; null: none."""
 
 
 @frozen
 class Labels:
-    """The classes to train on: those of the elements in a folder, `from`, by discourse_id.
-
-    Held-out essays are scored against data/clean/train whatever it is.
-    """
+    """The classes to train on; held-out essays are scored against data/clean/train's."""
 
     source: Annotated[str, Field(alias="from")]
+    """Folder of clean elements whose labels are trained on, found by element id."""
 
 
 @frozen
@@ -87,86 +92,101 @@ class Baseline:
     """The scikit-learn member: type, lengths and TF-IDF into a logistic regression."""
 
     max_features: Count
+    """Largest vocabulary of TF-IDF."""
     ngrams: Count
+    """Words of the longest n-gram."""
     min_documents: Count
+    """Elements that a term has to be in."""
     C: Positive
+    """Inverse strength of the regression's penalty."""
 
 
 @frozen
 class Backbone:
-    """The encoder's source: a Hub id with a revision, a folder with a sha256, or `builtin:`.
-
-    `seed` draws what the source does not bring: the marker rows, builtin weights. `needs` is what
-    has to be there first: a builtin learns its vocabulary from the essays in `train` below it.
-    """
+    """The encoder's source."""
 
     source: str
-    revision: str | None
-    sha256: str | None
+    """Id on the Hub (with a revision), folder (with its sha256), or `builtin:` and a name."""
+    revision: str | None = None
+    """Branch, tag, refs/pr/N or commit of a repository of the Hub."""
+    sha256: str | None = None
+    """Hash of a folder's files, as the message on a folder without one prints it."""
     seed: Seed
+    """Seed of what the source does not bring: the marker rows, builtin weights."""
     needs: str
+    """Folder that has to be there first: a builtin learns its vocabulary from `train` in it."""
 
 
 @frozen
 class Inputs:
-    """The encoder's inputs: whole essays or single elements, in windows of `window` tokens.
-
-    A further window starts with `overlap` tokens of the text before it, which bear no loss.
-    """
+    """The encoder's inputs."""
 
     context: Literal["essay", "element"]
+    """Sequence that an element stands in: its whole essay, or itself alone."""
     window: Annotated[int, Field(ge=8)]
-    overlap: Annotated[int, Field(ge=0)]
+    """Tokens of the longest sequence; at most the encoder's positions."""
+    overlap: Annotated[int, Field(ge=0)] = 0
+    """Tokens of preceding text, free of loss, that a further window of an essay starts with."""
 
 
 @frozen
 class Rows:
-    """Packed rows of one fixed shape.
-
-    `per_step` rows are global (over devices and accumulation); `slots` caps the elements in a
-    row; windows are packed within seeded pools of `pool` windows.
-    """
+    """Packed rows of one fixed shape."""
 
     per_step: Count
+    """Rows of a step, over all devices and all parts of an accumulated step."""
     length: Annotated[int, Field(ge=8)]
+    """Tokens of a row; at least a window's."""
     slots: Count
+    """Most elements in a row."""
     pool: Count
+    """Windows of a seeded pool; those of one pool are packed together."""
 
 
 @frozen
 class Predict(Rows):
-    """Rows of prediction, and the dtype of its activations.
-
-    Prediction runs on what is there: `per_step` is rounded up to a multiple of the devices, and
-    bfloat16 is float32 where the hardware does not compute it.
-    """
+    """Rows of prediction, rounded up to a multiple of the devices that are there."""
 
     dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type of activations; float32 where the hardware does not compute bfloat16."""
 
 
 @frozen
 class Optimizer:
-    """AdamW with decoupled decay, linear warm-up over a share of the steps, then the schedule."""
+    """AdamW with decoupled decay, linear warm-up, then the schedule."""
 
     backbone_rate: NonNegative
+    """Peak learning rate of the encoder."""
     head_rate: NonNegative
-    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Peak learning rate of the head."""
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Factor on the rate from each layer to the one below it; 1.0: one rate for all."""
     weight_decay: NonNegative
+    """Decay of matrices, decoupled from the gradient; biases and norms have none."""
     b1: Rate
+    """Decay of the mean of gradients."""
     b2: Rate
+    """Decay of the mean of their squares."""
     eps: Positive
+    """Term that keeps the update finite where gradients vanish."""
     clip: Positive
+    """Largest norm of a step's gradient; a longer one is scaled down to it."""
     warmup: Share
+    """Share of the steps in which the rate rises."""
     schedule: Literal["linear", "cosine"]
+    """Fall of the rate to zero after the warm-up."""
 
 
 @frozen
 class Dropout:
-    """Rates in training; null takes the checkpoint's own."""
+    """Rates of dropout in training."""
 
-    hidden: Rate | None
-    attention: Rate | None
-    head: Rate | None
+    hidden: Rate | None = None
+    """Rate in the encoder's layers; null: the checkpoint's own."""
+    attention: Rate | None = None
+    """Rate of attention weights; null: the checkpoint's own."""
+    head: Rate | None = None
+    """Rate before the last layer; null: the checkpoint's own."""
 
 
 @frozen
@@ -174,23 +194,32 @@ class Train:
     """One fold's training."""
 
     seed: Seed
+    """Seed of the head's weights, of the order of rows and of dropout."""
     epochs: Count
-    accumulation: Count
-    evaluations: Count  # per epoch
+    """Passes over the training essays."""
+    accumulation: Count = 1
+    """Parts that a device takes its rows of a step in, one after another, to save memory."""
+    evaluations: Count = 1
+    """Evaluations on the held-out essays in each epoch."""
     rows: Rows
     optimizer: Optimizer
-    dropout: Dropout
-    label_smoothing: Rate
-    remat: Literal["none", "selective", "full"]
-    attention: Literal["auto", "xla", "blocked", "fused", "cudnn"]
-    select: Literal["last", "best"]
+    dropout: Dropout = Dropout()
+    label_smoothing: Rate = 0.0
+    """Share of a label's weight that is spread over all labels."""
+    remat: Literal["none", "selective", "full"] = "none"
+    """Activations that the backward pass computes again, to save memory."""
+    attention: Literal["auto", "xla", "blocked", "fused", "cudnn"] = "auto"
+    """Attention's implementation: blocked for CPUs, fused for TPUs, cudnn for GPUs in bfloat16."""
+    select: Literal["last", "best"] = "last"
+    """Evaluation whose weights are kept; best flatters the out-of-fold score."""
 
 
 @frozen
 class Model:
-    """One model; `encoder` names the architecture's file in pipeline/encoders."""
+    """One model."""
 
     encoder: Name
+    """Architecture, a file in pipeline/encoders."""
     backbone: Backbone
     inputs: Inputs
     train: Train
@@ -199,20 +228,26 @@ class Model:
 
 @frozen
 class Member:
-    """Someone else's model: out-of-fold and test probabilities as CSV files, by element."""
+    """Someone else's model."""
 
     oof: str
+    """CSV file of out-of-fold probabilities by element id."""
     test: str
+    """CSV file of test probabilities by element id."""
 
 
 @frozen
 class Ensemble:
-    """The pool of the members; everything fitted is refitted inside `nested_folds` by essay."""
+    """The blend of the members; everything fitted is refitted inside folds by essay."""
 
     pool: Literal["simplex", "loglinear"]
+    """Pool of probabilities: shares that sum to 1, or weights of any sign and a bias per class."""
     ridge: NonNegative
+    """Penalty on the log-linear pool's distance from equal weights without a bias."""
     nested_folds: Annotated[int, Field(ge=2)]
+    """Folds in which the blend is fitted anew to be judged."""
     seed: Seed
+    """Seed of those folds."""
 
 
 @frozen
@@ -223,6 +258,7 @@ class Parameters:
     clean: Clean
     split: Split
     folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    """Folds to train, a subset of range(split.n_folds)."""
     compute: Compute
     session: Session
     labels: Labels
@@ -230,103 +266,3 @@ class Parameters:
     models: dict[Name, Model]
     members: dict[Name, Member]
     ensemble: Ensemble
-
-
-class ConfigurationError(UserError):
-    """A configuration with mistakes; its text is the first of them, `lines` has all."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__(lines[0])
-        self.lines = tuple(lines)
-
-
-class Configuration:
-    """A validated configuration of parameters that is read section by section."""
-
-    def __init__(self, parameters: Parameters, path: Path) -> None:
-        self._parameters = parameters
-        self.path = path
-
-    def read(self, key: str, kind: type[T]) -> T:
-        """Return the section at a dotted `key`, which a stage has to declare to DVC.
-
-        Raises:
-          UserError: there is no such section.
-        """
-        value: Any = self._parameters
-        for part in key.split("."):
-            mapping = value if isinstance(value, dict) else vars(value)
-            if part not in mapping:
-                raise UserError(f"{self.path}: no {key!r}{nearest(part, mapping)}")
-            value = mapping[part]
-        if not isinstance(value, kind):
-            raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
-        return value
-
-    def named(self, section: Literal["models", "members"], name: str) -> str:
-        """Return `name`, which from here on may stand in a path.
-
-        Raises:
-          UserError: it is no key of the section.
-        """
-        there = getattr(self._parameters, section)
-        if name not in there:
-            raise UserError(f"{self.path}: {section}: no {name!r}{nearest(name, there)}")
-        return name
-
-    def without(self, sections: Collection[str]) -> dict[str, Any]:
-        """Return all sections but some, for comparison with another configuration."""
-        return {k: v for k, v in vars(self._parameters).items() if k not in sections}
-
-
-def load(path: Path = Path("params.yaml")) -> Configuration:
-    """Read and check a whole configuration.
-
-    Raises:
-      UserError: the file is missing or no YAML, or keys are at fault, as in `check`.
-    """
-    try:
-        # YAML 1.2: a loader of YAML 1.1 takes 9e-5, as `dvc exp run -S` writes it, for text.
-        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found; run from the root of the project") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
-    except YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    return Configuration(check(tree, path), path)
-
-
-def check(tree: object, path: Path) -> Parameters:
-    """Turn a parsed YAML tree into `Parameters`; `path` is for messages.
-
-    Raises:
-      ConfigurationError: one line for each key that is unknown, missing, mistyped or out of range,
-        or else for what does not hold between keys.
-    """
-    if isinstance(tree, dict):  # keys that start with x- hold YAML anchors
-        tree = {key: value for key, value in tree.items() if not str(key).startswith("x-")}
-    try:
-        parameters = TypeAdapter(Parameters).validate_json(json.dumps(tree, default=str))
-    except ValidationError as error:
-        raise ConfigurationError(
-            [f"{path}: {line}" for line in explain(error, Parameters)]
-        ) from None
-    wrong = [f"{path}: {line}" for line in _contradictions(parameters)]
-    if wrong:
-        raise ConfigurationError(wrong)
-    return parameters
-
-
-def _contradictions(parameters: Parameters) -> Iterator[str]:
-    """Find contradictions between values that are right one by one."""
-    outside = [fold for fold in parameters.folds if fold >= parameters.split.n_folds]
-    if outside or len(set(parameters.folds)) < len(parameters.folds):
-        yield (
-            "folds: expected different numbers below split.n_folds "
-            f"({parameters.split.n_folds}), found {parameters.folds}"
-        )
-    taken = {"baseline", "ensemble"}.union(parameters.members) & set(parameters.models)
-    taken |= {"baseline", "ensemble"} & set(parameters.members)
-    for name in sorted(taken):
-        yield f"{name!r} names two members; rename one"

@@ -22,6 +22,7 @@ ENSEMBLE = Path("artifacts/ensemble")
 SUBMISSION = Path("submission.csv")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+WRITTEN_PARAMETERS = Path(".cache/params.yaml")  # what `make recipe` wrote last
 DOWNLOADS = Path(".cache/kaggle")  # archives that are not whole yet
 SUBMIT = Path("artifacts/submit")  # what was sent to Kaggle, and how far a submission got
 LEDGER = Path("submissions.jsonl")  # kept in git

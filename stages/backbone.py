@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.competition.schema import TASK
+from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.graph import code_hash
 from pipeline.progress import say
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write data/backbones/<model>."""
     parser = argparse.ArgumentParser(prog="stages.backbone", description=__doc__)
     add_name(parser, "--model", "models")
-    configuration = params.load()
+    configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     source = configuration.read(f"models.{model}.backbone", params.Backbone)
     encoder = configuration.read(f"models.{model}.encoder", str)
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _network(model: str) -> Path:
     """Return the record of the code of a model's network."""
-    return paths.code(code_hash.network(params.load().read(f"models.{model}.encoder", str)))
+    return paths.code(code_hash.network(load_configuration().read(f"models.{model}.encoder", str)))
 
 
 if __name__ == "__main__":

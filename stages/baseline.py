@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.members.baseline import run
 from pipeline.members.features import read_texts
 from pipeline.metrics import log_loss
@@ -16,7 +17,7 @@ from stages.running import run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Write models and predictions of the configuration's folds; say the log loss."""
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
-    configuration = params.load()
+    configuration = load_configuration()
     folds = configuration.read("folds", list)
     elements, knobs = read_elements(folds), configuration.read("baseline", params.Baseline)
     run(knobs, folds, elements, read_texts("train"), read_texts("test"))

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
@@ -14,7 +15,7 @@ from stages.running import run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Write weights, figures and submission.csv; say the nested log loss beside the priors'."""
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
-    configuration = params.load()
+    configuration = load_configuration()
     folds = configuration.read("folds", list)
     members = [
         "baseline",

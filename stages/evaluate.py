@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from pipeline import params, paths
+from pipeline import paths
+from pipeline.configuration import load_configuration
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
@@ -14,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the model's tables, figures and plot data; say its log loss beside the priors'."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    configuration = params.load()
+    configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     folds = configuration.read("folds", list)
     figures = evaluate(model, folds, read_elements(folds))

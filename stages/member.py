@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.members.external import adopt
 from pipeline.metrics import log_loss
 from pipeline.progress import say
@@ -16,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the member's checked tables; say its log loss and what was rescaled."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_name(parser, "--member", "members")
-    configuration = params.load()
+    configuration = load_configuration()
     name = configuration.named("members", parser.parse_args(argv).member)
     member = configuration.read(f"members.{name}", params.Member)
     elements = read_elements()

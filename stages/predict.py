@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.inference.folds import predict_folds
 from pipeline.progress import say
 from stages.running import run_stage
@@ -18,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the test predictions of every fold; say how many, and what computed and trained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    configuration = params.load()
+    configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     made = predict_folds(
         model,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import params, paths
+from pipeline import paths
 from pipeline.errors import exit_with_message
 from pipeline.graph.code_record import check
 
@@ -28,7 +28,7 @@ def run_stage(
         check(paths.code(stage), "dvc repro --single-item code")
         model = _model()
         if network is not None and model is not None:
-            check(network(params.load().named("models", model)), "dvc repro")
+            check(network(load_configuration().named("models", model)), "dvc repro")
         main()
 
     exit_with_message(on_known_code)

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline import clean_tables, params, paths
 from pipeline.competition import schema
 from pipeline.competition.assignment import assign_folds
+from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.files import write_parquet
 from pipeline.progress import say
@@ -17,7 +18,7 @@ from stages.running import run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/folds.parquet."""
     argparse.ArgumentParser(prog="stages.split", description=__doc__).parse_args(argv)
-    split = params.load().read("split", params.Split)
+    split = load_configuration().read("split", params.Split)
     path = paths.clean("train") / clean_tables.ELEMENTS_FILE
     if not path.is_file():
         raise UserError(f"{path}: not found; run the validate stage first")

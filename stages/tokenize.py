@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.competition.schema import TASK
+from pipeline.configuration import load_configuration
 from pipeline.progress import say
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write data/tokens/<model>, training and test essays."""
     parser = argparse.ArgumentParser(prog="stages.tokenize", description=__doc__)
     parser.add_argument("--model", required=True)
-    configuration = params.load()
+    configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     for split in paths.SPLITS:

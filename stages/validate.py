@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline import params, paths
 from pipeline.competition.essays import validate
 from pipeline.competition.schema import TABLES
+from pipeline.configuration import load_configuration
 from pipeline.progress import say
 from stages.running import run_stage
 
@@ -14,7 +15,7 @@ from stages.running import run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/clean."""
     argparse.ArgumentParser(prog="stages.validate", description=__doc__).parse_args(argv)
-    configuration = params.load()
+    configuration = load_configuration()
     source = Path(configuration.read("data", params.Data).source)
     figures = validate(source, configuration.read("clean", params.Clean))
     for split in paths.SPLITS:

@@ -55,13 +55,13 @@ def any_platform(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished graph with its bundle in float32; tests that change it take a copy."""
-    from pipeline import params
     from pipeline.bundle.pack import Packer
+    from pipeline.configuration import load_configuration
     from tests.bundle.graph import make_graph
 
     folder = tmp_path_factory.mktemp("graph")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         make_graph(folder)
-        Packer(params.load(), "float32").pack(without_external=False)
+        Packer(load_configuration(), "float32").pack(without_external=False)
     return folder

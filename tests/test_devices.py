@@ -11,6 +11,7 @@ import pytest
 from pipeline import devices as machine
 from pipeline.errors import UserError
 from pipeline.params import Compute
+from tests.configurations import section
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_platform_that_the_shell_names_and_that_is_not_there_is_one_line(
 
 
 DRAWN = [1883912375, 2292451390, 1915204986, 1882898417]  # JAX 0.10.2, nothing set
-CPU = Compute(platform="cpu", devices="auto", dtype="float32")
+CPU = section(Compute)
 ODD = {
     "jax_enable_x64": True,
     "jax_default_prng_impl": "rbg",

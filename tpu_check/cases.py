@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import params
+from pipeline.configuration import Configuration
 from pipeline.params import Compute, Model, Rows
+from pipeline.recipes import compose, ready
 from tpu_check.chips import MACHINES
 from tpu_check.configs import CONFIGS, ENCODERS
 from tpu_check.measure import Case
@@ -21,7 +22,7 @@ def table(
     """Each encoder's train and predict steps on each machine at each row length."""
     for name in encoders:
         encoder = ENCODERS[name]
-        configuration = params.load(RECIPES / f"{encoder.recipe}.yaml")
+        configuration = compose(RECIPES / f"{encoder.recipe}.yaml", RECIPES).configuration
         model, compute = (
             next(iter(_models(configuration).values())),
             configuration.read("compute", Compute),
@@ -59,8 +60,8 @@ def recipes(attention: str | None) -> Iterator[Case]:
     Raises:
       KeyError: a recipe's backbone has no config in `configs.py`.
     """
-    for path in sorted(RECIPES.glob("*.yaml")):
-        configuration = params.load(path)
+    for path in ready(RECIPES):
+        configuration = compose(path, RECIPES).configuration
         compute = configuration.read("compute", Compute)
         if compute.platform != "tpu":
             continue
@@ -91,5 +92,5 @@ def _predicting(case: Case, model: Model, rows: Rows) -> Case:
     return dataclasses.replace(case, compute=compute, rows=rows, trains=False)
 
 
-def _models(configuration: params.Configuration) -> dict[str, Model]:
+def _models(configuration: Configuration) -> dict[str, Model]:
     return configuration.read("models", dict)

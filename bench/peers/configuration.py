@@ -13,6 +13,7 @@ from bench.peers.windows import Windows, draw, gather
 from bench.turns import Peer
 from pipeline import params, paths
 from pipeline.clean_tables import ELEMENTS_FILE
+from pipeline.configuration import load_configuration
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.tables.essay_folds import held_out
 from pipeline.training.fold_data import read_labels
@@ -35,7 +36,7 @@ class Comparison:
         Raises:
           UserError: the configuration is at fault, or lacks this model.
         """
-        configuration = params.load(folder / "params.yaml")
+        configuration = load_configuration(folder / "params.yaml")
         self.model, self.platform, self._folder = model, platform, folder
         self.train = configuration.read(f"models.{model}.train", params.Train)
         self.fold = configuration.read("folds", list)[0]

@@ -15,6 +15,7 @@ from bench.peers.request import Request, answer
 from bench.peers.windows import Windows
 from pipeline import devices as machine
 from pipeline import params, paths
+from pipeline.configuration import load_configuration
 from pipeline.encoders.weights.folders import load_backbone
 from pipeline.host import peak_megabytes
 from pipeline.inference.predictor import Predictor
@@ -28,7 +29,7 @@ class Prepared:
     """A fold's data, narrowed to the essays of the comparison, and its model."""
 
     def __init__(self, request: Request) -> None:
-        configuration = params.load()
+        configuration = load_configuration()
         compute = dataclasses.replace(
             configuration.read("compute", params.Compute),
             platform=request.platform, devices=request.devices, dtype=request.dtype,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pipeline import params
+from pipeline.configuration import written
 from pipeline.encoders.catalogue import serving
 from pipeline.encoders.weights.tensors import weight_files
 from pipeline.errors import UserError
@@ -136,7 +137,7 @@ def check_folder(source: params.Backbone) -> None:
     if (found, None) == (source.sha256, source.revision):
         return
     encoder = serving(read_json(folder / CONFIG).get("model_type"))
-    block = dataclasses.asdict(source) | {"revision": None, "sha256": found}
+    block = written(dataclasses.replace(source, revision=None, sha256=found))
     raise UserError(
         f"backbone.sha256: {folder}: expected {source.sha256 or 'null'}, found {found}; to take "
         f"the folder as it is now, write encoder: {encoder or 'none serves it'}, "

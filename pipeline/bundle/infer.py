@@ -22,6 +22,7 @@ from pipeline.bundle.prepare import Prepared, Reader, prepare
 from pipeline.bundle.time_limit import Clock
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import LABELS, TASK
+from pipeline.configuration import Configuration, load_configuration
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.host import peak_megabytes
@@ -48,7 +49,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     Raises:
       UserError: the bundle is not whole, or there is no id to predict.
     """
-    configuration = params.load(bundle / contents.PARAMETERS)
+    configuration = load_configuration(bundle / contents.PARAMETERS)
     blend = read_blend(bundle / contents.BLEND)
     folds = sorted(configuration.read("folds", list))
     models = [member for member in blend.members if member != "baseline"]
@@ -118,7 +119,7 @@ def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
         raise UserError(f"{failed:,} of {len(hidden.essays):,} essays failed: {notes[0]}")
 
 
-def _reader(bundle: Path, configuration: params.Configuration, model: str) -> Reader:
+def _reader(bundle: Path, configuration: Configuration, model: str) -> Reader:
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
 

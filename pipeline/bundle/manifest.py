@@ -4,15 +4,16 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import params, paths
+from pipeline import paths
 from pipeline.bundle.kernel import FORMAT, MANIFEST
 from pipeline.bundle.locked_outputs import LOCK, PARAMETERS
 from pipeline.competition.schema import SAMPLE_SUBMISSION, TABLES
+from pipeline.configuration import Configuration
 from pipeline.errors import UserError
 from pipeline.files import sha256, write_json
+from pipeline.recipes import compositions, matching
 
 LIMIT = 200 * 10**9  # bytes: what Kaggle's documentation allows a dataset
-_RECIPES = Path("recipes")
 _SETTING = ("data", "compute", "session")  # where a configuration runs, not what it is
 
 
@@ -24,10 +25,10 @@ class Origin:
     commit: str | None
     lock: str  # sha256 of dvc.lock
     parameters: str  # sha256 of params.yaml
-    recipe: str | None  # the ready configuration that params.yaml is, wherever it runs
+    recipe: str | None  # the recipe that params.yaml is, wherever it runs
 
     @classmethod
-    def here(cls, configuration: params.Configuration) -> "Origin":
+    def here(cls, configuration: Configuration) -> "Origin":
         """Return the origin of the current folder."""
         return cls(_commit(), sha256(LOCK), sha256(PARAMETERS), _recipe(configuration))
 
@@ -68,10 +69,17 @@ def _commit() -> str | None:
         return None
     # The graph writes dvc.lock, whose hash stands beside, with metrics and plots; `submit` writes
     # the ledger.
-    made = (LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER)
-    written = (f":(exclude){path}" for path in made)
-    clean = _git("diff", "--quiet", "HEAD", "--", ".", *written) is not None
+    written = [LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER]
+    written += [PARAMETERS] if _is_made_by_a_recipe() else []
+    excluded = (f":(exclude){path}" for path in written)
+    clean = _git("diff", "--quiet", "HEAD", "--", ".", *excluded) is not None
     return head if clean else f"{head}-dirty"
+
+
+def _is_made_by_a_recipe() -> bool:
+    """Tell whether a recipe in git makes params.yaml; edits of the recipe show by themselves."""
+    recipes = matching(PARAMETERS.read_text(encoding="utf-8"))
+    return any(_git("ls-files", "--error-unmatch", str(path)) is not None for path in recipes)
 
 
 def _git(*arguments: str) -> str | None:
@@ -83,12 +91,12 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _recipe(configuration: params.Configuration) -> str | None:
-    for path in sorted(_RECIPES.glob("*.yaml")):
-        if _same(params.load(path), configuration):
-            return path.stem
+def _recipe(configuration: Configuration) -> str | None:
+    for composition in compositions():
+        if _same(composition.configuration, configuration):
+            return composition.path.stem
     return None
 
 
-def _same(one: params.Configuration, other: params.Configuration) -> bool:
+def _same(one: Configuration, other: Configuration) -> bool:
     return one.without(_SETTING) == other.without(_SETTING)

@@ -14,6 +14,7 @@ from pipeline.bundle.kernel import WHEELS
 from pipeline.bundle.locked_outputs import PARAMETERS, check_outputs
 from pipeline.bundle.manifest import Origin, write_manifest
 from pipeline.bundle.rounding import HeldOut, pack_model
+from pipeline.configuration import Configuration
 from pipeline.errors import UserError
 from pipeline.evaluation.ensemble import Pooled, pooled
 from pipeline.evaluation.nesting import nested_split
@@ -38,7 +39,7 @@ class Bundle:
 class Packer:
     """The bundle of one configuration in the making."""
 
-    def __init__(self, configuration: params.Configuration, dtype: str) -> None:
+    def __init__(self, configuration: Configuration, dtype: str) -> None:
         """`dtype` is that of the weights in the bundle: float32, float16 or bfloat16."""
         self.configuration, self.dtype = configuration, dtype
         self.folds = sorted(configuration.read("folds", list))

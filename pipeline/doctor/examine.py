@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline import params, paths
+from pipeline.configuration import Configuration, load_configuration
 from pipeline.doctor import disk, inputs, leftovers, machine
 from pipeline.doctor.findings import Finding, refusals
 
@@ -16,10 +17,10 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
       accelerator: the build of JAX that make was asked for; None where it was not.
       model: the only one that is to run, up to its training; None for the whole graph.
     """
-    wrong = refusals(params.load, path)
+    wrong = refusals(load_configuration, path)
     if wrong:
         return [Finding(line) for line in wrong]
-    configuration = params.load(path)
+    configuration = load_configuration(path)
     models = configuration.read("models", dict)
     to_train = _to_train(models, configuration.read("folds", list))
     if model is not None:
@@ -50,7 +51,7 @@ def _to_train(models: Mapping[str, params.Model], folds: Sequence[int]) -> dict[
     }
 
 
-def _of_the_whole(configuration: params.Configuration) -> list[Finding]:
+def _of_the_whole(configuration: Configuration) -> list[Finding]:
     models, members = configuration.read("models", dict), configuration.read("members", dict)
     folds = configuration.read("folds", list)
     return [

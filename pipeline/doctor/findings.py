@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.configuration import ConfigurationError
 from pipeline.errors import UserError
-from pipeline.params import ConfigurationError
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import params, paths
+from pipeline import paths
 from pipeline.bundle.manifest import Origin
+from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.files import read_json
 from pipeline.kaggle.once import Source, Submitted, noted_source, score_of, submit_once
@@ -50,6 +51,6 @@ class CsvRoute:
 
 def source_here() -> Source:
     """Describe the origin of submission.csv by the configuration, the metrics and git."""
-    here = Origin.here(params.load())
+    here = Origin.here(load_configuration())
     figures = read_json(paths.metrics("ensemble"))
     return Source(here.commit, here.parameters, here.recipe, float(figures["log_loss"]))

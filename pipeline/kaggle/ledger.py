@@ -21,7 +21,7 @@ class Line:
       commit: of the project, None without git.
       submission: sha256 of submission.csv, over the competition's visible sample.
       parameters: sha256 of params.yaml.
-      recipe: the ready configuration, if it was one.
+      recipe: the one that params.yaml was, if any.
       out_of_fold: nested log loss of what was submitted.
       public: the leaderboard's, None where Kaggle does not show it; likewise `private`.
       reference: Kaggle's number.

@@ -19,7 +19,7 @@ class Source:
     Attributes:
       commit: "-dirty" behind it where edits are in no commit; None without git.
       parameters: sha256 of params.yaml.
-      recipe: the ready configuration that params.yaml is, if any.
+      recipe: the one that params.yaml is, if any.
       log_loss: nested, out of fold.
     """
 

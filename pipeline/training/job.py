@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import params, paths
 from pipeline.clean_tables import ELEMENTS_FILE
+from pipeline.configuration import Configuration, load_configuration, written
 from pipeline.graph import code_hash
 from pipeline.seeds import stream
 
@@ -56,7 +57,7 @@ class Job:
             "encoder": self.encoder,
             "fold": self.fold,
             "labels": self.labels.as_posix(),
-            "train": dataclasses.asdict(self.train),
+            "train": written(self.train),
             "platform": self.compute.platform,
             "dtype": self.compute.dtype,
         }
@@ -71,7 +72,7 @@ class Job:
         return stream(self.train.seed, self.fold, purpose)
 
 
-def job_of(configuration: params.Configuration, model: str, fold: int) -> Job:
+def job_of(configuration: Configuration, model: str, fold: int) -> Job:
     """Return one fold of a model of the configuration."""
     return Job(
         model=model,
@@ -90,5 +91,5 @@ def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     parser.add_argument("--fold", required=True, type=int)
     arguments = parser.parse_args(argv)
-    configuration = params.load()
+    configuration = load_configuration()
     return job_of(configuration, configuration.named("models", arguments.model), arguments.fold)

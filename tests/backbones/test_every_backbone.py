@@ -19,6 +19,7 @@ from pipeline.encoders.weights.tensors import FILE
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inputs.markers import with_paragraph
+from tests.configurations import section
 from tests.encoders.tiny import CONFIGS, write_checkpoint
 from tests.parity.compare import open_model
 
@@ -58,7 +59,7 @@ def backbone(folder: Path, encoder: str, out: Path) -> TokenClassifier:
     """Make it, with the sha256 that the refusal without one tells, and open it."""
 
     def source(sha256: str | None) -> params.Backbone:
-        return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1, needs=".")
+        return section(params.Backbone, source=str(folder), sha256=sha256)
 
     with pytest.raises(UserError, match="expected null, found ") as told:
         make(source(None), encoder, folder, TASK, out)

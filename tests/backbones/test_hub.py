@@ -36,8 +36,9 @@ from pathlib import Path
 from pipeline import params
 from pipeline.backbones.make import make
 from pipeline.competition.schema import TASK
+from tests.configurations import section
 name, revision, out = json.loads(sys.stdin.readline())
-source = params.Backbone(source=name, revision=revision, sha256=None, seed=1, needs=".")
+source = section(params.Backbone, source=name, revision=revision)
 print(json.dumps(make(source, "bert", Path("nowhere"), TASK, Path(out))))
 """
 FILES = {"config.json": b"{}", "tokenizer.json": b"{}"}

@@ -23,6 +23,7 @@ from pipeline.encoders.weights.folders import load_backbone
 from pipeline.errors import UserError
 from pipeline.graph import code_hash
 from pipeline.inputs.markers import with_paragraph
+from tests.configurations import section
 from tests.encoders.tiny import DEBERTA, FIELDS, tensors, write
 
 ALL = with_paragraph(TASK.markers.values())
@@ -54,8 +55,7 @@ def write_bert(folder: Path, spare: int = 0, marker: str | None = None) -> dict[
 
 
 def source(name: str, **given: str | int | None) -> params.Backbone:
-    fields = {"source": name, "revision": None, "sha256": None, "seed": 1, "needs": "."}
-    return params.Backbone(**fields | given)
+    return section(params.Backbone, source=name, **given)
 
 
 def hash_of(folder: Path, tmp_path: Path) -> str:
@@ -140,10 +140,10 @@ def test_a_builtin_deberta(tmp_path: Path):
 def test_builtin_has_the_same_bytes_in_another_process(tiny: Path, tmp_path: Path):
     script = (
         "import sys; from pathlib import Path; from pipeline import params;"
+        "from tests.configurations import section;"
         "from pipeline.backbones.make import make;"
         "from pipeline.competition.schema import TASK;"
-        "source = params.Backbone("
-        "source='builtin:tiny', revision=None, sha256=None, seed=1, needs='.');"
+        "source = section(params.Backbone);"
         "make(source, 'bert', Path(sys.argv[1]), TASK, Path(sys.argv[2]))"
     )
     subprocess.run(
@@ -308,5 +308,6 @@ def test_a_folder_is_answered_with_the_whole_block(
     assert "\n" not in str(told.value)
     block = YAML(typ="safe").load("{" + str(told.value).split("write ", 1)[1] + "}")
     assert block["encoder"] == "bert"
-    made = make(params.Backbone(**block["backbone"]), "bert", tmp_path, TASK, tmp_path / "out")
+    backbone = section(params.Backbone, **block["backbone"])
+    made = make(backbone, "bert", tmp_path, TASK, tmp_path / "out")
     assert made["sha256"] == block["backbone"]["sha256"]

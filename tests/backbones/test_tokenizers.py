@@ -29,6 +29,7 @@ from tests.backbones.tokenizer_files import (
     sentencepiece,
     word_pieces,
 )
+from tests.configurations import section
 from tests.encoders.tiny import CONFIGS, write_checkpoint
 
 ALL = with_paragraph(TASK.markers.values())
@@ -43,7 +44,7 @@ TEXTS = (
 
 
 def source(folder: Path, sha256: str | None = None) -> params.Backbone:
-    return params.Backbone(source=str(folder), revision=None, sha256=sha256, seed=1, needs=".")
+    return section(params.Backbone, source=str(folder), sha256=sha256)
 
 
 def prepare(folder: Path, encoder: str = "bert") -> Path:

@@ -13,6 +13,7 @@ from bench.peers import configuration
 from bench.peers.elements import save_elements
 from bench.peers.windows import Windows
 from pipeline import paths
+from tests.configurations import SMALL, text
 from tests.contract.project import ROOT, few_essays, without_git
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ STAGES = (
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything that a comparison reads."""
     folder = tmp_path_factory.mktemp("bench") / "project"
-    without_git(folder, ROOT / "tests/contract/configuration.yaml")
+    without_git(folder, text(SMALL))
     few_essays(ROOT / "data/sample", folder / "data/sample", train=24, test=1)
     environment = os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": ""}
     for stage, *arguments in STAGES:

@@ -8,13 +8,14 @@ import pytest
 from bench.scaling import check
 from pipeline.errors import UserError
 from pipeline.params import Rows, Train
+from tests.configurations import section
 from tests.training.tiny import options
 
 
 @pytest.fixture
 def train() -> Train:
     """Eight rows of 256 tokens a step."""
-    return options(rows=Rows(per_step=8, length=256, slots=32, pool=64))
+    return options(rows=section(Rows, pool=64))
 
 
 def _options(**changes: list) -> argparse.Namespace:

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.bundle.locked_outputs import md5
+from pipeline.configuration import load_configuration
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import draw_all, parameter_shapes, save_fold
@@ -21,18 +22,15 @@ from pipeline.tables.essay_folds import held_out
 from pipeline.tables.predictions import write_predictions
 from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
 from stages import predict as predict_stage
+from tests.configurations import SMALL, changed, write
 from tests.contract.project import ROOT, few_essays
 
 MODEL, FOLDS = "small", (0, 1)
-PARAMETERS = ROOT / "tests/contract/configuration.yaml"
 
 
 def edit_configuration(**sections: Any) -> None:
-    """Replace whole sections of params.yaml."""
-    configuration = YAML(typ="safe", pure=True).load(PARAMETERS.read_text(encoding="utf-8"))
-    configuration["compute"]["devices"] = "auto"
-    with Path("params.yaml").open("w", encoding="utf-8") as stream:
-        YAML(typ="safe").dump(configuration | sections, stream)
+    """Write params.yaml with other values in some sections."""
+    write(changed(SMALL, {"compute": {"devices": "auto"}} | sections))
 
 
 def make_graph(folder: Path) -> None:
@@ -80,10 +78,9 @@ def _draw_fold(fold: int) -> None:
     model = build(source, "bert", Settings(attention="blocked"))
     leaves = draw_all(parameter_shapes(model), 0.2, 10 + fold)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
-    save_fold(
-        paths.weights(MODEL, fold), tree, model, source, {"platform": "cpu", "dtype": "float32"}
-    )
-    configuration = params.load()
+    trained = {"platform": "cpu", "dtype": "float32"}
+    save_fold(paths.weights(MODEL, fold), tree, model, source, trained)
+    configuration = load_configuration()
     tokens = read_tokens(paths.tokens(MODEL, "train"))
     windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
     settings = configuration.read(f"models.{MODEL}.predict", params.Predict)

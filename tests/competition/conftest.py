@@ -2,21 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import configurations
 from tests.competition import kaggle
-
-PARAMETERS = """
-data: {{source: {source}}}
-clean: {{repair_cp1252: true, plain_spaces: true}}
-split: {{n_folds: 2, seed: 7}}
-folds: [0, 1]
-compute: {{platform: cpu, devices: auto, dtype: float32}}
-session: {{checkpoint_minutes: 10, stop_after_minutes: null}}
-labels: {{from: data/clean/train}}
-baseline: {{max_features: 100, ngrams: 1, min_documents: 1, C: 1.0}}
-models: {{}}
-members: {{}}
-ensemble: {{pool: simplex, ridge: 0.0, nested_folds: 2, seed: 3}}
-"""
 
 
 @pytest.fixture
@@ -25,7 +12,8 @@ def configuration(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def write(source: Path) -> None:
-        (tmp_path / "params.yaml").write_text(PARAMETERS.format(source=source))
+        sections = {"data": {"source": str(source)}, "split": {"n_folds": 2}, "folds": [0, 1]}
+        configurations.write(configurations.changed(configurations.DEFAULT, sections))
 
     return write
 

@@ -12,6 +12,7 @@ from pipeline.params import Split
 from stages import split as split_stage
 from stages import validate as validate_stage
 from tests.competition import kaggle
+from tests.configurations import section
 
 
 def elements(n_essays: int, seed: int) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def elements(n_essays: int, seed: int) -> pd.DataFrame:
 @given(st.integers(60, 120), st.integers(0, 1000), st.integers(2, 6), st.integers(0, 5))
 def test_every_essay_has_one_fold_and_folds_are_alike(n_essays, data_seed, n_folds, seed):
     table = elements(n_essays, data_seed)
-    folds = assign_folds(table, Split(n_folds=n_folds, seed=seed))
+    folds = assign_folds(table, section(Split, n_folds=n_folds, seed=seed))
     assert folds[schema.ESSAY_ID].tolist() == table[schema.ESSAY_ID].unique().tolist()
     assert folds[clean_tables.FOLD].dtype == np.int8
     assert set(folds[clean_tables.FOLD]) == set(range(n_folds))
@@ -45,21 +46,21 @@ def test_every_essay_has_one_fold_and_folds_are_alike(n_essays, data_seed, n_fol
 
 def test_stratifies_by_type_too():
     table = elements(400, 0)
-    merged = table.merge(assign_folds(table, Split(n_folds=5, seed=1)))
+    merged = table.merge(assign_folds(table, section(Split, n_folds=5, seed=1)))
     counts = pd.crosstab(merged[clean_tables.FOLD], merged[schema.ELEMENT_TYPE], normalize="index")
     assert (counts.max() - counts.min()).max() < 0.02  # plain grouping gives about 0.04
 
 
 def test_seed_alone_decides():
     table = elements(80, 0)
-    first = assign_folds(table, Split(n_folds=5, seed=1))
-    assert assign_folds(table, Split(n_folds=5, seed=1)).equals(first)
-    assert not assign_folds(table, Split(n_folds=5, seed=2)).equals(first)
+    first = assign_folds(table, section(Split, n_folds=5, seed=1))
+    assert assign_folds(table, section(Split, n_folds=5, seed=1)).equals(first)
+    assert not assign_folds(table, section(Split, n_folds=5, seed=2)).equals(first)
 
 
 def test_fewer_essays_than_folds():
     with pytest.raises(UserError) as caught:
-        assign_folds(elements(3, 0), Split(n_folds=4, seed=1))
+        assign_folds(elements(3, 0), section(Split, n_folds=4, seed=1))
     assert str(caught.value) == (
         "split.n_folds: found 4, expected at most the number of training essays, 3"
     )
@@ -115,7 +116,7 @@ def test_too_few_elements_to_stratify():
     table = elements(6, 0).drop_duplicates([schema.ELEMENT_TYPE, clean_tables.LABEL])
     n_folds = table[schema.ESSAY_ID].nunique()
     with pytest.raises(UserError, match=r"commonest label and type, 1$"):
-        assign_folds(table, Split(n_folds=n_folds, seed=1))
+        assign_folds(table, section(Split, n_folds=n_folds, seed=1))
 
 
 @pytest.mark.filterwarnings("error")
@@ -123,4 +124,4 @@ def test_rare_types_are_no_noise():
     table = elements(60, 0)
     table.loc[0, schema.ELEMENT_TYPE] = "Rebuttal"
     rare = table[(table[schema.ELEMENT_TYPE] != "Rebuttal") | (table.index == 0)]
-    assign_folds(rare, Split(n_folds=5, seed=1))
+    assign_folds(rare, section(Split, n_folds=5, seed=1))

@@ -4,11 +4,12 @@ from hypothesis import strategies as st
 
 from pipeline.competition.cleaning import clean
 from pipeline.params import Clean
+from tests.configurations import section
 
 pytestmark = pytest.mark.golden
 
-BOTH = Clean(repair_cp1252=True, plain_spaces=True)
-NEITHER = Clean(repair_cp1252=False, plain_spaces=False)
+BOTH = section(Clean)
+NEITHER = section(Clean, repair_cp1252=False, plain_spaces=False)
 
 
 @pytest.mark.parametrize(
@@ -23,14 +24,14 @@ NEITHER = Clean(repair_cp1252=False, plain_spaces=False)
     ],
 )
 def test_c1_characters_become_what_cp1252_means(damaged, meant):
-    assert clean(damaged, Clean(repair_cp1252=True, plain_spaces=False)) == meant
+    assert clean(damaged, section(Clean, plain_spaces=False)) == meant
     assert clean(damaged, NEITHER) == damaged
 
 
 def test_no_break_spaces_become_spaces():
     text = "one\u00a0two\u202fthree \x92"
-    assert clean(text, Clean(repair_cp1252=False, plain_spaces=True)) == "one two three \x92"
-    assert clean(text, Clean(repair_cp1252=True, plain_spaces=False)) == "one\u00a0two\u202fthree ’"
+    assert clean(text, section(Clean, repair_cp1252=False)) == "one two three \x92"
+    assert clean(text, section(Clean, plain_spaces=False)) == "one\u00a0two\u202fthree ’"
 
 
 def test_other_characters_stay():

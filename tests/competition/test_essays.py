@@ -13,8 +13,9 @@ from pipeline.files import read_json, sha256
 from pipeline.params import Clean
 from stages import validate as stage
 from tests.competition import kaggle
+from tests.configurations import section
 
-CLEANING = Clean(repair_cp1252=True, plain_spaces=True)
+CLEANING = section(Clean)
 
 
 def test_clean_tables(source):
@@ -91,7 +92,7 @@ def test_essay_and_elements_are_cleaned_alike(source):
     assert validate(source, CLEANING)["test"]["not_found"] == []
     elements = pd.read_parquet("data/clean/test/elements.parquet")
     assert elements["discourse_text"][0] == "Kites don’t fly."
-    neither = Clean(repair_cp1252=False, plain_spaces=False)
+    neither = section(Clean, repair_cp1252=False, plain_spaces=False)
     assert validate(source, neither)["test"]["not_found"] == []  # a no-break space is white space
     text = pd.read_parquet("data/clean/test/essays.parquet")["text"][0]
     assert text == "Kites\u00a0don\x92t fly. So do letters."

@@ -14,9 +14,10 @@ from pipeline.competition.folding import fold
 from pipeline.competition.tables import clean_split
 from pipeline.files import sha256
 from pipeline.params import Clean
+from tests.configurations import section
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
-CLEANING = Clean(repair_cp1252=True, plain_spaces=True)
+CLEANING = section(Clean)
 WINDOW = 256  # tokens; a word is at least one
 
 

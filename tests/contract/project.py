@@ -24,15 +24,15 @@ def python_files(*folders: str) -> Iterator[Path]:
             yield path.relative_to(ROOT)
 
 
-def without_git(target: Path, configuration: Path) -> Path:
-    """A copy of what the graph needs at `target`, `configuration` as params.yaml, without git."""
+def without_git(target: Path, parameters: str) -> Path:
+    """A copy of what the graph needs at `target`, with this params.yaml, without git."""
     target.mkdir(parents=True, exist_ok=True)
     for folder in ("pipeline", "stages", "commands", ".dvc"):
         ignore = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
         shutil.copytree(ROOT / folder, target / folder, ignore=ignore)
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, target / name)
-    shutil.copy(configuration, target / "params.yaml")
+    (target / "params.yaml").write_text(parameters, encoding="utf-8")
     (target / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     return target
 

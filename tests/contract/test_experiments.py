@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from pipeline.graph.experiment_table import Experiment, Group, changed_parameters, table
-from tests.contract.project import ROOT, without_git
+from tests.configurations import SMALL, text
+from tests.contract.project import without_git
 
 AUTHOR = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
 
@@ -35,7 +36,7 @@ def _commit(folder: Path, loss: float) -> str:
 
 def test_experiments_of_all_commits_stand_below_their_own(tmp_path: Path):
     """An experiment is a commit with a ref of its own, which is all that DVC goes by."""
-    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
+    folder = without_git(tmp_path, text(SMALL))
     (folder / ".dvc/config.local").unlink()
     _run(folder, "git", "init", "--quiet", "--initial-branch=main")
     first = _commit(folder, 0.7)

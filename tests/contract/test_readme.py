@@ -14,7 +14,6 @@ COMMANDS = [
     for block in re.findall(r"```bash\n(.*?)```", README, re.S)
     for line in block.splitlines()
 ]
-ELSEWHERE = {"cp"}  # not this project's own
 
 
 def test_the_two_commands_come_first():
@@ -28,6 +27,12 @@ def test_make_targets_exist(command: str):
     assert re.search(rf"^{target}:.*##", makefile, re.M)
     for setting in settings:
         assert setting.split("=")[0] in makefile
+
+
+def test_recipes_exist():
+    named = re.findall(r"make recipe NAME=(\S+)", README)
+    assert named
+    assert [name for name in named if not (ROOT / f"recipes/{name}.yaml").is_file()] == []
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("dvc ")])
@@ -47,8 +52,7 @@ def test_dvc_commands_exist(command: str):
 
 
 def test_nothing_else_is_asked_for():
-    known = ELSEWHERE | {"make", "dvc", ".ci/run"}
-    assert {command.split()[0] for command in COMMANDS} <= known
+    assert {command.split()[0] for command in COMMANDS} <= {"make", "dvc", ".ci/run"}
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
 
 

@@ -1,24 +1,54 @@
-"""Every ready configuration is complete: it loads, and DVC builds its graph from it."""
+"""Every recipe is a difference from the default, makes a whole configuration, and DVC its graph."""
 
+import copy
+import io
 import re
+import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from pipeline import params
+from pipeline.configuration import Configuration
+from pipeline.recipes import Composition, compose, ready
+from tests.configurations import RECIPES
 from tests.contract.project import ROOT, without_git
 
-RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+PATHS = ready(RECIPES)
+each = pytest.mark.parametrize("recipe", PATHS, ids=lambda path: path.stem)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def made(recipe: Path) -> Composition:
+    return compose(recipe, RECIPES)
+
+
+DEFAULT = (RECIPES / "default.yaml").read_text(encoding="utf-8")
+
+
+def test_the_default_is_what_it_makes_to_the_byte():
+    assert made(RECIPES / "default.yaml").text == DEFAULT
+
+
+def test_git_has_the_default_as_params_yaml():
+    """A user's own is in the working tree."""
+    show = ["git", "show", ":params.yaml"]
+    done = subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("no git")
+    assert done.stdout == DEFAULT
+
+
+@each
 def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
-    configuration = params.load(recipe)
-    models = configuration.read("models", dict)
-    members = configuration.read("members", dict)
-    folds = configuration.read("folds", list)
-    with Repo(str(without_git(tmp_path, recipe))) as repo:
+    composition = made(recipe)
+    models = composition.configuration.read("models", dict)
+    members = composition.configuration.read("members", dict)
+    folds = composition.configuration.read("folds", list)
+    with Repo(str(without_git(tmp_path, composition.text))) as repo:
         stages = {stage.name for stage in repo.index.stages}
     assert stages == {
         *("validate", "split", "baseline", "ensemble"),
@@ -31,46 +61,88 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
 _BY_MODEL = ("backbone", "tokenize", "predict", "evaluate")
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@each
 def test_it_opens_with_command_hardware_disk_time_and_score(recipe: Path):
-    text = recipe.read_text(encoding="utf-8")
-    comment = text[: text.index("\ndata:")]
+    comment = recipe.read_text(encoding="utf-8").partition("\n\n")[0]
     for key in ("Command", "Data", "Hardware", "Disk", "Time", "Score"):
         assert re.search(rf"^# {key}: +\S", comment, re.M), key
-    assert f"cp recipes/{recipe.name} params.yaml" in comment
+    assert f"make recipe NAME={recipe.stem} && make submission" in comment
+    assert made(recipe).text.startswith(f"{comment}\n\n")
+
+
+@pytest.mark.parametrize(
+    "recipe", [p for p in PATHS if p.stem != "default"], ids=lambda path: path.stem
+)
+def test_none_of_its_leaves_repeats_the_default(recipe: Path, tmp_path: Path):
+    """Without any one of them it makes another configuration."""
+    yaml = YAML(typ="safe", pure=True)
+    tree = yaml.load(recipe)
+    whole = _sections(made(recipe).configuration)
+    leaves = list(_leaves(tree))
+    assert leaves
+    repeated = []
+    for leaf in leaves:
+        shorter = copy.deepcopy(tree)
+        *parents, last = leaf
+        inner = shorter
+        for parent in parents:
+            inner = inner[parent]
+        del inner[last]
+        stream = io.StringIO()
+        yaml.dump(shorter, stream)
+        (tmp_path / "shorter.yaml").write_text(stream.getvalue())
+        if _sections(made(tmp_path / "shorter.yaml").configuration) == whole:
+            repeated.append(".".join(leaf))
+    assert repeated == []
+
+
+def _leaves(tree: Mapping[str, Any], parents: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*parents, key))
+        elif key != "like":
+            yield (*parents, key)
+
+
+def _sections(configuration: Configuration) -> dict[str, Any]:
+    return configuration.without([])
+
+
+def test_no_yaml_merge_keys():
+    """A model is `like` another; what a merge key takes over no reader of params.yaml sees."""
+    assert [path.name for path in PATHS if "<<" in path.read_text(encoding="utf-8")] == []
 
 
 def test_a_further_model_is_a_few_lines(tmp_path: Path):
-    text = (ROOT / "recipes/minilm-gpu.yaml").read_text(encoding="utf-8")
-    addition = "  second:\n    <<: *model\n    train: {<<: *train, seed: 2}\n"
-    configuration = tmp_path / "configuration.yaml"
-    configuration.write_text(text.replace("\nmembers:", f"{addition}\nmembers:"))
-    models = params.load(configuration).read("models", dict)
+    addition = "  second:\n    like: minilm\n    train: {seed: 2}\n"
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text((RECIPES / "minilm-gpu.yaml").read_text(encoding="utf-8") + addition)
+    models = made(recipe).configuration.read("models", dict)
     assert models["second"].train.seed == 2
     assert models["second"].train.optimizer == models["minilm"].train.optimizer
-    with Repo(str(without_git(tmp_path / "copy", configuration))) as repo:
+    with Repo(str(without_git(tmp_path / "copy", made(recipe).text))) as repo:
         assert "train@second-4" in {stage.name for stage in repo.index.stages}
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@each
 def test_its_rows_suit_its_windows(recipe: Path):
-    for model in params.load(recipe).read("models", dict).values():
+    for model in made(recipe).configuration.read("models", dict).values():
         assert model.train.rows.length >= model.inputs.window
         assert model.predict.length >= model.inputs.window
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@each
 def test_it_predicts_in_the_dtype_that_it_trains_in(recipe: Path):
-    configuration = params.load(recipe)
+    configuration = composed(recipe)
     dtype = configuration.read("compute", params.Compute).dtype
     models = configuration.read("models", dict).values()
     assert {model.predict.dtype for model in models} == {dtype}
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@each
 def test_it_trains_by_the_fast_kernel_and_from_safetensors(recipe: Path):
     """cuDNN's attention takes no dropout of weights; microsoft's main revisions hold pickles."""
-    configuration = params.load(recipe)
+    configuration = made(recipe).configuration
     for model in configuration.read("models", dict).values():
         if configuration.read("compute", params.Compute).platform == "gpu":
             assert (model.train.dropout.attention, model.train.remat) == (0.0, "selective")

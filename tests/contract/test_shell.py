@@ -4,10 +4,10 @@ DVC puts what `${...}` stands for into a stage's command as it is. Only a mappin
 `item` of a matrix becomes options with quoted values.
 """
 
+import copy
 import importlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +17,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.errors import UserError
-from tests.contract.project import ROOT, graph, without_git
+from tests.configurations import DEFAULT, SMALL, text, write
+from tests.contract.project import graph, without_git
 
 STAGES: dict[str, Any] = graph()["stages"]
 # Each would leave a file named `ran` if a shell read it.
@@ -75,9 +76,8 @@ def _repro(folder: Path, *arguments: str) -> str:
 
 
 def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
-    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
-    yaml = YAML(typ="safe", pure=True)
-    configuration = yaml.load((folder / "params.yaml").read_text(encoding="utf-8"))
+    folder = without_git(tmp_path, text(SMALL))
+    configuration = copy.deepcopy(SMALL)
     configuration["models"] = dict.fromkeys(HOSTILE, configuration["models"]["small"])
     configuration["members"] = {f"m {name}": {"oof": "o.csv", "test": "t.csv"} for name in HOSTILE}
     configuration["folds"] = ["$(touch ran)"]
@@ -96,9 +96,8 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
 
 @pytest.mark.parametrize("key", ["python", "item"])
 def test_a_further_key_of_the_configuration_does_not_reach_a_command(key: str, tmp_path: Path):
-    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
-    yaml = YAML(typ="safe", pure=True)
-    configuration = yaml.load((folder / "params.yaml").read_text(encoding="utf-8"))
+    folder = without_git(tmp_path, text(SMALL))
+    configuration = copy.deepcopy(SMALL)
     configuration[key] = {"model": "$(touch ran)"} if key == "item" else "touch ran;"
     _repro(_stub_graph(folder, configuration), "--keep-going")
     assert not list(folder.rglob("ran"))
@@ -106,10 +105,8 @@ def test_a_further_key_of_the_configuration_does_not_reach_a_command(key: str, t
 
 def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
     """DVC quotes the values of a mapping, and not its keys."""
-    folder = without_git(tmp_path, ROOT / "tests/contract/configuration.yaml")
-    text = (folder / "params.yaml").read_text(encoding="utf-8")
-    configuration = YAML(typ="safe", pure=True).load(text)
-    configuration["folds"] = [{"$(touch ran)": 1}]
+    folder = without_git(tmp_path, text(SMALL))
+    configuration = SMALL | {"folds": [{"$(touch ran)": 1}]}
     said = _repro(_stub_graph(folder, configuration), "--keep-going")
     assert "Cannot interpolate data of type 'dict'" in said
     assert not list(folder.rglob("ran"))
@@ -130,7 +127,7 @@ def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
 def test_a_stage_checks_the_name_that_it_is_given(
     stage: str, option: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    write(DEFAULT, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     arguments = [f"{option}={name}", *(["--fold=0"] if stage.endswith(("train", "smoke")) else [])]
     section = option.removeprefix("--") + "s"

@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from pipeline.files import read_json
+from tests.configurations import SMALL, text
 from tests.contract.project import ROOT, without_git
 from tests.contract.toy import data, schema
 
@@ -25,7 +26,7 @@ def test_the_page_shows_the_toy():
 
 @pytest.mark.slow
 def test_the_graph_runs_on_another_competition(tmp_path: Path):
-    project = without_git(tmp_path / "project", ROOT / "tests/contract/configuration.yaml")
+    project = without_git(tmp_path / "project", text(SMALL))
     shutil.copy(SCHEMA, project / "pipeline/competition/schema.py")
     data.write(project / "data/sample", train=12, test=4)
     done = subprocess.run(

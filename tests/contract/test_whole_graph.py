@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files import sha256
+from tests.configurations import SMALL, text
 from tests.contract.project import ROOT, few_essays, without_git
 
 pytestmark = pytest.mark.slow
@@ -114,7 +115,7 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("graph") / "project"
-    without_git(folder, ROOT / "tests/contract/configuration.yaml")
+    without_git(folder, text(SMALL))
     few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=6)
     made = Project(folder)
     ran = made.repro()
@@ -165,10 +166,10 @@ def test_a_learning_rate_reruns_its_folds_and_what_depends_on_them(
 ):
     changed = project.copy(tmp_path / "changed")
     before = sha256(changed.folder / "submission.csv")
-    changed.edit("params.yaml", "backbone_rate: 1.0e-3", "backbone_rate: 3.0e-3")
+    changed.edit("params.yaml", "backbone_rate: 0.001", "backbone_rate: 0.003")
     assert changed.repro() == TRAINING | AFTER_TRAINING
     assert sha256(changed.folder / "submission.csv") != before
-    changed.edit("params.yaml", "backbone_rate: 3.0e-3", "backbone_rate: 1.0e-3")
+    changed.edit("params.yaml", "backbone_rate: 0.003", "backbone_rate: 0.001")
     assert changed.repro() == set(), "putting it back restores what was there"
     assert sha256(changed.folder / "submission.csv") == before
 

@@ -6,18 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.contract.project import ROOT
-
-MODEL = {
-    "encoder": "bert",
-    "backbone": {
-        "source": "builtin:tiny",
-        "revision": None,
-        "sha256": None,
-        "seed": 1,
-        "needs": "data/sample",
-    },
-}
+from tests.configurations import RECIPES, changed, write
 
 
 class Project:
@@ -25,7 +14,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        shutil.copy(ROOT / "params.yaml", root)
+        shutil.copy(RECIPES / "default.yaml", root / "params.yaml")
         for split in ("train", "test"):
             self.touch(f"data/sample/{split}.csv", f"data/sample/{split}/0006A3A75CC7.txt")
         self.touch("data/sample/sample_submission.csv")
@@ -40,14 +29,10 @@ class Project:
 
     def set(self, **values: Any) -> None:
         """Set values of params.yaml, `__` between the parts of a key; a new key is added."""
-        yaml = YAML(typ="safe", pure=True)
         path = self.root / "params.yaml"
-        configuration = yaml.load(path.read_text(encoding="utf-8"))
+        tree = YAML(typ="safe", pure=True).load(path)
         for key, value in values.items():
-            *parents, last = key.split("__")
-            section = configuration
-            for parent in parents:
-                section = section[parent]
-            section[last] = value
-        with path.open("w", encoding="utf-8") as stream:
-            yaml.dump(configuration, stream)
+            for part in reversed(key.split("__")):
+                value = {part: value}
+            tree = changed(tree, value)
+        write(tree, path)

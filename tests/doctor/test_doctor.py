@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.params import Compute
-from tests.contract.project import ROOT
+from pipeline.recipes import compose, ready
+from tests.configurations import RECIPES
 from tests.doctor.project import Project
 
-BACKBONE = {"revision": None, "sha256": None, "seed": 1, "needs": "data/sample"}
-HUB = BACKBONE | {"source": "microsoft/deberta-v3-large", "revision": "main"}
+HUB = {"source": "microsoft/deberta-v3-large", "revision": "main"}
 GIGABYTE = 10**9
 
 
@@ -125,7 +125,7 @@ def test_missing_files_of_the_competition(name: str, project: Project):
     ],
 )
 def test_backbone_sources(source: dict[str, str], expected: str, project: Project):
-    project.set(models__tiny__backbone=BACKBONE | source)
+    project.set(models__tiny__backbone=source)
     assert _errors() == [f"params.yaml: models.tiny.backbone.{expected}"]
 
 
@@ -155,7 +155,7 @@ def test_the_file_of_an_encoder(project: Project, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_as_a_backbone(project: Project):
-    source = BACKBONE | {"source": "mine"}
+    source = {"source": "mine"}
     project.set(models__tiny__backbone=source)
     (project.root / "mine").mkdir()
     assert _errors() == [
@@ -363,9 +363,9 @@ def test_the_command_prints_lines_and_ends_with_a_status(
     assert all(line.startswith("error: params.yaml: ") for line in lines)
 
 
-@pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("recipe", ready(RECIPES), ids=lambda p: p.stem)
 def test_recipes_miss_only_data_and_accelerator(recipe: Path, project: Project):
-    shutil.copy(recipe, "params.yaml")
+    Path("params.yaml").write_text(compose(recipe, RECIPES).text)
     usual = (
         r"params.yaml: (data.source: data/raw: not found|compute.platform: [gt]pu, but the inst)"
     )

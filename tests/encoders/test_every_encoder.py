@@ -19,6 +19,7 @@ from pipeline.encoders.layers import Site, site_keys
 from pipeline.encoders.weights.folders import export, load_fold, save_fold, table
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import rates
+from tests.configurations import section
 from tests.encoders.tiny import CONFIGS, random_parameters
 from tests.parity.compare import open_model
 
@@ -209,7 +210,7 @@ def test_learning_rates_follow_the_numbers_of_the_layers(folder: Path):
 def optimizer(**given: float) -> Optimizer:
     fields = {"b1": 0.9, "b2": 0.99, "eps": 1e-8, "clip": 1.0, "warmup": 0.1, "weight_decay": 0.0}
     rates_of = {"backbone_rate": 1.0, "head_rate": 3.0}
-    return Optimizer(**fields, **rates_of, **given, schedule="linear")
+    return section(Optimizer, **fields, **rates_of, **given)
 
 
 def test_an_exported_fold_comes_back_to_the_bit(folder: Path, tmp_path: Path):

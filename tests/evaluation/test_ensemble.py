@@ -17,8 +17,8 @@ from pipeline.metrics import log_loss
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import mean_over_folds, read_predictions, write_predictions
 from stages import ensemble as stage
+from tests.configurations import write_members
 from tests.evaluation.project import TEST_IDS, predict, write_member, write_project
-from tests.members.configuration import write_configuration
 
 NAMES = ["baseline", "one", "theirs"]
 MEMBERS = {"theirs": {"oof": "a.csv", "test": "b.csv"}}
@@ -28,7 +28,7 @@ MEMBERS = {"theirs": {"oof": "a.csv", "test": "b.csv"}}
 def elements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elements:
     """A baseline, a model and an external member, ready to be pooled."""
     monkeypatch.chdir(tmp_path)
-    write_configuration(models=["one"], members=MEMBERS)
+    write_members(models=["one"], members=MEMBERS)
     elements = write_project(60)
     for seed, name in enumerate(NAMES[:2]):
         write_member(name, elements, predict(elements, seed), [0, 1, 2])
@@ -45,7 +45,7 @@ def weights() -> dict:
 
 @pytest.mark.parametrize("kind", ["simplex", "loglinear"])
 def test_figures_weights_and_submission_fit_together(elements: Elements, kind: Kind) -> None:
-    write_configuration(models=["one"], members=MEMBERS, pool=kind)
+    write_members(models=["one"], members=MEMBERS, pool=kind)
     stage.main([])
     found, figures = weights(), json.loads(paths.metrics("ensemble").read_text())
     oof = np.stack([read_predictions(paths.oof(n)).probabilities for n in NAMES], axis=1)
@@ -115,7 +115,7 @@ def test_weights_of_noise_gain_in_sample_and_nothing_nested(elements: Elements) 
 def test_some_folds_are_partial_and_it_is_said(
     elements: Elements, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_configuration([0, 2], ["one"], MEMBERS)
+    write_members([0, 2], ["one"], MEMBERS)
     for seed, name in enumerate(NAMES[:2]):
         write_member(name, elements, predict(elements, seed), [0, 2])
     stage.main([])
@@ -131,7 +131,7 @@ def test_one_member_alone_is_pooled_too(elements: Elements) -> None:
     for name in NAMES[1:]:
         paths.oof(name).unlink()
         paths.test(name).unlink()
-    write_configuration(pool="simplex")
+    write_members(pool="simplex")
     stage.main([])
     found = weights()
     assert found["weights"] == {"baseline": 1.0}
@@ -150,7 +150,7 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
     for name in ("one", "theirs"):
         paths.oof(name).unlink()
         paths.test(name).unlink()
-    write_configuration(members=members, ridge=1.0)
+    write_members(members=members, ridge=1.0)
     stage.main([])
     found = weights()
     assert len(found["weights"]) == 51

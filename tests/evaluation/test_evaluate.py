@@ -14,14 +14,14 @@ from pipeline.files import sha256
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import read_predictions, write_predictions
 from stages import evaluate as stage
+from tests.configurations import write_members
 from tests.evaluation.project import predict, write_folds, write_project
-from tests.members.configuration import write_configuration
 
 
 @pytest.fixture
 def elements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elements:
     monkeypatch.chdir(tmp_path)
-    write_configuration(models=["m"])
+    write_members(models=["m"])
     return write_project()
 
 
@@ -105,7 +105,7 @@ def test_plot_data_is_tidy(elements: Elements) -> None:
 def test_some_folds_are_partial_and_cover_their_essays_alone(
     elements: Elements, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_configuration([2, 0], ["m"])
+    write_members([2, 0], ["m"])
     rows = predict(elements, 0)
     write_folds("m", elements, rows, [0, 2])
     stage.main(["--model", "m"])
@@ -136,7 +136,7 @@ def test_missing_and_left_over_folds_are_named(elements: Elements) -> None:
         stage.main(["--model", "m"])
     assert str(error.value) == "artifacts/folds/m: expected fold2 too, found fold0, fold1"
     write_folds("m", elements, rows, [2])
-    write_configuration([1], ["m"])
+    write_members([1], ["m"])
     with pytest.raises(UserError) as error:
         stage.main(["--model", "m"])
     assert str(error.value) == (

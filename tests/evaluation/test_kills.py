@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.files import sha256
 from stages import ensemble, evaluate
 from tests.evaluation.project import predict, write_folds, write_member, write_project
-from tests.members.configuration import write_configuration
+from tests.configurations import write_members
 
 TERRITORY = ("artifacts/oof", "artifacts/evaluation", "artifacts/ensemble", "metrics", "plots")
 
@@ -40,7 +40,7 @@ def both():
     ensemble.main([])
 
 def inputs():
-    write_configuration(models=["m"])
+    write_members(models=["m"])
     elements = write_project()
     write_folds("m", elements, predict(elements, 0), [0, 1, 2])
     for seed, name in enumerate(("baseline", "m")):

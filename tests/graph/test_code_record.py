@@ -13,7 +13,7 @@ from pipeline.graph import code_hash
 from pipeline.graph.code_record import write_record
 from stages import code
 from stages.running import run_stage
-from tests.contract.project import ROOT
+from tests.configurations import SMALL, write
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_STAGE", raising=False)
     monkeypatch.setattr(sys, "argv", ["stages.some"])
-    text = (ROOT / "tests/contract/configuration.yaml").read_text(encoding="utf-8")
-    Path("params.yaml").write_text(text)
+    write(SMALL)
     return tmp_path
 
 

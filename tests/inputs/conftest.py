@@ -19,6 +19,7 @@ from pipeline.files import write_json
 from pipeline.inputs.corpus import write_tokens
 from pipeline.inputs.markers import with_paragraph
 from pipeline.inputs.tokens import Tokens, Window, read_tokens
+from tests.configurations import section
 
 # 0 to 3, then a = 4 to z = 29, the comma 30, the full stop 31, and the markers from 32.
 ALL = with_paragraph(TASK.markers.values())
@@ -148,7 +149,7 @@ def tokenized(tmp_path: Path, wordpiece: Path) -> Callable[..., Made]:
         if isinstance(essays, tuple):
             essays = {"E": essays}
         clean = write_clean(tmp_path / "clean/train", essays, label)
-        inputs = params.Inputs(context=context, window=window, overlap=overlap)  # type: ignore[arg-type]
+        inputs = section(params.Inputs, context=context, window=window, overlap=overlap)
         folder = tmp_path / "tokens/train"
         counts = write_tokens(clean, backbone, folder, inputs, TASK)
         return Made(read_tokens(folder), counts, folder)

@@ -9,10 +9,11 @@ import pytest
 from pipeline import params
 from pipeline.inputs.packing import Batch, batches, plan
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
+from tests.configurations import section
 
 PAD = 9
 LABELS = np.array([-1, -1, -1, -1, 2, 1, 0, 1, 2])  # of the elements by their numbers
-ROWS = params.Rows(per_step=2, length=8, slots=3, pool=10)
+ROWS = section(params.Rows, per_step=2, length=8, slots=3, pool=10)
 
 
 def tokens_of(windows: Sequence[Window]) -> Tokens:

@@ -17,6 +17,7 @@ from pipeline.competition.schema import TASK
 from pipeline.errors import UserError
 from pipeline.files import read_json
 from pipeline.inputs.corpus import write_tokens
+from tests.configurations import section
 
 pytestmark = pytest.mark.golden
 
@@ -239,13 +240,6 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
-PARAMETERS = """
-models:
-  m:
-    inputs: {context: essay, window: 16, overlap: 2}
-"""
-
-
 def test_another_process_with_rewritten_input_writes_the_same_bytes(
     tokenized: Tokenized, tmp_path: Path, wordpiece: Path
 ) -> None:
@@ -259,11 +253,11 @@ def test_another_process_with_rewritten_input_writes_the_same_bytes(
     home.mkdir()
     scratch.mkdir()
     program = (
-        "from pathlib import Path; from pipeline import params\n"
+        "from pathlib import Path; from pipeline import params; from tests import configurations\n"
         "from pipeline.competition.schema import TASK\n"
         "from pipeline.inputs.corpus import write_tokens\n"
         f"write_tokens(Path('clean/train'), Path({str(wordpiece)!r}), Path('again'),"
-        " params.Inputs(context='essay', window=16, overlap=2), TASK)"
+        " configurations.section(params.Inputs, window=16, overlap=2), TASK)"
     )
     root = Path(__file__).parents[2]
     environment = {"HOME": str(home), "TMPDIR": str(scratch), "PYTHONHASHSEED": "5"}
@@ -306,7 +300,7 @@ def test_missing_input_leaves_the_output_alone(
 ) -> None:
     before = digests(tokenized(("a", [("Lead", "a")])).folder)
     (tmp_path / "clean/train" / name).unlink()
-    inputs = params.Inputs(context="essay", window=32, overlap=0)
+    inputs = section(params.Inputs, window=32)
     with pytest.raises(UserError, match=rf"{name}: not found; run the validate stage first"):
         write_tokens(tmp_path / "clean/train", wordpiece, tmp_path / "tokens/train", inputs, TASK)
     assert digests(tmp_path / "tokens/train") == before
@@ -316,6 +310,6 @@ def test_essays_in_another_order(tokenized: Tokenized, tmp_path: Path, wordpiece
     tokenized({"E1": ("a", [("Lead", "a")]), "E2": ("b", [("Lead", "b")])})
     path = tmp_path / "clean/train/essays.parquet"
     pq.write_table(pq.read_table(path).take([1, 0]), path)
-    inputs = params.Inputs(context="essay", window=32, overlap=0)
+    inputs = section(params.Inputs, window=32)
     with pytest.raises(UserError, match=r"essays\.parquet: essays differ"):
         write_tokens(tmp_path / "clean/train", wordpiece, tmp_path / "tokens/train", inputs, TASK)

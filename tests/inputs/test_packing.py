@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from pipeline import params
 from pipeline.errors import UserError
 from pipeline.inputs import packing
+from tests.configurations import section
 
 
 def shape(length: int, slots: int = 100, pool: int = 100) -> params.Rows:
-    return params.Rows(per_step=2, length=length, slots=slots, pool=pool)
+    return section(params.Rows, per_step=2, length=length, slots=slots, pool=pool)
 
 
 def as_lists(plan: packing.Plan) -> list[list[int]]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ import pandas as pd
 
 from pipeline import paths
 from pipeline.kaggle import ledger
+from tests import configurations
 from tests.competition.kaggle import SUBMISSION, TEXTS, write
-from tests.contract.project import ROOT
 from tests.kaggle.stand_in.world import Competition, World
 
 COMPETITION = "feedback-prize-effectiveness"
@@ -98,7 +97,7 @@ def write_results(folder: Path, partial: bool = False) -> None:
     pd.DataFrame({"discourse_id": ORDER}).to_parquet(order)
     rows = [",".join(SUBMISSION[0]), *(f"{one},0.2,0.5,0.3" for one in ORDER)]
     paths.SUBMISSION.write_text("\n".join(rows) + "\n")
-    shutil.copy(ROOT / "tests/contract/configuration.yaml", "params.yaml")
+    configurations.write(configurations.SMALL)
     Path("dvc.lock").write_text("schema: '2.0'\n")
     write_bundle(folder / "bundle")
     (folder / "kernel.py").write_text(SCRIPT)

@@ -7,6 +7,7 @@ import pytest
 
 from commands import submit
 from pipeline.kaggle import ledger
+from tests.configurations import DEFAULT, SMALL, write
 from tests.kaggle.conftest import Command
 from tests.kaggle.project import CSV, Project
 
@@ -26,9 +27,10 @@ def test_the_file_is_sent_and_scored(project: Project, command: Command):
     assert line.parameters == hashlib.sha256(Path("params.yaml").read_bytes()).hexdigest()
 
 
-def test_a_ready_configuration_is_named(project: Project, command: Command):
+def test_a_recipe_is_named(project: Project, command: Command):
     Path("recipes").mkdir()
-    Path("recipes/small.yaml").write_bytes(Path("params.yaml").read_bytes())
+    write(DEFAULT, Path("recipes/default.yaml"))
+    write(SMALL, Path("recipes/small.yaml"))
     command(submit.main, *CSV)
     assert ledger.read(Path("submissions.jsonl"))[0].recipe == "small"
 

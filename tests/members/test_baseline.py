@@ -23,11 +23,11 @@ from pipeline.metrics import log_loss
 from pipeline.tables.elements import read_elements, read_test_ids
 from pipeline.tables.predictions import Predictions, read_predictions
 from stages import baseline as baseline_stage
-from tests.members.configuration import write_configuration
+from tests.configurations import section, write_members
 
 pytestmark = pytest.mark.golden
 
-KNOBS = params.Baseline(max_features=500, ngrams=1, min_documents=2, C=1.0)
+KNOBS = section(params.Baseline, max_features=500, C=1.0)
 N_FOLDS = 3
 KINDS = ["Lead", "Claim", "Evidence"]
 
@@ -153,7 +153,7 @@ def test_a_label_that_training_lacks_gets_nothing(project: Path) -> None:
 
 def test_impossible_settings_are_named(project: Path) -> None:
     elements, texts = read_elements([0, 1, 2]), read_texts("train")
-    knobs = params.Baseline(max_features=500, ngrams=1, min_documents=1000, C=1.0)
+    knobs = section(params.Baseline, max_features=500, min_documents=1000, C=1.0)
     with pytest.raises(UserError, match=r"params\.yaml: baseline\.min_documents"):
         baseline.fit(knobs, texts, elements, elements.folds != 0)
     elements.labels[:] = 1
@@ -255,7 +255,7 @@ def test_a_file_holds_no_times(tmp_path: Path) -> None:
 
 
 def test_the_stage_says_its_log_loss(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_configuration([0, 2])
+    write_members([0, 2])
     baseline_stage.main([])
     found = capsys.readouterr().out
     assert re.fullmatch(
@@ -276,7 +276,7 @@ def test_the_number_of_threads_does_not_matter(project: Path) -> None:
 
 
 def test_another_process_saves_the_same_bytes(project: Path) -> None:
-    write_configuration()
+    write_members()
     environment = os.environ | {"PYTHONPATH": str(Path(baseline_stage.__file__).parents[1])}
     hashes = []
     for _ in range(2):

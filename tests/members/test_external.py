@@ -12,7 +12,7 @@ from pipeline.members.external import adopt, read_probabilities
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import read_predictions
 from stages import member as member_stage
-from tests.members.configuration import write_configuration
+from tests.configurations import write_members
 
 HEAD = "discourse_id,Ineffective,Adequate,Effective\n"
 OOF = HEAD + "c,0.2,0.3,0.5\na,0.1,0.8,0.1\nb,0.5,0.25,0.25\n"
@@ -128,7 +128,7 @@ def test_the_stage_says_the_log_loss_and_what_was_rescaled(
         table.to_parquet(paths.clean(split) / "elements.parquet")
     pd.DataFrame({"essay_id": ["e", "f"], "fold": [1, 0]}).to_parquet(paths.FOLDS)
     Path("oof.csv").write_text(OOF.replace("0.5,0.25,0.25", "0.505,0.2525,0.2525"))
-    write_configuration(members={"theirs": {"oof": "oof.csv", "test": "test.csv"}})
+    write_members(members={"theirs": {"oof": "oof.csv", "test": "test.csv"}})
     member_stage.main(["--member", "theirs"])
     loss = -np.log([0.8, 0.5, 0.5]).mean()
     assert capsys.readouterr().out.splitlines() == [

@@ -4,18 +4,18 @@ import errno
 import json
 import os
 import re
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from commands import checkpoints
-from pipeline import file_lock, params
+from pipeline import file_lock
+from pipeline.configuration import load_configuration
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.job import job_of
 from pipeline.training.origin import Origin
-from tests.contract.project import ROOT
+from tests.configurations import SMALL, write
 
 INPUTS = ("data/folds.parquet", "data/tokens/small/train/data.arrow",
           "data/clean/train/elements.parquet", "data/backbones/small/config.json",
@@ -27,7 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration, and files in the places of training's inputs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHECKPOINT_ROOT", raising=False)
-    shutil.copy(ROOT / "tests/contract/configuration.yaml", "params.yaml")
+    write(SMALL)
     for name in INPUTS:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(name)
@@ -36,7 +36,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def interrupted(fold: int) -> Path:
     """The folder that a killed run of `small` leaves."""
-    job = job_of(params.load(), "small", fold)
+    job = job_of(load_configuration(), "small", fold)
     origin = Origin.of(job.name, job.settings, job.inputs, job.code)
     folder = Path(f".checkpoints/small-fold{fold}-{origin.fingerprint[:16]}")
     with Checkpoints(folder):

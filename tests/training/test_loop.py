@@ -14,6 +14,7 @@ from pipeline.inputs.tokens import Tokens, Window, _Chunk
 from pipeline.params import Session
 from pipeline.training.fold_data import Schedule
 from pipeline.training.interruptions import SIGNALS, Interruptions
+from tests.configurations import section
 
 
 def store() -> Tokens:
@@ -80,7 +81,7 @@ def _handlers() -> Iterator[None]:
 
 
 def watching(stop_after: float | None = None) -> Interruptions:
-    return Interruptions(Session(checkpoint_minutes=1.0, stop_after_minutes=stop_after))
+    return Interruptions(section(Session, checkpoint_minutes=1.0, stop_after_minutes=stop_after))
 
 
 @pytest.mark.usefixtures("_handlers")

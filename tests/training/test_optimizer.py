@@ -13,6 +13,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from pipeline.encoders.registry import Tensor
 from pipeline.params import Optimizer
 from pipeline.training.optimizer import adamw, decays, rates, schedule
+from tests.configurations import section
 
 GOLDEN = Path(__file__).parent / "golden"  # by make_golden.py
 STEPS = 8
@@ -33,7 +34,8 @@ BLOCKED = {
 
 
 def options(shape: Literal["linear", "cosine"], warmup: float = 0.25) -> Optimizer:
-    return Optimizer(
+    return section(
+        Optimizer,
         backbone_rate=1e-2,
         head_rate=5e-2,
         layer_decay=0.5,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files import sha256
+from tests.configurations import SMALL, text
 from tests.contract.project import ROOT, few_essays, without_git
 
 pytestmark = pytest.mark.slow
@@ -119,7 +120,7 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """Everything that training reads; a checkpoint after every step."""
     folder = tmp_path_factory.mktemp("resume") / "project"
-    without_git(folder, ROOT / "tests/contract/configuration.yaml")
+    without_git(folder, text(SMALL))
     few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=1)
     made = Folder(folder, tmp_path_factory.mktemp("cache"))
     made.edit("checkpoint_minutes: 10", "checkpoint_minutes: 1.0e-6")
@@ -155,7 +156,7 @@ def test_killed_and_stopped_equals_uninterrupted(
     prepared: Folder, tmp_path: Path, select: str
 ) -> None:
     whole = prepared.copy(tmp_path / "whole")
-    whole.edit("select: last", f"select: {select}")
+    whole.edit("epochs: 5\n", f"epochs: 5\n      select: {select}\n")
     killed = whole.copy(tmp_path / "killed")
     said = whole.train(JAX_LOG_COMPILES="1")
     # By their seconds: some versions of JAX log each line twice.
@@ -194,7 +195,7 @@ def test_another_number_of_devices_goes_on_and_says_so(prepared: Folder, tmp_pat
 
 def test_a_loss_that_is_not_finite_publishes_nothing(prepared: Folder, tmp_path: Path) -> None:
     folder = prepared.copy(tmp_path / "folder")
-    folder.edit("backbone_rate: 1.0e-3, head_rate: 1.0e-3", "backbone_rate: 1.0e30, head_rate: 1.0")
+    folder.edit("backbone_rate: 0.001, head_rate: 0.001", "backbone_rate: 1.0e30, head_rate: 1.0")
     said = folder.run(*TRAIN, status=1)
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1

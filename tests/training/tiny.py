@@ -14,8 +14,9 @@ from pipeline.encoders.head import TokenClassifier, build, name_classes
 from pipeline.encoders.weights.folders import table
 from pipeline.files import write_json
 from pipeline.inputs.packing import Batch
-from pipeline.params import Dropout, Optimizer, Rows, Train
+from pipeline.params import Optimizer, Rows, Train
 from pipeline.training.optimizer import adamw
+from tests.configurations import section
 
 CONFIG = {
     "model_type": "bert",
@@ -51,30 +52,20 @@ DEBERTA = CONFIG | {
 def options(**changes: Any) -> Train:
     """A short training; `changes` replace fields."""
     fields: dict[str, Any] = {
-        "seed": 1,
         "epochs": 2,
-        "accumulation": 1,
-        "evaluations": 1,
-        "rows": Rows(per_step=8, length=24, slots=6, pool=64),
-        "optimizer": Optimizer(
+        "rows": section(Rows, length=24, slots=6, pool=64),
+        "optimizer": section(
+            Optimizer,
             backbone_rate=1e-3,
             head_rate=3e-3,
             layer_decay=0.8,
             weight_decay=0.1,
-            b1=0.9,
-            b2=0.999,
-            eps=1e-8,
-            clip=1.0,
             warmup=0.25,
-            schedule="linear",
         ),
-        "dropout": Dropout(hidden=None, attention=None, head=None),
         "label_smoothing": 0.1,
-        "remat": "none",
         "attention": "xla",
-        "select": "last",
     }
-    return Train(**(fields | changes))
+    return section(Train, **(fields | changes))
 
 
 def model(folder: Path, encoder: str = "bert", **settings: Any) -> TokenClassifier:

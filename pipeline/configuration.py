@@ -1,0 +1,143 @@
+"""The configuration: `params.yaml`, read, checked, and handed out section by section."""
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import UserError
+from pipeline.mistakes import explain, nearest
+from pipeline.params import Parameters
+
+T = TypeVar("T")
+
+
+class ConfigurationError(UserError):
+    """A configuration with mistakes; its text is the first of them, `lines` has all."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(lines[0])
+        self.lines = tuple(lines)
+
+
+class Configuration:
+    """A validated configuration of parameters that is read section by section."""
+
+    def __init__(self, parameters: Parameters, path: Path) -> None:
+        self._parameters = parameters
+        self.path = path
+
+    def read(self, key: str, kind: type[T]) -> T:
+        """Return the section at a dotted `key`, which a stage has to declare to DVC.
+
+        Raises:
+          UserError: there is no such section.
+        """
+        value: Any = self._parameters
+        for part in key.split("."):
+            mapping = value if isinstance(value, dict) else vars(value)
+            if part not in mapping:
+                raise UserError(f"{self.path}: no {key!r}{nearest(part, mapping)}")
+            value = mapping[part]
+        if not isinstance(value, kind):
+            raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
+        return value
+
+    def named(self, section: Literal["models", "members"], name: str) -> str:
+        """Return `name`, which from here on may stand in a path.
+
+        Raises:
+          UserError: it is no key of the section.
+        """
+        there = getattr(self._parameters, section)
+        if name not in there:
+            raise UserError(f"{self.path}: {section}: no {name!r}{nearest(name, there)}")
+        return name
+
+    def without(self, sections: Collection[str]) -> dict[str, Any]:
+        """Return all sections but some, for comparison with another configuration."""
+        return {k: v for k, v in vars(self._parameters).items() if k not in sections}
+
+
+def load_configuration(path: Path = Path("params.yaml")) -> Configuration:
+    """Read and check a whole configuration.
+
+    Raises:
+      UserError: the file is missing or no YAML, or keys are at fault, as in `check`.
+    """
+    # YAML 1.2: a loader of YAML 1.1 takes 9e-5, as `dvc exp run -S` writes it, for text.
+    tree = parse(read_text(path), path, YAML(typ="safe", pure=True))
+    return Configuration(check(tree, path), path)
+
+
+def read_text(path: Path) -> str:
+    """Read a file of the configuration.
+
+    Raises:
+      UserError: it is missing, or cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run from the root of the project") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def parse(text: str, path: Path, yaml: YAML) -> Any:
+    """Parse YAML; `path` is for messages.
+
+    Raises:
+      UserError: it is no YAML.
+    """
+    try:
+        return yaml.load(text)
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def check(tree: object, path: Path) -> Parameters:
+    """Turn a parsed YAML tree into `Parameters`; `path` is for messages.
+
+    Raises:
+      ConfigurationError: one line for each key that is unknown, missing, mistyped or out of range,
+        or else for what does not hold between keys.
+    """
+    try:
+        parameters = TypeAdapter(Parameters).validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        raise ConfigurationError(
+            [f"{path}: {line}" for line in explain(error, Parameters)]
+        ) from None
+    wrong = [f"{path}: {line}" for line in _contradictions(parameters)]
+    if wrong:
+        raise ConfigurationError(wrong)
+    return parameters
+
+
+def _contradictions(parameters: Parameters) -> Iterator[str]:
+    """Find contradictions between values that are right one by one."""
+    outside = [fold for fold in parameters.folds if fold >= parameters.split.n_folds]
+    if outside or len(set(parameters.folds)) < len(parameters.folds):
+        yield (
+            "folds: expected different numbers below split.n_folds "
+            f"({parameters.split.n_folds}), found {parameters.folds}"
+        )
+    taken = {"baseline", "ensemble"}.union(parameters.members) & set(parameters.models)
+    taken |= {"baseline", "ensemble"} & set(parameters.members)
+    for name in sorted(taken):
+        yield f"{name!r} names two members; rename one"
+
+
+def written(section: Any) -> dict[str, Any]:
+    """Return a section as params.yaml has it, without the options that have their default."""
+    return {
+        field.name: written(value) if dataclasses.is_dataclass(value) else value
+        for field in dataclasses.fields(section)
+        if (value := getattr(section, field.name)) != field.default
+    }
