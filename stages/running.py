@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline import paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.graph.code_record import check
 
