@@ -1,4 +1,4 @@
-"""Torch's side of bench/attention_kernel.py, run by its own environment; prints JSON."""
+"""Torch's side of bench/bundle_kernel.py, run by its own environment; prints JSON."""
 
 import json
 import sys

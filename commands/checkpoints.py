@@ -11,7 +11,7 @@ from pipeline import paths
 from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
-from pipeline.training.abandoned import Found, find, remove
+from pipeline.training.abandoned import RunFolder, find, remove
 from pipeline.training.job import job_of
 
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         _remove(abandoned)
 
 
-def _remove(abandoned: Sequence[Found]) -> None:
+def _remove(abandoned: Sequence[RunFolder]) -> None:
     gone = [run for run in abandoned if remove(run.folder)]
     for run in gone:
         say(f"removed {run.folder}")

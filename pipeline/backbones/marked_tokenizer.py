@@ -8,7 +8,7 @@ from tokenizers import AddedToken, Tokenizer
 from transformers import AutoTokenizer
 
 from pipeline.backbones import sentencepieces
-from pipeline.backbones.source_tokenizer import CONFIG, FILE, Source
+from pipeline.backbones.source_tokenizer import CONFIG, FILE, SourceTokenizer
 from pipeline.errors import UserError
 from pipeline.files import write_json, write_text
 
@@ -27,7 +27,7 @@ ODD = [
 """Texts in which tokenizers of the same vocabulary differ."""
 
 
-def write(source: Source, markers: Sequence[str], positions: int, folder: Path) -> int:
+def write(source: SourceTokenizer, markers: Sequence[str], positions: int, folder: Path) -> int:
     """Write the tokenizer with the markers.
 
     Args:
@@ -59,7 +59,7 @@ def write(source: Source, markers: Sequence[str], positions: int, folder: Path) 
     return max(marked.get_vocab().values()) + 1
 
 
-def _with_markers(source: Source, markers: Sequence[str]) -> Tokenizer:
+def _with_markers(source: SourceTokenizer, markers: Sequence[str]) -> Tokenizer:
     """Add the markers behind the highest id; those that are special tokens already stay."""
     own = source.backend
     special = {t.content for t in own.get_added_tokens_decoder().values() if t.special}
@@ -84,7 +84,7 @@ def _with_markers(source: Source, markers: Sequence[str]) -> Tokenizer:
     return marked
 
 
-def _hold_markers(marked: Tokenizer, source: Source, markers: Sequence[str]) -> None:
+def _hold_markers(marked: Tokenizer, source: SourceTokenizer, markers: Sequence[str]) -> None:
     """Check that every marker is one token of its own, wherever it stands in a text."""
     before = source.backend.get_vocab()
     top, after = max(before.values()), marked.get_vocab()
@@ -98,7 +98,7 @@ def _hold_markers(marked: Tokenizer, source: Source, markers: Sequence[str]) -> 
                 raise UserError(f"{where}: expected it as one token in {text!r}, found {found}")
 
 
-def _hold_texts(source: Source, folder: Path) -> None:
+def _hold_texts(source: SourceTokenizer, folder: Path) -> None:
     """Check that the written files give the tokens of the source on odd texts.
 
     Raises:

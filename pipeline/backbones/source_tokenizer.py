@@ -24,7 +24,7 @@ VOCABULARY = "vocab.txt"
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceTokenizer:
     """A checkpoint's tokenizer.
 
     Attributes:
@@ -44,7 +44,7 @@ class Source:
     lowercase: bool
 
 
-def read(folder: Path) -> Source:
+def read(folder: Path) -> SourceTokenizer:
     """Read the tokenizer of a checkpoint's folder.
 
     Raises:
@@ -78,7 +78,7 @@ def read(folder: Path) -> Source:
     _plain(backend, roles.values())
     if not (folder / FILE).is_file():
         _frame(backend, roles)
-    return Source(folder, backend, roles, tuple(made.model_input_names), spm, lowercase)
+    return SourceTokenizer(folder, backend, roles, tuple(made.model_input_names), spm, lowercase)
 
 
 def _by_transformers(folder: Path) -> PreTrainedTokenizerBase:

@@ -18,7 +18,7 @@ _SETTING = ("data", "compute", "session")  # where a configuration runs, not wha
 
 
 @dataclass(frozen=True)
-class Origin:
+class BundleOrigin:
     """The sources of a bundle."""
 
     # "-dirty" behind it: edits that no commit has, in what people write; None: no git or no commit
@@ -28,12 +28,12 @@ class Origin:
     recipe: str | None  # the recipe that params.yaml is, wherever it runs
 
     @classmethod
-    def here(cls, configuration: Configuration) -> "Origin":
+    def here(cls, configuration: Configuration) -> "BundleOrigin":
         """Return the origin of the current folder."""
         return cls(_commit(), sha256(LOCK), sha256(PARAMETERS), _recipe(configuration))
 
 
-def write_manifest(folder: Path, origin: Origin, log_loss: float) -> int:
+def write_manifest(folder: Path, origin: BundleOrigin, log_loss: float) -> int:
     """Write the manifest of all files in `folder`; return their bytes.
 
     Raises:

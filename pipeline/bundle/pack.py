@@ -12,7 +12,7 @@ from pipeline.bundle import contents, wheels
 from pipeline.bundle.blend import Blend, priors_of
 from pipeline.bundle.kernel import WHEELS
 from pipeline.bundle.locked_outputs import PARAMETERS, check_outputs
-from pipeline.bundle.manifest import Origin, write_manifest
+from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
 from pipeline.errors import UserError
@@ -28,7 +28,7 @@ Probabilities = Float[np.ndarray, "rows members labels"]
 
 
 @dataclass(frozen=True)
-class Bundle:
+class PackedBundle:
     """The bundle as written."""
 
     folder: Path
@@ -48,7 +48,7 @@ class Packer:
         self.members = ["baseline", *self.models]
         self.elements = read_elements(self.folds)
 
-    def pack(self, without_external: bool) -> Bundle:
+    def pack(self, without_external: bool) -> PackedBundle:
         """Write the bundle, whole or not at all.
 
         Args:
@@ -77,7 +77,7 @@ class Packer:
                 rounded = self._round(folder, probabilities)
                 blend = self._say_rounding(probabilities, rounded, blend)
             total = self._write(folder, blend)
-        return Bundle(paths.bundle(), self._loss(blend), total)
+        return PackedBundle(paths.bundle(), self._loss(blend), total)
 
     def _outputs(self) -> list[Path]:
         """List every output that the bundle is made from or scored by."""
@@ -148,4 +148,4 @@ class Packer:
         wheels.build_own(Path(), folder / WHEELS)
         for name in wheels.LACKING:
             wheels.repack(name, folder / WHEELS)
-        return write_manifest(folder, Origin.here(self.configuration), self._loss(blend))
+        return write_manifest(folder, BundleOrigin.here(self.configuration), self._loss(blend))

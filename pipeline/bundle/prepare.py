@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline import clean_tables, params
 from pipeline.competition import schema
+from pipeline.competition.clean_split import CleanSplit, clean_split
 from pipeline.competition.hidden import Hidden
-from pipeline.competition.tables import Clean, clean_split
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
 from pipeline.inputs.windowing import Windowing, content_columns, window_columns
@@ -53,7 +53,7 @@ class Prepared:
     not_found: list[tuple[str, str]] = field(default_factory=list)
     out_of_order: int = 0
 
-    def add(self, clean: Clean) -> None:
+    def add(self, clean: CleanSplit) -> None:
         """Take in some essays that were encoded."""
         self.element_ids += clean.elements[schema.ELEMENT_ID].tolist()
         lost = clean.not_found
@@ -88,7 +88,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class _Chunk:
-    clean: Clean
+    clean: CleanSplit
     windows: Mapping[str, pa.RecordBatch]
     baseline: Float[np.ndarray, "elements folds labels"]
 
@@ -155,7 +155,7 @@ def _encode(
 
 
 def _chunk(
-    clean: Clean, readers: Mapping[str, Reader], baseline: Sequence[Fitted], first: int
+    clean: CleanSplit, readers: Mapping[str, Reader], baseline: Sequence[Fitted], first: int
 ) -> _Chunk:
     """Windows and baseline of some essays, whose elements are numbered from `first`."""
     texts = _texts(clean)
@@ -166,7 +166,7 @@ def _chunk(
     return _Chunk(clean, windows, stacked.swapaxes(0, 1))
 
 
-def _windows(clean: Clean, reader: Reader, first: int) -> pa.RecordBatch:
+def _windows(clean: CleanSplit, reader: Reader, first: int) -> pa.RecordBatch:
     table = pa.Table.from_pandas(clean.elements, preserve_index=False)
     index = table.select([schema.ESSAY_ID])
     content = table.select(content_columns(schema.TASK))
@@ -184,7 +184,7 @@ def _batch(columns: Mapping[str, list[Any]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=made)
 
 
-def _texts(clean: Clean) -> Texts:
+def _texts(clean: CleanSplit) -> Texts:
     elements, essays = clean.elements, clean.essays[schema.ESSAY_ID].tolist()
     place = {essay: i for i, essay in enumerate(essays)}
     return Texts(

@@ -8,24 +8,24 @@ import pandas as pd
 
 from pipeline import clean_tables, params, paths
 from pipeline.competition import checks, schema
+from pipeline.competition.clean_split import CleanSplit, RawSplit, clean_split
 from pipeline.competition.kaggle_files import missing
 from pipeline.competition.oddities import count_oddities
 from pipeline.competition.reading import read_essays, read_table
-from pipeline.competition.tables import Clean, Split, clean_split
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json, write_parquet
 
 
 @dataclass(frozen=True)
-class Source:
+class KaggleFiles:
     """A whole folder in Kaggle's layout, checked."""
 
-    train: Split
-    test: Split
+    train: RawSplit
+    test: RawSplit
     order: pd.Series  # the elements' ids, as the sample of a submission has them
 
 
-def read_source(folder: Path) -> Source:
+def read_source(folder: Path) -> KaggleFiles:
     """Read and check every file of the competition.
 
     Args:
@@ -42,19 +42,19 @@ def read_source(folder: Path) -> Source:
     path = folder / schema.SAMPLE_SUBMISSION
     submission = read_table(path)
     checks.check_submission(path, submission, test_path, test.rows)
-    return Source(train, test, submission[schema.ELEMENT_ID])
+    return KaggleFiles(train, test, submission[schema.ELEMENT_ID])
 
 
-def _read_split(folder: Path, split: str) -> Split:
+def _read_split(folder: Path, split: str) -> RawSplit:
     path = folder / schema.TABLES[split]
     rows = read_table(path)
     unused = checks.check_elements(path, rows, labelled=split == "train")
     essays = read_essays(folder / split)
     checks.check_essays(path, rows, folder / split, essays)
-    return Split(rows, essays, unused)
+    return RawSplit(rows, essays, unused)
 
 
-def report(split: Split, made: Clean) -> dict[str, Any]:
+def report(split: RawSplit, made: CleanSplit) -> dict[str, Any]:
     """Count what one split holds, what is odd in it, and what was not found."""
     elements = made.elements
     figures: dict[str, Any] = {

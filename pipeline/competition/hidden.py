@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.competition import schema
-from pipeline.competition.tables import Split
+from pipeline.competition.clean_split import RawSplit
 from pipeline.errors import UserError
 
 csv.field_size_limit(2**31 - 1)
@@ -42,7 +42,7 @@ class Hidden:
             self._places[essay].append(place)
         self.essays = list(self._places)
 
-    def split(self, essays: Sequence[str]) -> Split:
+    def split(self, essays: Sequence[str]) -> RawSplit:
         """Return the rows and texts of some essays.
 
         Raises:
@@ -52,7 +52,7 @@ class Hidden:
         for kind in rows[schema.ELEMENT_TYPE]:
             if kind not in schema.TYPES:
                 raise UserError(f"unknown {schema.ELEMENT_TYPE} {kind!r}")
-        return Split(rows, {essay: self._read(essay) for essay in essays}, [])
+        return RawSplit(rows, {essay: self._read(essay) for essay in essays}, [])
 
     def elements(self, essay: str) -> int:
         """Count the elements of an essay."""

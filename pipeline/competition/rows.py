@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 csv.field_size_limit(2**31 - 1)
 
 
-class Rows(NamedTuple):
+class CsvRows(NamedTuple):
     """A rectangular CSV file: column names, each row's fields, and the line on which it begins."""
 
     header: list[str]
@@ -42,7 +42,7 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def read_rows(path: Path) -> Rows:
+def read_rows(path: Path) -> CsvRows:
     """Read a CSV file; blank lines are no rows.
 
     Raises:
@@ -67,7 +67,7 @@ def read_rows(path: Path) -> Rows:
         raise UserError(f"{path}: line {begins}: not CSV: {error}") from None
     if not fields:
         raise UserError(f"{path}: found no header, expected column names")
-    return Rows(fields[0], fields[1:], lines[1:])
+    return CsvRows(fields[0], fields[1:], lines[1:])
 
 
 def check_once(path: Path, found: Sequence[str], columns: Collection[str]) -> None:

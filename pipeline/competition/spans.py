@@ -10,7 +10,7 @@ from pipeline.competition.placing import assign
 NOT_FOUND: Final = Span(-1, -1)
 
 
-class Found(NamedTuple):
+class FoundElements(NamedTuple):
     """The places of one essay's elements.
 
     Attributes:
@@ -24,7 +24,7 @@ class Found(NamedTuple):
     told_apart: int
 
 
-def find_elements(essay: str, elements: Iterable[str]) -> Found:
+def find_elements(essay: str, elements: Iterable[str]) -> FoundElements:
     """Find each element in any order of rows; see `assign` for texts that stand twice.
 
     Any run of white space equals any other, and invisible characters make no difference; see
@@ -43,7 +43,7 @@ def find_elements(essay: str, elements: Iterable[str]) -> Found:
     for row, span in zip(rows, chosen, strict=True):
         spans[row] = span
     told_apart = sum(len(places[text]) > 1 for text in texts)
-    return Found(spans, _out_of_order([span.start for span in chosen]), told_apart)
+    return FoundElements(spans, _out_of_order([span.start for span in chosen]), told_apart)
 
 
 def _out_of_order(starts: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.doctor import disk, inputs, leftovers, machine
+from pipeline.doctor import disk, leftovers, machine, requirements
 from pipeline.doctor.findings import Finding, refusals
 
 
@@ -29,9 +29,9 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
             return [Finding(line) for line in wrong]
         models = to_train = {model: models[model]}
     found = [
-        *inputs.examine_data(configuration.read("data", params.Data)),
+        *requirements.examine_data(configuration.read("data", params.Data)),
         *machine.examine(configuration.read("compute", params.Compute), to_train, accelerator),
-        *inputs.examine_models(models),
+        *requirements.examine_models(models),
     ]
     if model is None:
         found += _of_the_whole(configuration)
@@ -55,7 +55,7 @@ def _of_the_whole(configuration: Configuration) -> list[Finding]:
     models, members = configuration.read("models", dict), configuration.read("members", dict)
     folds = configuration.read("folds", list)
     return [
-        *inputs.examine_members(members),
+        *requirements.examine_members(members),
         *map(Finding, leftovers.examine(models, members, folds)),
         *disk.examine(models, folds, Path(configuration.read("data", params.Data).source)),
     ]

@@ -16,14 +16,14 @@ Kind = Mapping[str, Any]
 """The arguments of a layer's module beside config and settings; equal kinds can be scanned."""
 
 
-class Plan(NamedTuple):
+class Repetition(NamedTuple):
     """A way to compile a stack: `prefix` layers alone, then a block of `period` over and over."""
 
     prefix: int
     period: int
 
 
-def plan(kinds: Sequence[Kind]) -> Plan:
+def plan(kinds: Sequence[Kind]) -> Repetition:
     """Return the plan that compiles the fewest layers; without repetition all is prefix."""
     depth = len(kinds)
 
@@ -33,10 +33,10 @@ def plan(kinds: Sequence[Kind]) -> Plan:
             start -= 1
         return depth - (depth - start) // period * period
 
-    plans = [Plan(prefix(period), period) for period in range(1, depth // 2 + 1)]
+    plans = [Repetition(prefix(period), period) for period in range(1, depth // 2 + 1)]
     # A block that runs once saves nothing, so it has to run at least twice.
     repeating = [plan for plan in plans if depth - plan.prefix >= 2 * plan.period]
-    return min(repeating, key=sum, default=Plan(depth, 0))
+    return min(repeating, key=sum, default=Repetition(depth, 0))
 
 
 def run_layers(

@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.bundle.manifest import Origin
+from pipeline.bundle.manifest import BundleOrigin
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.files import read_json
-from pipeline.kaggle.once import Source, Submitted, noted_source, score_of, submit_once
+from pipeline.kaggle.once import Provenance, Submitted, noted_source, score_of, submit_once
 from pipeline.kaggle.refusals import RefusedError
 from pipeline.kaggle.twice import Guard
 
@@ -22,7 +22,7 @@ class CsvRoute:
     guard: Guard
     path: Path
     digest: str
-    source: Source
+    source: Provenance
 
     def run(self) -> Submitted:
         """Take the steps that are still to be taken.
@@ -49,8 +49,8 @@ class CsvRoute:
         return self.guard.submissions.submit_file(self.path, note, sent)
 
 
-def source_here() -> Source:
+def source_here() -> Provenance:
     """Describe the origin of submission.csv by the configuration, the metrics and git."""
-    here = Origin.here(load_configuration())
+    here = BundleOrigin.here(load_configuration())
     figures = read_json(paths.metrics("ensemble"))
-    return Source(here.commit, here.parameters, here.recipe, float(figures["log_loss"]))
+    return Provenance(here.commit, here.parameters, here.recipe, float(figures["log_loss"]))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.competition.essays import Source, read_source
+from pipeline.competition.essays import KaggleFiles, read_source
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder
 from pipeline.kaggle.client import Client
@@ -14,7 +14,9 @@ from pipeline.kaggle.unpack import unpack
 from pipeline.progress import say
 
 
-def bring(connect: Callable[[], Client], competition: str, target: Path, cache: Path) -> Source:
+def bring(
+    connect: Callable[[], Client], competition: str, target: Path, cache: Path
+) -> KaggleFiles:
     """Download and unpack a competition's files, if they are not there yet, and check them.
 
     Args:
@@ -39,7 +41,7 @@ def bring(connect: Callable[[], Client], competition: str, target: Path, cache: 
     return source
 
 
-def _checked(folder: Path, target: Path) -> Source:
+def _checked(folder: Path, target: Path) -> KaggleFiles:
     """Hold the files to the competition's schema, under the names that they will have."""
     try:
         return read_source(folder)

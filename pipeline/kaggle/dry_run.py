@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from pipeline.kaggle.kernel_runs import CODE, kernel_metadata
 from pipeline.kaggle.kernel_runs import METADATA as KERNEL_METADATA
-from pipeline.kaggle.once import Source, source_of
+from pipeline.kaggle.once import Provenance, source_of
 from pipeline.kaggle.parcel import METADATA as DATASET_METADATA
-from pipeline.kaggle.parcel import Bundle, dataset_metadata, identity, names_and_sizes
+from pipeline.kaggle.parcel import CheckedBundle, dataset_metadata, identity, names_and_sizes
 from pipeline.kaggle.target import Target
 
 OWNER = "OWNER"  # stands for the account, which only signing in tells
 
 
-def lines(target: Target, bundle: Bundle, script: str) -> Iterator[str]:
+def lines(target: Target, bundle: CheckedBundle, script: str) -> Iterator[str]:
     """All that would be sent: files and sizes, both metadata files, the kernel's script by hash."""
     files, sent = list(names_and_sizes(bundle)), identity(bundle, script, target.accelerator)
     yield f"would upload private dataset {target.dataset_ref}:"
@@ -33,7 +33,9 @@ def lines(target: Target, bundle: Bundle, script: str) -> Iterator[str]:
     yield "nothing was sent"
 
 
-def file_lines(competition: str, path: str, size: int, source: Source, digest: str) -> list[str]:
+def file_lines(
+    competition: str, path: str, size: int, source: Provenance, digest: str
+) -> list[str]:
     """List all that `--csv` would send."""
     return [
         f"would submit to {competition}:",

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pipeline.kaggle import ledger
 from pipeline.kaggle.journal import Journal
-from pipeline.kaggle.parcel import Bundle
+from pipeline.kaggle.parcel import CheckedBundle
 from pipeline.kaggle.refusals import FailedError, RefusedError
 from pipeline.kaggle.submissions import PerhapsSentError, Score, Submissions
 from pipeline.progress import say
 
 
 @dataclass(frozen=True)
-class Source:
+class Provenance:
     """The origin of a submission, for its description and the ledger.
 
     Attributes:
@@ -52,7 +52,7 @@ class Submitted:
 
     competition: str
     sent: str
-    source: Source
+    source: Provenance
     reference: int
     digest: str
     score: Score
@@ -63,18 +63,18 @@ def mark(digest: str) -> str:
     return digest[:16]
 
 
-def source_of(bundle: Bundle) -> Source:
+def source_of(bundle: CheckedBundle) -> Provenance:
     """Read the source of a bundle off its manifest."""
     found = bundle.manifest
-    return Source(found["commit"], found["parameters"], found["recipe"], found["log_loss"])
+    return Provenance(found["commit"], found["parameters"], found["recipe"], found["log_loss"])
 
 
-def noted_source(journal: Journal) -> Source:
+def noted_source(journal: Journal) -> Provenance:
     """Return the source that was noted when this was first sent.
 
     Later commits don't change it.
     """
-    return Source(**(journal.get("source") or {}))
+    return Provenance(**(journal.get("source") or {}))
 
 
 def begin(journal: Journal, again: bool) -> None:

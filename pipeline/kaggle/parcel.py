@@ -31,7 +31,7 @@ _KEYS = {
 
 
 @dataclass(frozen=True)
-class Bundle:
+class CheckedBundle:
     """A folder that a kernel can predict from; `digest` is its manifest's sha256."""
 
     folder: Path
@@ -39,7 +39,7 @@ class Bundle:
     digest: str
 
 
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path) -> CheckedBundle:
     """Read a bundle and check every file in it.
 
     Raises:
@@ -60,10 +60,10 @@ def read_bundle(folder: Path) -> Bundle:
         raise UserError(
             f"{folder / (odd + changed)[0]}: not as {MANIFEST} has it; make the bundle again"
         )
-    return Bundle(folder, manifest, sha256(path))
+    return CheckedBundle(folder, manifest, sha256(path))
 
 
-def dataset_metadata(target: Target, bundle: Bundle) -> dict[str, Any]:
+def dataset_metadata(target: Target, bundle: CheckedBundle) -> dict[str, Any]:
     """Return the metadata that Kaggle's client reads about the dataset."""
     return {
         "id": target.dataset_ref,
@@ -76,7 +76,7 @@ def dataset_metadata(target: Target, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def identity(bundle: Bundle, script: str, accelerator: str) -> str:
+def identity(bundle: CheckedBundle, script: str, accelerator: str) -> str:
     """Hash all that is sent and decides the predictions.
 
     The same files stay the same submission under another commit or another name on Kaggle.
@@ -85,7 +85,9 @@ def identity(bundle: Bundle, script: str, accelerator: str) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
-def pack(bundle: Bundle, target: Target, folder: Path, begun: str | None = None) -> Bundle:
+def pack(
+    bundle: CheckedBundle, target: Target, folder: Path, begun: str | None = None
+) -> CheckedBundle:
     """Make the files that are uploaded.
 
     What was packed of the same bundle stays untouched, for an upload goes on where it broke off
@@ -104,7 +106,7 @@ def pack(bundle: Bundle, target: Target, folder: Path, begun: str | None = None)
     path = folder / MANIFEST
     digest = sha256(path) if path.is_file() else None
     if digest in (bundle.digest, begun) and digest:
-        packed = Bundle(folder, read_json(path), digest)
+        packed = CheckedBundle(folder, read_json(path), digest)
         if read_json(folder / METADATA) == dataset_metadata(target, packed):
             return packed
     with atomic_folder(folder) as temporary:
@@ -114,15 +116,15 @@ def pack(bundle: Bundle, target: Target, folder: Path, begun: str | None = None)
             else:
                 shutil.copyfile(entry, temporary / entry.name)
         write_json(temporary / METADATA, dataset_metadata(target, bundle))
-    return Bundle(folder, bundle.manifest, bundle.digest)
+    return CheckedBundle(folder, bundle.manifest, bundle.digest)
 
 
-def packed_files(packed: Bundle) -> list[Path]:
+def packed_files(packed: CheckedBundle) -> list[Path]:
     """List the files that are uploaded: all but the metadata."""
     return [path for path in sorted(packed.folder.iterdir()) if path.name != METADATA]
 
 
-def names_and_sizes(bundle: Bundle) -> Iterator[tuple[str, int]]:
+def names_and_sizes(bundle: CheckedBundle) -> Iterator[tuple[str, int]]:
     """Yield every file of a bundle and its bytes, the manifest first."""
     yield MANIFEST, (bundle.folder / MANIFEST).stat().st_size
     for name, facts in sorted(bundle.manifest["files"].items()):

@@ -18,7 +18,7 @@ from pipeline.kaggle.once import (
     source_of,
     submit_once,
 )
-from pipeline.kaggle.parcel import Bundle, pack, packed_files
+from pipeline.kaggle.parcel import CheckedBundle, pack, packed_files
 from pipeline.kaggle.patience import Patience
 from pipeline.kaggle.refusals import FailedError
 from pipeline.kaggle.submissions import NotSubmittableError
@@ -38,7 +38,7 @@ class Route:
 
     guard: Guard
     target: Target
-    bundle: Bundle
+    bundle: CheckedBundle
     script: str  # of the kernel
     order: Sequence[str]  # ids of the visible sample
     folder: Path

@@ -23,7 +23,7 @@ _DAY = 24 * 3600.0
 _Digest = Callable[[Path], str | None]
 
 
-class Found(NamedTuple):
+class RunFolder(NamedTuple):
     """A run's checkpoints.
 
     Attributes:
@@ -48,7 +48,7 @@ class Found(NamedTuple):
         return self.reason is not None and self.in_use is None
 
 
-def find(root: Path, settings: Mapping[str, Mapping[str, Any]]) -> list[Found]:
+def find(root: Path, settings: Mapping[str, Mapping[str, Any]]) -> list[RunFolder]:
     """List every run's checkpoints below `root`; other files there are left out.
 
     Args:
@@ -77,12 +77,12 @@ def _is_a_run(folder: Path) -> bool:
     return bool(_NAME.fullmatch(folder.name)) and (folder / file_lock.NAME).is_file()
 
 
-def _look(folder: Path, settings: Mapping[str, Mapping[str, Any]], digest: _Digest) -> Found:
+def _look(folder: Path, settings: Mapping[str, Mapping[str, Any]], digest: _Digest) -> RunFolder:
     noted = _noted(folder)
     files = list(_files(folder))
     saved = max((file.st_mtime for file in files), default=0.0)
     age = max(time.time() - saved, 0.0)
-    return Found(
+    return RunFolder(
         folder=folder,
         stage=noted["stage"] if noted else "?",
         size=sum(file.st_size for file in files),

@@ -9,9 +9,9 @@ import pytest
 from data import make_sample
 from pipeline import clean_tables
 from pipeline.competition import schema
+from pipeline.competition.clean_split import clean_split
 from pipeline.competition.essays import read_source, report
 from pipeline.competition.folding import fold
-from pipeline.competition.tables import clean_split
 from pipeline.files import sha256
 from pipeline.params import Clean
 from tests.configurations import section

@@ -148,7 +148,6 @@ def test_an_encoder_that_does_not_serve_the_backbone(project: Project):
 
 
 def test_the_file_of_an_encoder(project: Project, monkeypatch: pytest.MonkeyPatch):
-    from pipeline.doctor import inputs
 
     monkeypatch.setattr(inputs, "source_file", lambda encoder: Path(f"gone/{encoder}.py"))
     assert _errors() == ["gone/bert.py: not found; git checkout brings it back"]

@@ -21,7 +21,7 @@ COLUMNS: Final = (
 
 
 @dataclass(frozen=True)
-class Split:
+class RawSplit:
     """One split as Kaggle has it: its rows, its essays by id, the columns that nothing uses."""
 
     rows: pd.DataFrame
@@ -30,7 +30,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Clean:
+class CleanSplit:
     """One split's clean tables, as interfaces between stages have them.
 
     Attributes:
@@ -51,7 +51,7 @@ class Clean:
         return self.elements[self.elements[clean_tables.START] < 0]
 
 
-def clean_split(split: Split, cleaning: params.Clean) -> Clean:
+def clean_split(split: RawSplit, cleaning: params.Clean) -> CleanSplit:
     """Clean the texts, find each element's place in its essay, and sort elements by it.
 
     An element that was not found stays behind the one before it in the file.
@@ -84,7 +84,7 @@ def clean_split(split: Split, cleaning: params.Clean) -> Clean:
     order: list[int] = []
     for its in found:
         order += [len(order) + row for row in reading_order(its.spans)]
-    return Clean(
+    return CleanSplit(
         elements.iloc[order][list(COLUMNS)].reset_index(drop=True),
         essays,
         sum(its.out_of_order for its in found),

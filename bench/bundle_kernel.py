@@ -1,4 +1,4 @@
-"""The kernel's script on real essays beside torch: python -m bench.attention_kernel.
+"""The kernel's script on real essays beside torch: python -m bench.bundle_kernel.
 
 Runs the script on a bundle with the present code in its wheel, as Kaggle would, and torch's own
 token classifier on the same windows and weights, grouped by length and padded to the longest of
@@ -20,7 +20,7 @@ import numpy as np
 from bench import frame, tables, turns
 from pipeline import params, paths
 from pipeline.bundle import contents, kernel, wheels
-from pipeline.bundle.manifest import Origin, write_manifest
+from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.prepare import Reader, prepare
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import TASK
@@ -82,7 +82,7 @@ def mount(bundle: Path, competition: Path, into: Path) -> Path:
     manifest = json.loads((into / "bundle" / kernel.MANIFEST).read_text())
     (into / "bundle" / kernel.MANIFEST).unlink()
     origin = {key: manifest[key] for key in ("commit", "lock", "parameters", "recipe")}
-    write_manifest(into / "bundle", Origin(**origin), manifest["log_loss"])
+    write_manifest(into / "bundle", BundleOrigin(**origin), manifest["log_loss"])
     (into / "competition").symlink_to(competition.absolute())
     return into
 
