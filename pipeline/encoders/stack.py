@@ -23,8 +23,8 @@ class Repetition(NamedTuple):
     period: int
 
 
-def plan(kinds: Sequence[Kind]) -> Repetition:
-    """Return the plan that compiles the fewest layers; without repetition all is prefix."""
+def find_repetition(kinds: Sequence[Kind]) -> Repetition:
+    """Return the way that compiles the fewest layers; without repetition all is prefix."""
     depth = len(kinds)
 
     def prefix(period: int) -> int:
@@ -33,9 +33,9 @@ def plan(kinds: Sequence[Kind]) -> Repetition:
             start -= 1
         return depth - (depth - start) // period * period
 
-    plans = [Repetition(prefix(period), period) for period in range(1, depth // 2 + 1)]
+    ways = [Repetition(prefix(period), period) for period in range(1, depth // 2 + 1)]
     # A block that runs once saves nothing, so it has to run at least twice.
-    repeating = [plan for plan in plans if depth - plan.prefix >= 2 * plan.period]
+    repeating = [way for way in ways if depth - way.prefix >= 2 * way.period]
     return min(repeating, key=sum, default=Repetition(depth, 0))
 
 
@@ -60,7 +60,7 @@ def run_layers(
     """
     # A scan compiles one block for all of its turns. It needs layers that are alike, so those that
     # fit into no block, such as a first layer of its own kind, run before it, each compiled alone.
-    prefix, period = plan(kinds)
+    prefix, period = find_repetition(kinds)
     alone = _checkpointed(layer, settings.remat)
     for index in range(prefix):
         module = alone(config, settings, **kinds[index], name=f"layer_{index}")
@@ -138,7 +138,7 @@ def layer_tensors(
 
 def _places(kinds: Sequence[Kind]) -> Iterator[tuple[str, range | int, Kind]]:
     """Yield each path under which `run_layers` keeps layers, their numbers and their kind."""
-    depth, (prefix, period) = len(kinds), plan(kinds)
+    depth, (prefix, period) = len(kinds), find_repetition(kinds)
     for index in range(prefix):
         yield f"layer_{index}", index, kinds[index]
     for place in range(period):

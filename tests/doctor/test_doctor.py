@@ -149,7 +149,7 @@ def test_an_encoder_that_does_not_serve_the_backbone(project: Project):
 
 def test_the_file_of_an_encoder(project: Project, monkeypatch: pytest.MonkeyPatch):
 
-    monkeypatch.setattr(inputs, "source_file", lambda encoder: Path(f"gone/{encoder}.py"))
+    monkeypatch.setattr(requirements, "source_file", lambda encoder: Path(f"gone/{encoder}.py"))
     assert _errors() == ["gone/bert.py: not found; git checkout brings it back"]
 
 

@@ -10,7 +10,7 @@ from transformers import AutoConfig
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.modernbert import configure, layer_kinds
-from pipeline.encoders.stack import Plan, plan
+from pipeline.encoders.stack import Repetition, find_repetition
 from pipeline.encoders.weights.folders import parameter_shapes
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -35,11 +35,16 @@ def test_the_hub_s_form_of_a_config():
 
 @pytest.mark.parametrize(
     ("layers", "every", "expected"),
-    [(22, 3, Plan(1, 3)), (28, 3, Plan(1, 3)), (24, 3, Plan(3, 3)), (6, 1, Plan(1, 1))],
+    [
+        (22, 3, Repetition(1, 3)),
+        (28, 3, Repetition(1, 3)),
+        (24, 3, Repetition(3, 3)),
+        (6, 1, Repetition(1, 1)),
+    ],
 )
-def test_layers_that_are_compiled(layers: int, every: int, expected: Plan):
+def test_layers_that_are_compiled(layers: int, every: int, expected: Repetition):
     config = configure(hub(num_hidden_layers=layers, global_attn_every_n_layers=every))
-    assert plan(layer_kinds(config)) == expected
+    assert find_repetition(layer_kinds(config)) == expected
 
 
 def test_each_flag_adds_its_biases_alone(tmp_path: Path):

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.encoders.registry import Tensor
-from pipeline.encoders.stack import Plan, layer_tensors, plan
+from pipeline.encoders.stack import Repetition, find_repetition, layer_tensors
 
 
 def kinds(letters: str) -> list[dict[str, str]]:
@@ -11,21 +11,21 @@ def kinds(letters: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("letters", "expected"),
     [
-        ("aaaa", Plan(0, 1)),
-        ("a", Plan(1, 0)),
-        ("aa", Plan(0, 1)),
-        ("abcd", Plan(4, 0)),
-        ("fllgllg", Plan(1, 3)),  # ModernBERT: the first has no norm
-        ("fllgllgl", Plan(2, 3)),
-        ("fllgllgll", Plan(3, 3)),
-        ("fllgll", Plan(4, 1)),
-        ("caaaa", Plan(1, 1)),  # DeBERTa-v2-xlarge: the first has a convolution
-        ("ababab", Plan(0, 2)),
-        ("aaaab", Plan(5, 0)),
+        ("aaaa", Repetition(0, 1)),
+        ("a", Repetition(1, 0)),
+        ("aa", Repetition(0, 1)),
+        ("abcd", Repetition(4, 0)),
+        ("fllgllg", Repetition(1, 3)),  # ModernBERT: the first has no norm
+        ("fllgllgl", Repetition(2, 3)),
+        ("fllgllgll", Repetition(3, 3)),
+        ("fllgll", Repetition(4, 1)),
+        ("caaaa", Repetition(1, 1)),  # DeBERTa-v2-xlarge: the first has a convolution
+        ("ababab", Repetition(0, 2)),
+        ("aaaab", Repetition(5, 0)),
     ],
 )
-def test_plans(letters: str, expected: Plan):
-    assert plan(kinds(letters)) == expected
+def test_repetitions(letters: str, expected: Repetition):
+    assert find_repetition(kinds(letters)) == expected
 
 
 def test_tensors_stand_where_the_layers_do():
