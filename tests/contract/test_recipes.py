@@ -133,7 +133,7 @@ def test_its_rows_suit_its_windows(recipe: Path):
 
 @each
 def test_it_predicts_in_the_dtype_that_it_trains_in(recipe: Path):
-    configuration = composed(recipe)
+    configuration = made(recipe).configuration
     dtype = configuration.read("compute", params.Compute).dtype
     models = configuration.read("models", dict).values()
     assert {model.predict.dtype for model in models} == {dtype}

@@ -130,7 +130,7 @@ def test_backbone_sources(source: dict[str, str], expected: str, project: Projec
 
 
 def test_what_a_backbone_needs(project: Project):
-    backbone = BACKBONE | {"source": "builtin:tiny"}
+    backbone = {"source": "builtin:tiny"}
     project.set(models__tiny__backbone=backbone | {"needs": "data/smaple"})
     assert _errors() == [
         "params.yaml: models.tiny.backbone.needs: data/smaple: not found; mend the path"
@@ -148,6 +148,7 @@ def test_an_encoder_that_does_not_serve_the_backbone(project: Project):
 
 
 def test_the_file_of_an_encoder(project: Project, monkeypatch: pytest.MonkeyPatch):
+    from pipeline.doctor import requirements
 
     monkeypatch.setattr(requirements, "source_file", lambda encoder: Path(f"gone/{encoder}.py"))
     assert _errors() == ["gone/bert.py: not found; git checkout brings it back"]
