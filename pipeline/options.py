@@ -71,8 +71,21 @@ def _sentences() -> dict[tuple[str, str], str]:
         for option, below in zip(section.body, section.body[1:], strict=False):
             match option, below:
                 case (
-                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.AnnAssign(target=ast.Name(id=name)) as option,
                     ast.Expr(value=ast.Constant(value=str(sentence))),
                 ):
-                    found[section.name, name] = sentence
+                    found[section.name, _alias(option) or name] = sentence
+        # An option that another section lends stands there with its sentence.
+        for base in section.bases:
+            lent = {n: s for (kind, n), s in found.items() if kind == ast.unparse(base)}
+            found |= {(section.name, n): s for n, s in lent.items()}
     return found
+
+
+def _alias(option: ast.AnnAssign) -> str | None:
+    """Return the key in params.yaml where Python has taken it, such as `from`."""
+    for node in ast.walk(option.annotation):
+        match node:
+            case ast.keyword(arg="alias", value=ast.Constant(value=str(key))):
+                return key
+    return None

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import paths
+from pipeline.competition.schema import TASK
 from pipeline.encoders.weights.folders import save_fold
 from pipeline.errors import UserError
 from pipeline.inference.folds import predict_folds
-from pipeline.inputs.windowing import COLUMNS
+from pipeline.inputs.windowing import window_columns
 from pipeline.params import Predict
 from pipeline.tables.predictions import read_predictions
 from tests.inference.windows import ELEMENTS, rows
@@ -26,10 +27,10 @@ ROWS = Predict(per_step=2, length=8, slots=3, pool=10, dtype="bfloat16")
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model's test tokens, and two folds that a TPU and a CPU trained."""
     monkeypatch.chdir(tmp_path)
-    features = datasets.Features.from_arrow_schema(COLUMNS)
+    features = datasets.Features.from_arrow_schema(window_columns(TASK))
     folder = paths.tokens("small", "test")
     datasets.Dataset.from_list(rows(), features=features).save_to_disk(folder)
-    index = {"discourse_id": ELEMENTS, "label": pa.array([-1] * len(ELEMENTS), pa.int8())}
+    index = {TASK.id_column: ELEMENTS, TASK.essay_column: ELEMENTS}
     pq.write_table(pa.table(index), folder / "elements.parquet")
     Path("backbone").mkdir()
     model = tiny.model(Path("backbone"))

@@ -30,7 +30,7 @@ def model(tmp_path: Path) -> TokenClassifier:
 
 @pytest.fixture
 def tokens() -> Tokens:
-    return tokens_of([batch()], ELEMENTS, np.full(len(ELEMENTS), -1, np.int8))
+    return tokens_of([batch()], ELEMENTS)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from pipeline.inputs.windowing import COLUMNS
+from pipeline.competition.schema import TASK
+from pipeline.inputs.windowing import window_columns
 
 ELEMENTS = ["a", "b", "c", "d", "e"]
 WINDOWS = [
@@ -16,12 +17,9 @@ WINDOWS = [
 
 def rows() -> list[dict[str, object]]:
     """Every window with all of its columns."""
-    return [
-        {**w, "label": [-1] * len(w["element"]), "weight": [1.0] * len(w["element"])}
-        for w in WINDOWS
-    ]
+    return [{**w, "weight": [1.0] * len(w["element"])} for w in WINDOWS]
 
 
 def batch() -> pa.RecordBatch:
     """The windows as a store's record batch."""
-    return pa.RecordBatch.from_pylist(rows(), schema=COLUMNS)
+    return pa.RecordBatch.from_pylist(rows(), schema=window_columns(TASK))

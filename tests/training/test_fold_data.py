@@ -8,13 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import paths
-from pipeline.competition.schema import ELEMENT_ID, ELEMENTS_FILE, ESSAY_ID, FOLD, LABEL
+from pipeline.clean_tables import ELEMENTS_FILE, FOLD, LABEL
+from pipeline.competition.schema import ELEMENT_ID, ESSAY_ID, TASK
 from pipeline.errors import UserError
 from pipeline.inputs.tokens import tokens_of
-from pipeline.inputs.windowing import COLUMNS
+from pipeline.inputs.windowing import window_columns
 from pipeline.params import Compute, Session
+from pipeline.tables.labels import read_labels
 from pipeline.training import fold_data
-from pipeline.training.fold_data import FoldData, read_labels
+from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
 from tests.training import tiny
 
@@ -73,7 +75,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
             "element": [[0, 1], [1], [2, 3], [4]],
             "weight": [[1.0, 0.5], [0.5], [1.0, 1.0], [1.0]],
         },
-        schema=COLUMNS,
+        schema=window_columns(TASK),
     )
     tokens = tokens_of(windows.to_batches(), IDS)
     monkeypatch.setattr(fold_data, "read_tokens", lambda folder: tokens)
