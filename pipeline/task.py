@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be predicted of what.
+    """A task: the classes of elements, and the names of what they are predicted from.
 
     Attributes:
       labels: the classes, in the order of their probabilities.

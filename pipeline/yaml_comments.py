@@ -14,7 +14,7 @@ END: Key = ()
 
 @dataclass(frozen=True)
 class Comment:
-    """What a key's line and the lines above it say beside YAML.
+    """Words on a key's line and on the lines above it, beside YAML.
 
     Attributes:
       above: comments and blank lines over the key.

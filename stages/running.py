@@ -1,4 +1,4 @@
-"""How a stage is run: from the command line, and on the code that the graph knows of."""
+"""The start of a stage: its name from the command line, its code held to the graph's record."""
 
 import argparse
 import os

@@ -1,1 +1,1 @@
-"""What Kaggle gets as a dataset, and the kernel that predicts from it."""
+"""The dataset that Kaggle gets, and the kernel that predicts from it."""

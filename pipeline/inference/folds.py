@@ -18,7 +18,7 @@ from pipeline.tables.predictions import write_predictions
 
 
 class Predicted(NamedTuple):
-    """What was predicted, and on what.
+    """Predictions of all folds, and the machine that made them.
 
     Attributes:
       elements: their number.
