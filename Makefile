@@ -124,7 +124,7 @@ experiments: ready  ## DVC's experiments of all commits: the blend's loss, what 
 queue: ready  ## run what `dvc exp run --queue` set aside (OPTIONS="--jobs 2")
 	@dvc exp run --run-all $(OPTIONS)
 
-code: ready  ## hash the code for the graph; dvc.lock, if it changes, belongs into the code's commit
+code: ready  ## hash the code for the graph; dvc.lock, if it changes, belongs in the code's commit
 	@dvc --wait-for-lock repro --quiet --single-item code
 	@test ! -e .git || git diff --quiet HEAD -- dvc.lock || \
 		echo "dvc.lock has changed: commit it together with the code"

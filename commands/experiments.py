@@ -53,8 +53,13 @@ def _groups(states: list[dict[str, Any]]) -> Iterator[Group]:
     if (own.parameters, own.figures) == (same.parameters, same.figures):
         started.pop()
     yield Group(same, started)
-    for state in sorted(others, key=lambda state: state["data"]["timestamp"], reverse=True):
+    for state in sorted(others, key=_committed, reverse=True):
         yield Group(_experiment(state), list(_experiments(state)))
+
+
+def _committed(state: dict[str, Any]) -> str:
+    """Return the time of a commit; nothing where DVC could not read it."""
+    return str((state["data"] or {}).get("timestamp") or "")
 
 
 def _experiments(state: dict[str, Any]) -> Iterator[Experiment]:

@@ -9,6 +9,8 @@ from pipeline.files import read_json
 from pipeline.graph.lock_repair import LOCK
 from pipeline.progress import say
 
+PARAMETERS = Path("params.yaml")
+
 
 def main() -> None:
     """Print the path, the log losses, and what git shows as changed."""
@@ -37,14 +39,22 @@ def main() -> None:
 
 def changed_in_git() -> list[str]:
     """Return what git keeps of the results and shows as changed; nothing where there is no git."""
-    kept = [path.as_posix() for path in (LOCK, paths.METRICS, paths.PLOTS)]
-    command = ["git", "status", "--porcelain", "-z", "--no-renames", "--", *kept]
+    # With the parameters that made them: a clone would run other ones otherwise.
+    kept = [path.as_posix() for path in (PARAMETERS, LOCK, paths.METRICS, paths.PLOTS)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        prefix = _git("rev-parse", "--show-prefix").strip()
+        found = _git("status", "--porcelain", "-z", "--no-renames", "--", *kept)
     except (FileNotFoundError, subprocess.CalledProcessError):
         return []
-    shown = {Path(entry[3:]).parts[0] for entry in done.stdout.split("\0") if entry}
-    return [name for name in kept if name in shown]
+    # Paths are those from git's root, which may lie above the project.
+    entries = [entry[3:].removeprefix(prefix) for entry in found.split("\0") if entry]
+    shown = {Path(entry).parts[0] for entry in entries}
+    results = shown - {PARAMETERS.name}
+    return [name for name in kept if name in shown] if results else []
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

@@ -59,6 +59,10 @@ class Configuration:
             raise UserError(f"{self.path}: {section}: no {name!r}{nearest(name, there)}")
         return name
 
+    def encoder(self, model: str) -> str:
+        """Return the encoder of a model, for those who check code and not parameters."""
+        return self._parameters.models[model].encoder
+
     def without(self, sections: Collection[str]) -> dict[str, Any]:
         """Return all sections but some, for comparison with another configuration."""
         return {k: v for k, v in vars(self._parameters).items() if k not in sections}
@@ -137,7 +141,12 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
 def written(section: Any) -> dict[str, Any]:
     """Return a section as params.yaml has it, without the options that have their default."""
     return {
-        field.name: written(value) if dataclasses.is_dataclass(value) else value
+        key_of(section, field.name): written(value) if dataclasses.is_dataclass(value) else value
         for field in dataclasses.fields(section)
         if (value := getattr(section, field.name)) != field.default
     }
+
+
+def key_of(section: Any, name: str) -> str:
+    """Return the key in params.yaml of a section's option, which Python may have taken."""
+    return section.__pydantic_fields__[name].alias or name

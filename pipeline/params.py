@@ -1,8 +1,8 @@
 """The options of `params.yaml`: key, type, range and a sentence each; a default where one is off.
 
 Declarations alone: no number depends on what stands here, but for the defaults. An option that is
-off, or that changes nothing as it stands, has a default here and isn't written into params.yaml, so
-that a new one makes no fold stale. `make options` prints them all.
+off, or that changes nothing as it stands, has a default here and isn't written into params.yaml. A
+new one whose default is null, false, 0 or "none" makes no fold stale. `make options` shows all.
 """
 
 from typing import Annotated, Literal, TypeVar, cast, dataclass_transform

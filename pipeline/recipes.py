@@ -19,7 +19,7 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from pipeline.configuration import Configuration, check, parse, read_text
+from pipeline.configuration import Configuration, check, key_of, parse, read_text
 from pipeline.errors import UserError
 from pipeline.mistakes import nearest
 from pipeline.yaml_comments import Comment, Key, read_comments, with_comments
@@ -142,7 +142,8 @@ def _changes(old: Mapping[str, str], new: Mapping[str, str], where: str) -> Iter
 def _flat(tree: object, key: str = "") -> dict[str, str]:
     """Write every option, those that are off included, as YAML has it, by its dotted key."""
     if dataclasses.is_dataclass(tree):
-        tree = vars(tree)
+        names = [field.name for field in dataclasses.fields(tree)]
+        tree = {key_of(tree, name): getattr(tree, name) for name in names}
     if not isinstance(tree, Mapping):
         return {key: tree if isinstance(tree, str) else json.dumps(tree)}
     flat: dict[str, str] = {}

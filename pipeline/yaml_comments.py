@@ -40,7 +40,9 @@ def read_comments(text: str, tree: CommentedMap) -> dict[Key, Comment]:
     for line, keys in _places(tree).items():
         rest = lines[line][ends[line] :]
         column = ends[line] + len(rest) - len(rest.lstrip())
-        found[keys[0]] = Comment(_above(lines, line), rest.strip(), column)
+        # The head of a text in lines of its own, as `>-`, is no token that ends there.
+        beside = rest.strip() if rest.lstrip().startswith("#") else ""
+        found[keys[0]] = Comment(_above(lines, line), beside, column)
     found[END] = Comment(_above(lines, len(lines)))
     return found
 

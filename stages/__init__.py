@@ -1,1 +1,1 @@
-"""One thin entry per stage or command: read parameters, call one function, say what it made."""
+"""One thin entry for each stage: read parameters, call one function, say what it made."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
+from pipeline.graph import code_hash
 from pipeline.graph.code_record import check
 
 
@@ -26,10 +27,12 @@ def run_stage(
     """
 
     def on_known_code() -> None:
-        check(paths.code(stage), "dvc repro --single-item code")
+        check(paths.code(stage), stage, "dvc repro --single-item code")
         model = _model()
         if network is not None and model is not None:
-            check(network(load_configuration().named("models", model)), "dvc repro")
+            configuration = load_configuration()
+            record = network(configuration.named("models", model))
+            check(record, code_hash.network(configuration.encoder(model)), "dvc repro")
         main()
 
     exit_with_message(on_known_code)

@@ -24,12 +24,12 @@ print("imports", flush=True)
 time.sleep(60)
 """
 SAVES = """
-import signal, sys, time
+import os, signal, sys, time
 from pipeline import orphans
 {elsewhere}
 orphans.end_with_parent()
 def save(*_):
-    print("saves", flush=True)
+    os.write(1, b"saves\\n")  # print may just be at work
     sys.exit()
 signal.signal(signal.SIGTERM, save)
 print("trains", flush=True)

@@ -132,7 +132,7 @@ class Packer:
         }
         pairs["blend, nested"] = (self._loss(exact), self._loss(blend))
         for name, (one, other) in pairs.items():
-            change = f"{one:.6f} with float32, {other:.6f} with {self.dtype} ({other - one:+.6f})"
+            change = f"{one:.6f} as trained, {other:.6f} with {self.dtype} ({other - one:+.6f})"
             say(f"bundle: {name}: log loss out of fold {change}")
         return blend
 

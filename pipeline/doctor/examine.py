@@ -30,6 +30,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         models = to_train = {model: models[model]}
     found = [
         *requirements.examine_data(configuration.read("data", params.Data)),
+        *requirements.examine_labels(configuration.read("labels", params.Labels)),
         *machine.examine(configuration.read("compute", params.Compute), to_train, accelerator),
         *requirements.examine_models(models),
     ]

@@ -19,6 +19,17 @@ def examine_data(data: params.Data) -> Iterator[Finding]:
         yield Finding(line)
 
 
+def examine_labels(labels: params.Labels) -> Iterator[Finding]:
+    """Find out where the labels to train on are missing."""
+    if _is_missing(Path(labels.source)):
+        yield Finding(f"params.yaml: labels.from: {labels.source}: not found; mend the path")
+
+
+def _is_missing(path: Path) -> bool:
+    """True of a path that isn't there and that the graph doesn't write."""
+    return not path.exists() and not any(path.is_relative_to(own) for own in TERRITORY)
+
+
 def examine_models(models: Mapping[str, params.Model]) -> Iterator[Finding]:
     """Check each model's encoder and its backbone's source; a download is a note."""
     for name, model in models.items():
@@ -38,8 +49,7 @@ def examine_models(models: Mapping[str, params.Model]) -> Iterator[Finding]:
 
 def _refusals_of(model: params.Model, where: str) -> Iterator[str]:
     needs = Path(model.backbone.needs)
-    # What the graph writes isn't there before its first run.
-    if not needs.exists() and not any(needs.is_relative_to(own) for own in TERRITORY):
+    if _is_missing(needs):
         yield f"{where}.backbone.needs: {needs}: not found; mend the path"
     unknown = refusals(check_known, model.encoder)
     refused = refusals(sources.kind, model.backbone)

@@ -1,6 +1,6 @@
 """The parts that encoders share: dropout by row, dense layers, norms, activations.
 
-The last of them is most of a BERT's layer, whose norms stand behind its residuals; DeBERTa has it
+`after_attention` is most of a BERT's layer, whose norms stand behind its residuals; DeBERTa has it
 too.
 """
 

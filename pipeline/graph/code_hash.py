@@ -7,7 +7,8 @@ that a later version of Python adds changes nothing. Equal on Python 3.11, 3.12 
 `pipeline/params.py` isn't walked. It declares the knobs, and what is set of them reaches a stage
 through DVC's parameters. Only the defaults of keys that params.yaml leaves out don't, so those are
 hashed, but for defaults that mean off: a new option that is off makes no fold stale, and a default
-that changes does.
+that changes does. Where null is a value, null alone means off: a rate of 0.0 is another thing than
+the checkpoint's own.
 """
 
 import ast
@@ -94,7 +95,7 @@ def _defaults(source: bytes) -> str:
         for field in section.body
         if isinstance(field, ast.AnnAssign) and field.value is not None
         for default in _default(field.value)
-        if not _is_off(default, named)
+        if not _is_off(default, named, _is_optional(field.annotation))
     )
     return "\n".join(sorted(found))
 
@@ -117,7 +118,13 @@ def _is_required(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and value.value is ...
 
 
-def _is_off(default: ast.expr, named: frozenset[str]) -> bool:
+def _is_optional(annotation: ast.expr) -> bool:
+    """True of a type with null among its values."""
+    nodes = ast.walk(annotation)
+    return any(isinstance(node, ast.Constant) and node.value is None for node in nodes)
+
+
+def _is_off(default: ast.expr, named: frozenset[str], optional: bool) -> bool:
     """True of a default that means off, or a section whose own defaults count one by one.
 
     Raises:
@@ -125,9 +132,11 @@ def _is_off(default: ast.expr, named: frozenset[str]) -> bool:
     """
     match default:
         case ast.Constant(value=value):
-            return value in _OFF
+            return value is None if optional else value in _OFF
         case ast.Call(func=ast.Name(id=name), args=[], keywords=[]) if name in named:
-            return True
+            return not optional
+    if optional and isinstance(default, ast.Call):
+        return False
     try:
         ast.literal_eval(default)
     except ValueError:

@@ -12,11 +12,12 @@ def write_record(path: Path, name: str) -> None:
     write_json(path, {"code": name, "sha256": code_hash.of(name)})
 
 
-def check(path: Path, command: str) -> None:
+def check(path: Path, name: str, command: str) -> None:
     """Hold a record to the present code.
 
     Args:
       path: of the record.
+      name: of the stage or network that it has to be of.
       command: brings it up to date.
 
     Raises:
@@ -25,6 +26,5 @@ def check(path: Path, command: str) -> None:
     if not path.is_file():
         raise UserError(f"{path}: not found; run {command}")
     record = read_json(path)
-    name = record.get("code")
-    if name not in code_hash.names() or record.get("sha256") != code_hash.of(name):
+    if record.get("code") != name or record.get("sha256") != code_hash.of(name):
         raise UserError(f"{path}: the code has changed since; run {command}")

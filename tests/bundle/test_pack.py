@@ -151,7 +151,7 @@ def test_halves_are_half_the_size_and_say_what_they_cost(
     assert f"bundle: {MODEL}: log loss out of fold" in said
     figures = json.loads(Path("metrics/ensemble.json").read_text())
     line = next(line for line in said.splitlines() if "blend, nested" in line)
-    assert f"{figures['log_loss']:.6f} with float32" in line
+    assert f"{figures['log_loss']:.6f} as trained" in line
     log_loss = _manifest(paths.bundle())["log_loss"]
     assert f"{log_loss:.6f} with {dtype} ({log_loss - figures['log_loss']:+.6f})" in line
     assert 0.0 < abs(log_loss - figures["log_loss"]) < 0.01

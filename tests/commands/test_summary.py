@@ -61,4 +61,24 @@ def test_other_edits_are_left_to_their_author(finished: Path):
     _git("add", ".")
     _git("commit", "--quiet", "--message=All")
     Path("params.yaml").write_text("# An edit.\n")
+    Path("README.md").write_text("# An edit.\n")
     assert summary.changed_in_git() == []
+
+
+def test_the_parameters_go_with_what_they_made(finished: Path):
+    _git("init", "--quiet")
+    _git("add", ".")
+    _git("commit", "--quiet", "--message=All")
+    Path("params.yaml").write_text("# An edit.\n")
+    Path("dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    assert summary.changed_in_git() == ["params.yaml", "dvc.lock"]
+
+
+def test_below_git_s_root(finished: Path, monkeypatch: pytest.MonkeyPatch):
+    _git("init", "--quiet")
+    inner = finished / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    Path("dvc.lock").write_text("schema: '2.0'\n")
+    _git("add", "dvc.lock")
+    assert summary.changed_in_git() == ["dvc.lock"]

@@ -15,6 +15,7 @@ from tests.contract.project import ROOT
 TREE = ast.parse((ROOT / "pipeline/params.py").read_text(encoding="utf-8"))
 SECTIONS = [node for node in TREE.body if isinstance(node, ast.ClassDef)]
 ALIASES = {"TypeVar", "ConfigDict"}
+LIMITS = {"ge", "gt", "le", "lt", "min_length", "pattern", "alias"}
 
 
 def _is_docstring(node: ast.stmt) -> bool:
@@ -61,6 +62,22 @@ def test_a_section_is_annotated_options_and_docstrings(section: ast.ClassDef):
                 assert kind in {one.name for one in SECTIONS}
             case _:
                 assert _is_docstring(node), ast.unparse(node)
+
+
+def test_types_set_limits_and_nothing_else():
+    """A default or a change of the value in `Annotated` would move numbers unseen."""
+    calls = [
+        node
+        for types in ast.walk(TREE)
+        if isinstance(types, ast.Subscript) and ast.unparse(types.value) == "Annotated"
+        for node in ast.walk(types.slice)
+        if isinstance(node, ast.Call | ast.Lambda)
+    ]
+    assert calls
+    for call in calls:
+        assert isinstance(call, ast.Call), ast.unparse(call)
+        assert (ast.unparse(call.func), call.args) == ("Field", [])
+        assert {word.arg for word in call.keywords} <= LIMITS
 
 
 def test_every_option_has_a_sentence():

@@ -139,6 +139,13 @@ def test_what_a_backbone_needs(project: Project):
     assert _errors() == [], "what the graph writes is there in time"
 
 
+def test_the_labels_to_train_on(project: Project):
+    project.set(labels={"from": "data/typo"})
+    assert _errors() == ["params.yaml: labels.from: data/typo: not found; mend the path"]
+    project.set(labels={"from": "data/clean/train"})
+    assert _errors() == [], "the graph writes it"
+
+
 def test_an_encoder_that_does_not_serve_the_backbone(project: Project):
     project.set(models__tiny__encoder="deberta")
     assert _errors() == [

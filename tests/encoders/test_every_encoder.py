@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,11 @@ def test_packed_is_what_each_window_gives_alone(folder: Path):
         start += length
 
 
+def _all_alone(kinds: Sequence[stack.Kind]) -> stack.Repetition:
+    """No block over and over: every layer stands alone."""
+    return stack.Repetition(len(kinds), 0)
+
+
 @pytest.mark.parametrize(
     ("attention", "remat"), [("blocked", "none"), ("xla", "full"), ("xla", "selective")]
 )
@@ -160,7 +166,7 @@ def test_every_place_drops_by_keys_of_its_own(folder: Path, monkeypatch: pytest.
     for name, module in list(sys.modules.items()):
         if name.startswith("pipeline.encoders.") and hasattr(module, "site_keys"):
             monkeypatch.setattr(module, "site_keys", recorded)
-    monkeypatch.setattr(stack, "plan", lambda kinds: stack.Plan(len(kinds), 0))
+    monkeypatch.setattr(stack, "find_repetition", _all_alone)
     streams = BATCH | {"params": jax.random.key(0)}
     jax.eval_shape(lambda: model.init(streams, *packed(), keys(2)))
     assert len(set(seen)) == len(seen) > 3 * model.config.layers
@@ -227,7 +233,7 @@ def test_a_scan_is_its_layers_unrolled(
     save_fold(tmp_path / "fold0", params, model, folder, {})
     scanned = both(model, params, packed(), keys(2))
     scanned = scanned[0], export(scanned[1], table(model))
-    monkeypatch.setattr(stack, "plan", lambda kinds: stack.Plan(len(kinds), 0))
+    monkeypatch.setattr(stack, "find_repetition", _all_alone)
     alone = load_fold(tmp_path / "fold0", model)
     assert not {"layers", "blocks"} & alone["encoder"].keys()
     unrolled = both(model, alone, packed(), keys(2))

@@ -77,6 +77,8 @@ def test_on_another_network(
     assert said(capsys, *arguments) == f"{file}: not found; run dvc repro"
     write_json(Path(file), {"code": "networks/bert", "sha256": "0"})
     assert said(capsys, *arguments) == f"{file}: the code has changed since; run dvc repro"
+    write_record(Path(file), "networks/deberta")
+    assert said(capsys, *arguments) == f"{file}: the code has changed since; run dvc repro"
     write_record(Path(file), "networks/bert")
     ran: list[bool] = []
     run_stage("train", lambda: ran.append(True), paths.network)
