@@ -13,7 +13,6 @@ import functools
 
 from bench import frame, tables, turns
 from bench.peers import configuration
-from pipeline import host
 from pipeline.errors import UserError, exit_with_message
 from pipeline.params import Train
 
@@ -78,7 +77,7 @@ def over_devices(
         ]
         found = turns.in_turn(peers, options.rounds)
     speeds = [tables.column(own, "steps_per_second") for own in found]
-    cores = host.cores()
+    cores = tables.cores()
     rows = []
     for count, own, speed in zip(options.devices, found, speeds, strict=True):
         times = tables.ratios(speed, speeds[0])

@@ -8,8 +8,6 @@ from typing import Any
 
 import psutil
 
-from pipeline.host import cores
-
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A markdown table."""
@@ -82,3 +80,12 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         fields.setdefault(name.strip(), value.strip())
     wide = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in fields.get("flags", "").split()]
     return " with ".join([fields.get("model name", platform.machine()), *wide[:1]])
+
+
+def cores() -> int:
+    """Count the processor cores that this process may run on."""
+    process = psutil.Process()
+    # macOS ties no process to cores.
+    if hasattr(process, "cpu_affinity"):
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1

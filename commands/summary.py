@@ -1,9 +1,8 @@
 """Say where the submission is, its worth, and what to commit: the end of `make submission`."""
 
-import subprocess
 from pathlib import Path
 
-from pipeline import paths
+from pipeline import git, paths
 from pipeline.errors import UserError, exit_with_message
 from pipeline.files import read_json
 from pipeline.graph.lock_repair import LOCK
@@ -41,20 +40,15 @@ def changed_in_git() -> list[str]:
     """Return what git keeps of the results and shows as changed; nothing where there is no git."""
     # With the parameters that made them: a clone would run other ones otherwise.
     kept = [path.as_posix() for path in (PARAMETERS, LOCK, paths.METRICS, paths.PLOTS)]
-    try:
-        prefix = _git("rev-parse", "--show-prefix").strip()
-        found = _git("status", "--porcelain", "-z", "--no-renames", "--", *kept)
-    except (FileNotFoundError, subprocess.CalledProcessError):
+    prefix = git.ask("rev-parse", "--show-prefix")
+    found = git.ask("status", "--porcelain", "-z", "--no-renames", "--", *kept)
+    if prefix is None or found is None:
         return []
     # Paths are those from git's root, which may lie above the project.
-    entries = [entry[3:].removeprefix(prefix) for entry in found.split("\0") if entry]
+    entries = [entry[3:].removeprefix(prefix.strip()) for entry in found.split("\0") if entry]
     shown = {Path(entry).parts[0] for entry in entries}
     results = shown - {PARAMETERS.name}
     return [name for name in kept if name in shown] if results else []
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

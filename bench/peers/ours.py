@@ -17,9 +17,9 @@ from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
 from pipeline.encoders.weights.folders import load_backbone
-from pipeline.host import peak_megabytes
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import plan
+from pipeline.memory import peak_megabytes
 from pipeline.training.fold_data import FoldData, Schedule, elements_of
 from pipeline.training.fold_model import FoldModel
 from pipeline.training.job import job_of

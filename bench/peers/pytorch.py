@@ -17,7 +17,7 @@ from transformers import AutoModelForTokenClassification
 from bench.peers import clock
 from bench.peers.request import Request, answer
 from bench.peers.windows import Pool, Windows, grouped
-from pipeline.host import peak_megabytes
+from pipeline.memory import peak_megabytes
 
 
 class Peer:

@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 from bench.peers import clock
 from bench.peers.request import Request, answer
 from bench.peers.windows import log_loss
-from pipeline.host import peak_megabytes
+from pipeline.memory import peak_megabytes
 
 RATE = 2e-5
 DECAY = 0.01

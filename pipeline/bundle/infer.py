@@ -25,9 +25,9 @@ from pipeline.competition.schema import LABELS, TASK
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.host import peak_megabytes
 from pipeline.inputs.tokenizer import open_tokenizer
 from pipeline.members.fitted import load
+from pipeline.memory import peak_megabytes
 from pipeline.progress import say
 from pipeline.tables.submission import write_submission
 

@@ -1,10 +1,9 @@
 """A bundle's manifest: where it came from, and the bytes of every file in it."""
 
-import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import paths
+from pipeline import git, paths
 from pipeline.bundle.kernel import FORMAT, MANIFEST
 from pipeline.bundle.locked_outputs import LOCK, PARAMETERS
 from pipeline.competition.schema import SAMPLE_SUBMISSION, TABLES
@@ -64,7 +63,7 @@ def write_manifest(folder: Path, origin: BundleOrigin, log_loss: float) -> int:
 
 
 def _commit() -> str | None:
-    head = _git("rev-parse", "--quiet", "--verify", "HEAD")
+    head = git.ask("rev-parse", "--quiet", "--verify", "HEAD")
     if head is None:
         return None
     # The graph writes dvc.lock, whose hash stands beside, with metrics and plots; `submit` writes
@@ -72,23 +71,15 @@ def _commit() -> str | None:
     written = [LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER]
     written += [PARAMETERS] if _is_made_by_a_recipe() else []
     excluded = (f":(exclude){path}" for path in written)
-    clean = _git("diff", "--quiet", "HEAD", "--", ".", *excluded) is not None
+    head = head.strip()
+    clean = git.ask("diff", "--quiet", "HEAD", "--", ".", *excluded) is not None
     return head if clean else f"{head}-dirty"
 
 
 def _is_made_by_a_recipe() -> bool:
     """Tell whether a recipe in git makes params.yaml; edits of the recipe show by themselves."""
     recipes = matching(PARAMETERS.read_text(encoding="utf-8"))
-    return any(_git("ls-files", "--error-unmatch", str(path)) is not None for path in recipes)
-
-
-def _git(*arguments: str) -> str | None:
-    """Return what git prints; None where it fails or is not installed."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+    return any(git.ask("ls-files", "--error-unmatch", str(path)) is not None for path in recipes)
 
 
 def _recipe(configuration: Configuration) -> str | None:

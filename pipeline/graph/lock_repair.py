@@ -6,13 +6,13 @@ up there.
 """
 
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML, YAMLError
 
+from pipeline import git
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
 
@@ -69,9 +69,9 @@ def _known() -> Iterator[_Whole]:
         content = COPY.read_bytes()
         if (stages := _stages(content)) is not None:
             yield _Whole("the last whole run", content, stages)
-    shown = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, check=False)
-    if (stages := _stages(shown.stdout)) is not None:
-        yield _Whole("git's HEAD", shown.stdout, stages)
+    shown = (git.ask("show", f"HEAD:./{LOCK}") or "").encode("utf-8", "surrogateescape")
+    if (stages := _stages(shown)) is not None:
+        yield _Whole("git's HEAD", shown, stages)
 
 
 def _is_cut(content: bytes, whole: _Whole | None) -> bool:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
-from pipeline.host import peak_megabytes
+from pipeline.memory import peak_megabytes
 from pipeline.tables.predictions import write_predictions
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline import devices as machine
 from pipeline.errors import UserError
-from pipeline.host import peak_megabytes
+from pipeline.memory import peak_megabytes
 from pipeline.progress import say, track
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel

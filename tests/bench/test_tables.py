@@ -1,7 +1,11 @@
 """Medians, spreads, ratios round by round, and the markdown around them."""
 
+import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bench import tables
@@ -47,3 +51,20 @@ def test_versions_are_told_once():
     figures = [{"versions": {"jax": "1"}}, {"versions": {"jax": "1", "torch": "2"}}]
     told = tables.machine(figures).split("; ")
     assert told[-2:] == ["jax 1", "torch 2"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux itself")
+def test_cores_are_those_that_the_process_is_tied_to() -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert tables.cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert tables.cores() == len(before)
+
+
+def test_cores_where_no_process_is_tied_to_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "Process", SimpleNamespace)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 12)
+    assert tables.cores() == 12

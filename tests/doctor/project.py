@@ -8,6 +8,8 @@ from ruamel.yaml import YAML
 
 from tests.configurations import RECIPES, changed, write
 
+HUB = {"source": "microsoft/deberta-v3-large", "revision": "main"}
+
 
 class Project:
     """A folder with the default configuration and the names of Kaggle's files."""
@@ -36,3 +38,17 @@ class Project:
                 value = {part: value}
             tree = changed(tree, value)
         write(tree, path)
+
+
+def findings(accelerator: str | None = None, model: str | None = None) -> dict[str, list[str]]:
+    from pipeline.doctor.examine import examine
+
+    found = examine(Path("params.yaml"), accelerator, model)
+    return {
+        "errors": [finding.text for finding in found if finding.error],
+        "notes": [finding.text for finding in found if not finding.error],
+    }
+
+
+def errors(accelerator: str | None = None, model: str | None = None) -> list[str]:
+    return findings(accelerator, model)["errors"]

@@ -11,35 +11,11 @@ import pytest
 from pipeline.params import Compute
 from pipeline.recipes import compose, ready
 from tests.configurations import RECIPES
-from tests.doctor.project import Project
-
-HUB = {"source": "microsoft/deberta-v3-large", "revision": "main"}
-GIGABYTE = 10**9
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CHECKPOINT_ROOT", raising=False)
-    return Project(tmp_path)
-
-
-def _findings(accelerator: str | None = None, model: str | None = None) -> dict[str, list[str]]:
-    from pipeline.doctor.examine import examine
-
-    found = examine(Path("params.yaml"), accelerator, model)
-    return {
-        "errors": [finding.text for finding in found if finding.error],
-        "notes": [finding.text for finding in found if not finding.error],
-    }
-
-
-def _errors(accelerator: str | None = None, model: str | None = None) -> list[str]:
-    return _findings(accelerator, model)["errors"]
+from tests.doctor.project import HUB, Project, errors, findings
 
 
 def test_the_sample_has_no_findings(project: Project):
-    assert _findings() == {"errors": [], "notes": []}
+    assert findings() == {"errors": [], "notes": []}
 
 
 def test_everything_is_told_at_once(project: Project):
@@ -50,7 +26,7 @@ def test_everything_is_told_at_once(project: Project):
         members={"theirs": {"oof": "theirs/oof.csv", "test": "theirs/test.csv"}},
     )
     project.touch("theirs/test.csv", "artifacts/oof/old.parquet")
-    assert _errors() == [
+    assert errors() == [
         "params.yaml: data.source: data/raw: not found, expected a folder in Kaggle's layout; "
         "`make data` downloads the competition's files into data/raw",
         "params.yaml: compute.platform: gpu, but the installed build of JAX is for cpu; "
@@ -69,7 +45,7 @@ def test_every_mistake_in_the_configuration_is_told(project: Project):
         models__tiny__train__epochs="8",
         compute__platform="cuda",
     )
-    assert _errors() == [
+    assert errors() == [
         "params.yaml: unknown key 'models.tiny.train.epoch'; the nearest valid one is 'epochs'",
         "params.yaml: compute.platform: input should be 'cpu', 'gpu' or 'tpu', found 'cuda'",
         "params.yaml: models.tiny.train.epochs: input should be a valid integer, found '8'",
@@ -78,7 +54,7 @@ def test_every_mistake_in_the_configuration_is_told(project: Project):
 
 def test_what_holds_between_keys_is_told_at_once_too(project: Project):
     project.set(folds=[0, 5], members={"tiny": {"oof": "o", "test": "t"}})
-    assert _errors() == [
+    assert errors() == [
         "params.yaml: folds: expected different numbers below split.n_folds (5), found [0, 5]",
         "params.yaml: 'tiny' names two members; rename one",
     ]
@@ -87,7 +63,7 @@ def test_what_holds_between_keys_is_told_at_once_too(project: Project):
 def test_a_misspelt_key_is_not_missed_as_well(project: Project):
     text = Path("params.yaml").read_text(encoding="utf-8")
     Path("params.yaml").write_text(text.replace("epochs: 8", "epoch: 8"))
-    assert _errors() == [
+    assert errors() == [
         "params.yaml: unknown key 'models.tiny.train.epoch'; the nearest valid one is 'epochs'"
     ]
 
@@ -99,7 +75,7 @@ def test_missing_files_of_the_competition(name: str, project: Project):
     path = project.root / "data/sample" / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     kind = "a file in Kaggle's layout" if "." in name else "a folder of text files"
-    assert _errors() == [f"data/sample/{name}: not found, expected {kind}"]
+    assert errors() == [f"data/sample/{name}: not found, expected {kind}"]
 
 
 @pytest.mark.parametrize(
@@ -126,29 +102,29 @@ def test_missing_files_of_the_competition(name: str, project: Project):
 )
 def test_backbone_sources(source: dict[str, str], expected: str, project: Project):
     project.set(models__tiny__backbone=source)
-    assert _errors() == [f"params.yaml: models.tiny.backbone.{expected}"]
+    assert errors() == [f"params.yaml: models.tiny.backbone.{expected}"]
 
 
 def test_what_a_backbone_needs(project: Project):
     backbone = {"source": "builtin:tiny"}
     project.set(models__tiny__backbone=backbone | {"needs": "data/smaple"})
-    assert _errors() == [
+    assert errors() == [
         "params.yaml: models.tiny.backbone.needs: data/smaple: not found; mend the path"
     ]
     project.set(models__tiny__backbone=backbone | {"needs": "data/backbones/other"})
-    assert _errors() == [], "what the graph writes is there in time"
+    assert errors() == [], "what the graph writes is there in time"
 
 
 def test_the_labels_to_train_on(project: Project):
     project.set(labels={"from": "data/typo"})
-    assert _errors() == ["params.yaml: labels.from: data/typo: not found; mend the path"]
+    assert errors() == ["params.yaml: labels.from: data/typo: not found; mend the path"]
     project.set(labels={"from": "data/clean/train"})
-    assert _errors() == [], "the graph writes it"
+    assert errors() == [], "the graph writes it"
 
 
 def test_an_encoder_that_does_not_serve_the_backbone(project: Project):
     project.set(models__tiny__encoder="deberta")
-    assert _errors() == [
+    assert errors() == [
         "params.yaml: models.tiny: encoder 'deberta' does not serve model_type 'bert'; "
         "encoder 'bert' does"
     ]
@@ -158,30 +134,30 @@ def test_the_file_of_an_encoder(project: Project, monkeypatch: pytest.MonkeyPatc
     from pipeline.doctor import requirements
 
     monkeypatch.setattr(requirements, "source_file", lambda encoder: Path(f"gone/{encoder}.py"))
-    assert _errors() == ["gone/bert.py: not found; git checkout brings it back"]
+    assert errors() == ["gone/bert.py: not found; git checkout brings it back"]
 
 
 def test_a_folder_as_a_backbone(project: Project):
     source = {"source": "mine"}
     project.set(models__tiny__backbone=source)
     (project.root / "mine").mkdir()
-    assert _errors() == [
+    assert errors() == [
         "mine: no config.json, so it is no backbone",
         "mine: no model.safetensors and no model.safetensors.index.json; only safetensors are read",
         "mine: no tokenizer files; expected tokenizer.json or a vocabulary",
     ]
     project.touch("mine/tokenizer.json", "mine/model.safetensors")
     (project.root / "mine/config.json").write_text('{"model_type": "bert"}')
-    (line,) = _errors()
+    (line,) = errors()
     found = re.fullmatch(
         r"params.yaml: models.tiny.backbone.sha256: mine: expected null, found ([0-9a-f]{64}); "
         r"to take the folder as it is now, write encoder: bert, backbone: \{.*\}", line
     )  # fmt: skip
     assert found
     project.set(models__tiny__backbone=source | {"sha256": found[1]})
-    assert _errors() == []
+    assert errors() == []
     (project.root / "mine/config.json").write_text("{")
-    (line,) = _errors()
+    (line,) = errors()
     assert line.startswith("mine/config.json: not JSON: ")
 
 
@@ -191,13 +167,13 @@ def test_a_download_is_a_note(project: Project):
         "microsoft/deberta-v3-large at main comes from the Hugging Face Hub, by its name about "
         "1.7 GB"
     )
-    assert line in _findings()["notes"]
+    assert line in findings()["notes"]
     origin = project.root / "data/backbones/tiny/origin.json"
     origin.parent.mkdir(parents=True)
     origin.write_text('{"source": "microsoft/deberta-v3-large", "revision": "refs/pr/1"}')
-    assert line in _findings()["notes"], "it is there, but of another revision"
+    assert line in findings()["notes"], "it is there, but of another revision"
     origin.write_text('{"source": "microsoft/deberta-v3-large", "revision": "main"}')
-    assert line not in _findings()["notes"]
+    assert line not in findings()["notes"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +211,7 @@ def test_an_accelerator_asked_for_is_computed_on(
     platform: str, accelerator: str | None, expected: str | None, project: Project
 ):
     project.set(compute__platform=platform)
-    assert _errors(accelerator) == ([f"params.yaml: {expected}"] if expected else [])
+    assert errors(accelerator) == ([f"params.yaml: {expected}"] if expected else [])
 
 
 def test_rows_are_held_to_the_devices_that_there_are(
@@ -252,9 +228,9 @@ def test_rows_are_held_to_the_devices_that_there_are(
     wrong = (
         "8 rows cannot be split over 3 device(s) x 1 accumulation step(s); expected a multiple of 3"
     )
-    assert _errors("tpu") == [f"params.yaml: models.tiny.train.rows.per_step: {wrong}"]
+    assert errors("tpu") == [f"params.yaml: models.tiny.train.rows.per_step: {wrong}"]
     project.set(compute__platform="cpu", compute__devices=16)
-    assert len(_errors()) == 1
+    assert len(errors()) == 1
 
 
 def test_a_platform_that_is_not_there_hinders_training_alone(project: Project):
@@ -265,75 +241,14 @@ def test_a_platform_that_is_not_there_hinders_training_alone(project: Project):
         "params.yaml: compute.platform: tpu, but the installed build of JAX is for cpu; "
         "`make venv ACCELERATOR=tpu` installs the other, or set compute.platform: cpu"
     )
-    assert _findings() == {"errors": [missing], "notes": []}, "one fold is still to be trained"
+    assert findings() == {"errors": [missing], "notes": []}, "one fold is still to be trained"
     project.touch("artifacts/weights/tiny/fold4/model.safetensors")
     note = (
         "params.yaml: compute.platform: tpu is not on this machine, which goes on from the folds "
         "that are there and can train none"
     )
-    assert _findings("cpu") == {"errors": [], "notes": [note]}
-    assert _errors(model="tiny") == [missing], "`make smoke` trains"
-
-
-def test_leftovers_of_folds(project: Project):
-    project.touch("artifacts/weights/tiny/fold4/model.safetensors", "artifacts/folds/tiny/fold4/x")
-    project.touch("artifacts/test/tiny.parquet", "artifacts/test/baseline.parquet")
-    assert _errors() == []
-    project.set(folds=[0, 1])
-    told = "fold4 is not in params.yaml; `make prune` removes leftovers"
-    assert _errors() == [f"artifacts/weights/tiny: {told}", f"artifacts/folds/tiny: {told}"]
-
-
-@pytest.mark.parametrize(
-    ("free", "error"),
-    [
-        (24, True),  # 5 folds x 1.736 GB are 8.7, three checkpoints of 3 x 1.736 are 15.6
-        (25, False),
-    ],
-)
-def test_disk_space(free: int, error: bool, project: Project, monkeypatch: pytest.MonkeyPatch):
-    project.set(models__tiny__encoder="deberta", models__tiny__backbone=HUB)
-    project.touch("data/backbones/tiny/model.safetensors", size=1_736_000_000)
-    (project.root / "data/backbones/tiny/origin.json").write_text(
-        '{"source": "microsoft/deberta-v3-large", "revision": "main"}'
-    )
-    usage = shutil.disk_usage(project.root)._replace(free=free * GIGABYTE)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    found = _findings()
-    told = f"{project.root}: the run needs about 24.3 GB, {free}.0 GB are free"
-    advice = "; free some, or move checkpoints elsewhere with CHECKPOINT_ROOT" if error else ""
-    assert found["errors" if error else "notes"] == [told + advice]
-    for fold in range(5):
-        project.touch(f"artifacts/weights/tiny/fold{fold}/model.safetensors")
-    assert _findings() == {"errors": [], "notes": []}
-
-
-def test_token_arrays_take_room_too(project: Project, monkeypatch: pytest.MonkeyPatch):
-    """1.4 bytes for a byte of the sample's CSV files."""
-    project.touch("data/sample/train.csv", size=2 * GIGABYTE)
-    usage = shutil.disk_usage(project.root)._replace(free=GIGABYTE)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    (line,) = _errors()
-    assert line.startswith(f"{project.root}: the run needs about 3.0 GB, 1.0 GB are free; free")
-
-
-def test_checkpoints_elsewhere_are_counted_there(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-):
-    from pipeline.doctor import disk
-
-    elsewhere = tmp_path_factory.mktemp("bucket")
-    monkeypatch.setenv("CHECKPOINT_ROOT", str(elsewhere / "not" / "made"))
-    project.touch("data/backbones/tiny/model.safetensors", size=GIGABYTE)
-    usage = shutil.disk_usage(project.root)._replace(free=8_500_000_000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    monkeypatch.setattr(
-        disk,
-        "device",
-        lambda path: "bucket" if elsewhere in path.parents or path == elsewhere else "disk",
-    )
-    (line,) = _errors()
-    assert line.startswith(f"{elsewhere}: the run needs about 9.0 GB, 8.5 GB are free")
+    assert findings("cpu") == {"errors": [], "notes": [note]}
+    assert errors(model="tiny") == [missing], "`make smoke` trains"
 
 
 def test_one_model_alone(project: Project):
@@ -343,11 +258,11 @@ def test_one_model_alone(project: Project):
     other = model.replace("  tiny:\n", "  other:\n").replace("encoder: bert", "encoder: brt")
     Path("params.yaml").write_text(text.replace("\nmembers:", f"{other}\nmembers:"))
     project.touch("artifacts/oof/old.parquet")
-    assert _errors(model="tiny") == []
-    assert _errors(model="other") == [
+    assert errors(model="tiny") == []
+    assert errors(model="other") == [
         "params.yaml: models.other.encoder: no 'brt'; the nearest is 'bert'"
     ]
-    assert _errors(model="third") == [
+    assert errors(model="third") == [
         "params.yaml: models: no 'third'; the nearest valid one is 'other'"
     ]
 
@@ -376,11 +291,4 @@ def test_recipes_miss_only_data_and_accelerator(recipe: Path, project: Project):
     usual = (
         r"params.yaml: (data.source: data/raw: not found|compute.platform: [gt]pu, but the inst)"
     )
-    assert [line for line in _errors() if not re.match(usual, line)] == []
-
-
-def test_as_many_checkpoints_are_counted_as_there_can_be():
-    from pipeline.doctor import disk
-    from pipeline.training import checkpoint
-
-    assert disk._CHECKPOINTS == checkpoint._KEPT + 1
+    assert [line for line in errors() if not re.match(usual, line)] == []

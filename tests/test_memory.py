@@ -1,40 +1,21 @@
-"""Cores and memory by hand, on this machine and as other systems tell them."""
+"""Memory by hand, on this machine and as other systems tell it."""
 
-import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from pipeline import host
+from pipeline import memory
 
 STATUS = "Name:\tpython\nVmPeak:\t   99999 kB\nVmHWM:\t    3072 kB\nVmRSS:\t    1024 kB\n"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux itself")
-def test_cores_are_those_that_the_process_is_tied_to() -> None:
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(before)})
-        assert host.cores() == 1
-    finally:
-        os.sched_setaffinity(0, before)
-    assert host.cores() == len(before)
-
-
-def test_cores_where_no_process_is_tied_to_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "Process", SimpleNamespace)
-    monkeypatch.setattr(psutil, "cpu_count", lambda: 12)
-    assert host.cores() == 12
-
-
 def test_the_peak_is_read_off_linux_s_account(tmp_path: Path) -> None:
     (tmp_path / "status").write_text(STATUS)
-    assert host.peak_megabytes(tmp_path / "status") == 3.0
+    assert memory.peak_megabytes(tmp_path / "status") == 3.0
 
 
 @pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("linux", 1024)])
@@ -44,15 +25,16 @@ def test_the_peak_where_there_is_no_such_account(
     usage = SimpleNamespace(ru_maxrss=5 * 2**20 // unit)
     monkeypatch.setattr(resource, "getrusage", lambda _: usage)
     monkeypatch.setattr(sys, "platform", platform)
-    assert host.peak_megabytes(tmp_path / "absent") == 5.0
+    assert memory.peak_megabytes(tmp_path / "absent") == 5.0
     (tmp_path / "status").write_text("Name:\tpython\n")
-    assert host.peak_megabytes(tmp_path / "status") == 5.0
+    assert memory.peak_megabytes(tmp_path / "status") == 5.0
 
 
 PARENT = """
 import subprocess, sys
 held = b"x" * 2**29
-subprocess.run([sys.executable, "-c", "from pipeline import host; print(host.peak_megabytes())"])
+program = "from pipeline.memory import peak_megabytes; print(peak_megabytes())"
+subprocess.run([sys.executable, "-c", program])
 """
 
 

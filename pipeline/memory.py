@@ -1,22 +1,11 @@
-"""The machine around this process: the cores that it may use, and the memory that it has taken."""
+"""The memory that this process has taken."""
 
 import re
 import resource
 import sys
 from pathlib import Path
 
-import psutil
-
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
-
-
-def cores() -> int:
-    """Count the processor cores that this process may run on."""
-    process = psutil.Process()
-    # macOS ties no process to cores.
-    if hasattr(process, "cpu_affinity"):
-        return len(process.cpu_affinity())
-    return psutil.cpu_count() or 1
 
 
 def peak_megabytes(status: Path = Path("/proc/self/status")) -> float:
