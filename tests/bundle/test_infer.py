@@ -4,18 +4,24 @@ import csv
 import json
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 
 from pipeline.bundle import prepare
 from pipeline.bundle import time_limit as clocks
 from pipeline.bundle.infer import infer, predict_folds
 from pipeline.bundle.time_limit import Clock
 from pipeline.errors import UserError
+from pipeline.tables.elements import read_elements
+from pipeline.tables.gather import gather_members, gather_tests
 from tests.bundle.graph import MODEL
+from tests.configurations import SMALL
 
 
 def _read(path: Path) -> dict[str, list[float]]:
@@ -54,6 +60,53 @@ def test_it_ends_in_the_graph_s_own_submission(bundle: Path, competition: Path) 
     assert (told["platform"], told["dtypes"]) == ("cpu", {MODEL: "float32"})
     assert (told["rows"], told["rows_without_prediction"]) == (len(found), 0)
     assert [lap["part"] for lap in told["laps"]] == ["clean, tokenize, baseline", MODEL, MODEL]
+
+
+@pytest.mark.xfail(strict=True, reason="nothing says how long the hidden test will take")
+def test_the_hidden_test_s_time_is_told(
+    bundle: Path, competition: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _infer(bundle, competition, limit=9 * 3600.0)
+    told = json.loads((bundle.parent / "output/inference.json").read_text())
+    forecast = told["forecast"]
+    assert (forecast["essays"], forecast["limit"], forecast["folds"]) == (3000, 32400.0, 2)
+    assert forecast["done"] == {MODEL: 2}
+    assert forecast["seconds"] > told["laps"][0]["seconds"]
+    assert re.search(
+        r"^forecast: 3,000 essays take about \d+ min of 9 h 00 min$",
+        capsys.readouterr().out,
+        re.MULTILINE,
+    )
+
+
+def _baseline_alone(order: Iterable[str]) -> list[list[float]]:
+    """The baseline's test predictions under a pool of its own, fitted by scipy's BFGS."""
+    elements = read_elements()
+    oof = gather_members(["baseline"], [0, 1], elements)[:, 0]
+    truth, ridge = np.eye(3)[elements.labels], SMALL["ensemble"]["ridge"]
+
+    def loss(theta: np.ndarray) -> float:
+        logs = log_softmax(theta[0] * np.log(oof) + theta[1:], axis=1)
+        away = theta - [1.0, 0.0, 0.0, 0.0]
+        return -(truth * logs).sum() + ridge * away @ away
+
+    theta = minimize(loss, np.array([1.0, 0.0, 0.0, 0.0]), tol=1e-9).x
+    mean = gather_tests(["baseline"], [0, 1], list(order))[:, 0]
+    return softmax(theta[0] * np.log(mean) + theta[1:], axis=1).tolist()
+
+
+@pytest.mark.xfail(strict=True, reason="a first fold runs even when time is up")
+def test_without_time_for_any_fold_the_baseline_predicts_alone(
+    bundle: Path, competition: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = _infer(bundle, competition, limit=0.0)
+    np.testing.assert_allclose(list(found.values()), _baseline_alone(found), atol=1e-4)
+    said = capsys.readouterr().out
+    assert f"{MODEL}: left out, not one fold would be done in time\n" in said
+    assert f"{len(found)} elements are blended without {MODEL}\n" in said
+    told = json.loads((bundle.parent / "output/inference.json").read_text())
+    assert (told["folds"], told["rows_without_prediction"]) == ({MODEL: 0}, 0)
+    assert told["forecast"]["done"] == {MODEL: 0}
 
 
 def test_chunks_of_essays_change_nothing(

@@ -22,7 +22,7 @@ from tests.kaggle.project import (
     Project,
     write_bundle,
 )
-from tests.kaggle.stand_in.world import distinct
+from tests.kaggle.stand_in.world import distinct, uniform
 
 OUTPUT = "".join(f"{one},0.25,0.5,0.25\n" for one in ORDER)
 DIGEST = hashlib.sha256(
@@ -101,6 +101,53 @@ def test_a_gpu_is_asked_for_by_its_shape(project: Project, command: Command):
     pushed = project.world.kernels[KERNEL][0].request
     assert pushed["enableGpu"] is True
     assert pushed["machineShape"] == "NvidiaTeslaT4"
+
+
+IMAGE = f"gcr.io/kaggle-images/python@sha256:{'5' * 64}"
+
+
+@pytest.mark.xfail(strict=True, reason="no image can be pinned")
+def test_an_image_is_pinned(project: Project, command: Command):
+    done = command(submit.main, *QUICK, "--docker-image", IMAGE)
+    assert (done.status, done.err) == (0, "")
+    assert project.world.kernels[KERNEL][0].request["dockerImage"] == IMAGE
+
+
+@pytest.mark.xfail(strict=True, reason="no image can be pinned")
+def test_another_image_is_another_run(project: Project, command: Command):
+    """On the same dataset, whose files are the same."""
+    command(submit.main, *QUICK)
+    project.world.run_kernel = lambda world, request: uniform(world, request, 0.125)
+    done = command(submit.main, *QUICK, "--docker-image", IMAGE)
+    assert (done.status, done.err) == (0, "")
+    first, second = project.world.kernels[KERNEL]
+    assert "dockerImage" not in first.request
+    assert second.request["dockerImage"] == IMAGE
+    assert len(project.world.submissions) == 2
+    lines = ledger.read(Path("submissions.jsonl"))
+    assert lines[0].sent == SENT != lines[1].sent
+
+
+@pytest.mark.xfail(strict=True, reason="nobody asks how long the hidden test will take")
+def test_what_can_not_end_in_time_is_submitted_anyway(project: Project, command: Command):
+    """The run that was refused is not repeated."""
+    project.world.forecast |= {"seconds": 39600.0, "done": {"large": 0, "tiny": 2}}
+    assert command(submit.main, *QUICK).status == 1
+    assert project.world.submissions == []
+    done = command(submit.main, *QUICK, "--anyway")
+    assert (done.status, done.err) == (0, "")
+    assert [one.kernel for one in project.world.submissions] == [f"{KERNEL}/1"]
+
+
+@pytest.mark.xfail(strict=True, reason="nobody asks how long the hidden test will take")
+def test_folds_that_would_be_left_out_are_told(project: Project, command: Command):
+    project.world.forecast |= {"seconds": 39600.0, "done": {"large": 1, "tiny": 2}}
+    done = command(submit.main, *QUICK)
+    assert (done.status, done.err) == (0, "")
+    assert (
+        f"kernel {KERNEL} version 1: 3,000 essays take about 11 h 00 min of 9 h 00 min, so it "
+        "would predict with 1 of 2 folds of large\n"
+    ) in done.out
 
 
 def test_once_more_is_told_and_not_sent(project: Project, command: Command):

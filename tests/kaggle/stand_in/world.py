@@ -138,6 +138,13 @@ class World:
         self.submission_error = ""
         self.submissions_left = 5
         self.public, self.private = "0.5801", "0.5766"
+        self.forecast: Body = {  # of a kernel's run, for the hidden test
+            "essays": 3000,
+            "folds": 2,
+            "seconds": 600.0,
+            "limit": 32400.0,
+            "done": {"large": 2, "tiny": 2},
+        }
         self.run_kernel: Callable[[World, Body], Output] = uniform
         self.numbers = itertools.count(1000)
 
@@ -165,7 +172,11 @@ def uniform(world: World, request: Body, first: float = 0.25) -> Output:
     text = world.competitions[name].files["sample_submission.csv"].decode()
     head, *rows = csv.reader(io.StringIO(text))
     lines = [",".join(head), *(f"{row[0]},{first},0.5,{0.5 - first}" for row in rows)]
-    return Output({"submission.csv": ("\n".join(lines) + "\n").encode()}, said(world, request))
+    files = {
+        "submission.csv": ("\n".join(lines) + "\n").encode(),
+        "inference.json": json.dumps({"forecast": world.forecast}).encode(),
+    }
+    return Output(files, said(world, request))
 
 
 def distinct(world: World, request: Body) -> Output:
