@@ -1,39 +1,43 @@
-"""The pool of a bundle's members, and priors for elements that no member predicts."""
+"""The pools of a bundle's members, and priors for elements that no member predicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pipeline.competition.schema import LABELS, TYPES
 from pipeline.errors import UserError
-from pipeline.evaluation.pools import Kind, Weights, pool
+from pipeline.evaluation.pools import Kind, Weights, fit, pool
 from pipeline.evaluation.priors import shares
 from pipeline.files import read_json, write_json
 from pipeline.tables.elements import Elements
 
 ANY = ""  # the type of an element whose own is unknown
+BASELINE = "baseline"  # the first member
+
+Parts = Mapping[tuple[str, ...], Weights]
+"""A pool for each smaller set of members, by their names in order."""
 
 
 @dataclass(frozen=True)
 class Blend:
-    """A fitted pool of named members, and class shares by type."""
+    """A fitted pool of named members, those of fewer of them, and class shares by type."""
 
     members: list[str]
     fitted: Weights
+    parts: Parts
     priors: dict[str, list[float]]
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
-        fitted = self.fitted
         content = {
-            "pool": fitted.kind,
-            "members": self.members,
-            "weights": fitted.weights.tolist(),
-            "bias": fitted.bias.tolist(),
+            "pool": self.fitted.kind,
+            **_written(self.members, self.fitted),
+            "parts": [_written(names, fitted) for names, fitted in self.parts.items()],
             "priors": self.priors,
         }
         write_json(path, content)
@@ -41,14 +45,47 @@ class Blend:
     def predict(
         self, members: Float[np.ndarray, "rows members labels"], types: Sequence[str]
     ) -> Float[np.ndarray, "rows labels"]:
-        """Pool the members where all have a prediction; elsewhere (NaN) give the type's priors."""
-        # The weights were fitted to all members together and don't hold for some of them.
-        there = np.isfinite(members).all(axis=(1, 2))
+        """Pool each row by the weights that were fitted to just the members that it has.
+
+        A member without a prediction is NaN. Where no pool is of a row's members, the type's priors
+        stand.
+        """
+        there = np.isfinite(members).all(axis=2)
         fallback = self.priors[ANY]
         out = np.array([self.priors.get(kind, fallback) for kind in types])
         out = out.reshape(-1, len(LABELS))
-        out[there] = pool(self.fitted, members[there])
+        for names, fitted in [(tuple(self.members), self.fitted), *self.parts.items()]:
+            within = np.isin(self.members, names)
+            rows = (there == within).all(axis=1)
+            out[rows] = pool(fitted, members[rows][:, within])
         return out
+
+
+def fit_parts(
+    kind: Kind,
+    members: Sequence[str],
+    probabilities: Float[np.ndarray, "rows members labels"],
+    labels: Int[np.ndarray, " rows"],
+    ridge: float,
+) -> Parts:
+    """Fit a pool to each smaller set of members that has the baseline, which is always there.
+
+    Weights that were fitted to all members don't hold for some of them, by whatever factor: in a
+    log-linear pool their sum sharpens, and a negative one takes out what others have in common.
+
+    Args:
+      kind: of the pools.
+      members: names, the baseline first.
+      probabilities: out of fold.
+      labels: the true classes.
+      ridge: of a log-linear pool.
+    """
+    models = range(1, len(members))
+    chosen = [(0, *some) for size in range(len(models)) for some in combinations(models, size)]
+    return {
+        tuple(members[m] for m in some): fit(kind, probabilities[:, some], labels, ridge)
+        for some in chosen
+    }
 
 
 def read_blend(path: Path) -> Blend:
@@ -62,8 +99,8 @@ def read_blend(path: Path) -> Blend:
         kind = content["pool"]
         if kind not in get_args(Kind):
             raise ValueError(f"pool {kind!r}")
-        fitted = Weights(kind, np.array(content["weights"]), np.array(content["bias"]))
-        return Blend(content["members"], fitted, content["priors"])
+        parts = {tuple(part["members"]): _read(kind, part) for part in content["parts"]}
+        return Blend(content["members"], _read(kind, content), parts, content["priors"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: no blend of members: {error!r}") from None
 
@@ -74,3 +111,15 @@ def priors_of(elements: Elements) -> dict[str, list[float]]:
     overall = shares(onehot, np.full(len(LABELS), 1 / len(LABELS)))
     by_type = {kind: shares(onehot[kinds == kind], overall) for kind in TYPES}
     return {kind: row.tolist() for kind, row in {ANY: overall, **by_type}.items()}
+
+
+def _written(names: Sequence[str], fitted: Weights) -> dict[str, Any]:
+    return {
+        "members": list(names),
+        "weights": fitted.weights.tolist(),
+        "bias": fitted.bias.tolist(),
+    }
+
+
+def _read(kind: Kind, content: Mapping[str, Any]) -> Weights:
+    return Weights(kind, np.array(content["weights"]), np.array(content["bias"]))

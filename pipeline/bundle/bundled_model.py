@@ -1,13 +1,17 @@
 """One model of a bundle on one store of tokens, under the weights of any of its folds."""
 
 import dataclasses
+import time
 from pathlib import Path
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from pipeline import devices as machine
 from pipeline.bundle import contents
+from pipeline.bundle.forecast import Pace
+from pipeline.bundle.pace import count_rows, full_step
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Predict
@@ -33,6 +37,11 @@ class BundledModel:
         folder = contents.model(bundle, name)
         self._predictor = Predictor.of_folder(folder, encoder, settings, backend)
 
+    @property
+    def n_rows(self) -> int:
+        """The rows that all windows take."""
+        return count_rows(self._tokens, self._predictor.rows)
+
     def predict(
         self, fold: int, windows: Int[np.ndarray, " n"] | None = None
     ) -> Float[np.ndarray, "elements labels"]:
@@ -50,3 +59,17 @@ class BundledModel:
             f"{self._name} fold {fold}",
             finite=False,
         )
+
+    def pace(self, fold: int) -> Pace:
+        """Time one full step under a fold's weights, after one that compiles it."""
+        name = f"{self._name}, a full step"
+        self.predict(fold, full_step(self._tokens, self._predictor.rows))
+        # Only now are the rows those that the memory has room for.
+        windows = full_step(self._tokens, self._predictor.rows)
+        started = time.perf_counter()
+        weights = self._predictor.load(contents.fold(self._bundle, self._name, fold), exact=False)
+        weights = jax.block_until_ready(weights)
+        loaded = time.perf_counter()
+        self._predictor.probabilities(weights, self._tokens, windows, name, finite=False)
+        step = time.perf_counter() - loaded
+        return Pace(loaded - started, step, self._predictor.rows.per_step)

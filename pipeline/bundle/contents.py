@@ -6,6 +6,7 @@ from pipeline.encoders.weights.tensors import FILE
 
 PARAMETERS = "params.yaml"
 BLEND = "ensemble.json"
+WORKLOAD = "workload.json"
 
 
 def model(bundle: Path, name: str) -> Path:

@@ -4,11 +4,11 @@ The library's own functions clean, tokenize, predict and pool. Added here: nothi
 test ends the run, and the run keeps within its time and memory.
 """
 
+import math
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -16,15 +16,17 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import params
 from pipeline.bundle import contents
-from pipeline.bundle.blend import ANY, Blend, read_blend
+from pipeline.bundle.blend import ANY, BASELINE, Blend, read_blend
 from pipeline.bundle.bundled_model import BundledModel
+from pipeline.bundle.forecast import FORECAST, REPORT, forecast
+from pipeline.bundle.pace import seconds_per_essay
 from pipeline.bundle.prepare import Prepared, Reader, prepare
-from pipeline.bundle.time_limit import Clock
-from pipeline.competition.hidden import Hidden
+from pipeline.bundle.time_limit import Clock, span, turns
+from pipeline.competition.hidden import ESSAYS, Hidden
 from pipeline.competition.schema import LABELS, TASK
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.errors import UserError
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 from pipeline.inputs.tokenizer import open_tokenizer
 from pipeline.members.fitted import load
 from pipeline.memory import peak_megabytes
@@ -52,21 +54,21 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     configuration = load_configuration(bundle / contents.PARAMETERS)
     blend = read_blend(bundle / contents.BLEND)
     folds = sorted(configuration.read("folds", list))
-    models = [member for member in blend.members if member != "baseline"]
+    models = [member for member in blend.members if member != BASELINE]
     settings = {m: configuration.read(f"models.{m}.predict", params.Predict) for m in models}
     backend = machine.start_best()
     dtypes = {m: backend.dtype(settings[m].dtype) for m in models}
     say(devices_line(backend, dtypes.values()))
     hidden = Hidden(competition)
     say(f"{len(hidden.order):,} elements of {len(hidden.essays):,} essays to predict")
+    readers = {m: _reader(bundle, configuration, m) for m in models}
+    baseline = [load(contents.baseline(bundle, fold)) for fold in folds]
+
+    def encode(test: Hidden, folder: Path) -> Prepared:
+        return prepare(test, configuration.read("clean", params.Clean), readers, baseline, folder)
+
     with tempfile.TemporaryDirectory() as scratch:
-        prepared = prepare(
-            hidden,
-            configuration.read("clean", params.Clean),
-            {m: _reader(bundle, configuration, m) for m in models},
-            [load(contents.baseline(bundle, fold)) for fold in folds],
-            Path(scratch),
-        )
+        prepared = encode(hidden, Path(scratch))
         _refuse_most(hidden, prepared)
         clock.lap("clean, tokenize, baseline")
         predictors = {
@@ -77,27 +79,31 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
                 settings[m],
                 backend,
                 prepared.tokens(m),
-            ).predict
+            )
             for m in models
         }
-        found = predict_folds(predictors, folds, clock)
-    members = _members(blend, hidden.order, prepared, found)
+        more = seconds_per_essay(hidden, encode) * (ESSAYS - len(hidden.essays))
+        ahead = _look_ahead(bundle, predictors, folds, clock)
+        expected = forecast(ESSAYS, ahead, folds, clock.elapsed + more, clock.limit)
+        say(f"forecast: {expected}")
+        found = predict_folds({m: model.predict for m, model in predictors.items()}, folds, clock)
+    members = _members(blend, hidden.order, prepared, found.means)
     probabilities = blend.predict(members, [hidden.types.get(i, ANY) for i in hidden.order])
     path = output / "submission.csv"
     write_submission(path, hidden.order, hidden.order, probabilities)
-    without = int(np.count_nonzero(np.isnan(members).any(axis=(1, 2))))
     for note in _few(hidden.notes + prepared.notes):
         say(f"odd: {note}")
-    if without:
-        say(f"{without:,} elements have no prediction: they get their type's priors")
+    without = _say_lacking(blend.members, members)
     say(f"{path}: {len(hidden.order):,} rows")
     content = {
         "platform": backend.platform,
         "dtypes": dtypes,
         "rows": len(hidden.order),
         "rows_without_prediction": without,
+        "folds": found.done,
+        FORECAST: expected.content(),
     }
-    write_json(output / "inference.json", content | _spent(clock))
+    write_json(output / REPORT, content | _spent(clock))
 
 
 def devices_line(backend: machine.Backend, dtypes: Iterable[str]) -> str:
@@ -124,29 +130,59 @@ def _reader(bundle: Path, configuration: Configuration, model: str) -> Reader:
     return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
 
 
-def predict_folds(
-    models: Mapping[str, ByFold], folds: Sequence[int], clock: Clock
-) -> dict[str, Float[np.ndarray, "elements labels"]]:
+def _look_ahead(
+    bundle: Path, models: Mapping[str, BundledModel], folds: Sequence[int], clock: Clock
+) -> dict[str, float]:
+    """Time every model, and let the clock expect its folds.
+
+    Returns:
+      Seconds of a fold of each model over the hidden test.
+    """
+    workload, seconds = read_json(bundle / contents.WORKLOAD), {}
+    for name, model in models.items():
+        pace, train = model.pace(folds[0]), workload[name]
+        clock.expect(name, pace.fold(model.n_rows))
+        # By the training essays, for the few public ones may be short or long.
+        seconds[name] = pace.fold(math.ceil(ESSAYS * train["rows"] / train["essays"]))
+        clock.lap("compile", f"{name}: compilation and a step")
+    return seconds
+
+
+class Predicted(NamedTuple):
+    """The models' predictions.
+
+    Attributes:
+      means: over the folds of each model that has any.
+      done: the number of these folds.
+    """
+
+    means: dict[str, Float[np.ndarray, "elements labels"]]
+    done: dict[str, int]
+
+
+def predict_folds(models: Mapping[str, ByFold], folds: Sequence[int], clock: Clock) -> Predicted:
     """Average every model's predictions over its folds.
 
-    The first fold of every model comes first. A further fold that would not end before the
-    session's limit is left out, and the log says so.
+    A fold that would not end before the session's limit is left out, and the log says so: a mean
+    over fewer folds, or a blend of fewer models, is still a submission; a run that is cut off has
+    none. The clock's expectations tell before any fold of a model was predicted.
     """
     sums: dict[str, Any] = {}
-    done: Counter[str] = Counter()
-    # Folds outside, models inside: when time runs out every model has predicted at least once, and
-    # the pool needs them all.
-    left = [(fold, name) for fold in folds for name in models]
+    done = dict.fromkeys(models, 0)
+    left = list(turns({name: clock.seconds(name) for name in models}, folds))
     while left:
         fold, name = left.pop(0)
-        # A mean over fewer folds is still a submission; a run that is cut off has none.
-        if done[name] and not clock.allows(name):
+        if not clock.allows(name):
             say(f"{name} fold {fold}: left out, it would not be done in time")
             continue
         sums[name] = sums.get(name, 0.0) + models[name](fold)
         done[name] += 1
         clock.lap(name, f"{name} fold {fold}", [other for _, other in left])
-    return {name: total / done[name] for name, total in sums.items()}
+    for name in models:
+        if not done[name]:
+            takes = f"about {span(clock.seconds(name))} each"
+            say(f"{name}: left out, not one fold would be done in time ({takes})")
+    return Predicted({name: total / done[name] for name, total in sums.items()}, done)
 
 
 def _members(
@@ -157,12 +193,28 @@ def _members(
 ) -> Float[np.ndarray, "rows members labels"]:
     """Bring every member's probabilities into the submission's order; NaN where there are none."""
     out = np.full((len(order), len(blend.members), len(LABELS)), np.nan)
-    mean = {**found, "baseline": np.concatenate(prepared.baseline).mean(axis=1)}
-    stacked = np.stack([mean[name] for name in blend.members], axis=1)
+    baseline = np.concatenate(prepared.baseline).mean(axis=1)
+    mean = {**found, BASELINE: baseline}
+    lost = np.full_like(baseline, np.nan)
+    stacked = np.stack([mean.get(name, lost) for name in blend.members], axis=1)
     place = {element_id: i for i, element_id in enumerate(prepared.element_ids)}
     rows = np.array([place.get(element_id, -1) for element_id in order])
     out[rows >= 0] = stacked[rows[rows >= 0]]
     return out
+
+
+def _say_lacking(names: Sequence[str], members: Float[np.ndarray, "rows members labels"]) -> int:
+    """Say how many elements lack members; return the number of those that lack all."""
+    there = np.asarray(np.isfinite(members).all(axis=2))
+    some = np.asarray(there.any(axis=1))
+    without = int(np.count_nonzero(~some))
+    if without:
+        say(f"{without:,} elements have no prediction: they get their type's priors")
+    for name, own in zip(names, there.T, strict=True):
+        fewer = int(np.count_nonzero(some & ~own))
+        if fewer:
+            say(f"{fewer:,} elements are blended without {name}")
+    return without
 
 
 def _few(notes: Sequence[str]) -> list[str]:

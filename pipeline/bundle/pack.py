@@ -9,16 +9,18 @@ from jaxtyping import Float
 
 from pipeline import params, paths
 from pipeline.bundle import contents, wheels
-from pipeline.bundle.blend import Blend, priors_of
+from pipeline.bundle.blend import BASELINE, Blend, fit_parts, priors_of
 from pipeline.bundle.kernel import WHEELS
 from pipeline.bundle.locked_outputs import PARAMETERS, check_outputs
 from pipeline.bundle.manifest import BundleOrigin, write_manifest
+from pipeline.bundle.pace import count_rows
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
 from pipeline.errors import UserError
 from pipeline.evaluation.ensemble import Pooled, pooled
 from pipeline.evaluation.nesting import nested_split
-from pipeline.files import atomic_folder
+from pipeline.files import atomic_folder, write_json
+from pipeline.inputs.tokens import read_tokens
 from pipeline.metrics import log_loss
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
@@ -45,7 +47,7 @@ class Packer:
         self.folds = sorted(configuration.read("folds", list))
         self.models = list(configuration.read("models", dict))
         self.external = list(configuration.read("members", dict))
-        self.members = ["baseline", *self.models]
+        self.members = [BASELINE, *self.models]
         self.elements = read_elements(self.folds)
 
     def pack(self, without_external: bool) -> PackedBundle:
@@ -76,14 +78,15 @@ class Packer:
             if self.dtype != "float32" and self.models:
                 rounded = self._round(folder, probabilities)
                 blend = self._say_rounding(probabilities, rounded, blend)
-            total = self._write(folder, blend)
+                probabilities = rounded
+            total = self._write(folder, blend, probabilities)
         return PackedBundle(paths.bundle(), self._loss(blend), total)
 
     def _outputs(self) -> list[Path]:
         """List every output that the bundle is made from or scored by."""
         weights = [paths.weights(m, fold) for m in self.models for fold in self.folds]
         oof = [paths.oof(member) for member in [*self.members, *self.external]]
-        tokens = [paths.tokens(m, "train") for m in self.models if self.dtype != "float32"]
+        tokens = [paths.tokens(m, "train") for m in self.models]
         return [*weights, paths.BASELINE, *oof, *tokens]
 
     def _gather(self, members: list[str]) -> Probabilities:
@@ -136,13 +139,30 @@ class Packer:
             say(f"bundle: {name}: log loss out of fold {change}")
         return blend
 
-    def _write(self, folder: Path, blend: Pooled) -> int:
+    def _workload(self) -> dict[str, dict[str, int]]:
+        """Count each model's training essays, and the rows that they would take in prediction."""
+        found = {}
+        for model in self.models:
+            tokens = read_tokens(paths.tokens(model, "train"))
+            settings = self.configuration.read(f"models.{model}.predict", params.Predict)
+            essays = len(set(tokens.essay_ids))
+            found[model] = {"essays": essays, "rows": count_rows(tokens, settings)}
+        return found
+
+    def _write(self, folder: Path, blend: Pooled, probabilities: Probabilities) -> int:
         """Write all but the models; return the bytes of the whole."""
         for fold in self.folds:
             target = contents.baseline(folder, fold)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(paths.BASELINE / target.name, target)
-        Blend(self.members, blend.fitted, priors_of(self.elements)).write(folder / contents.BLEND)
+        settings, labels = (
+            self.configuration.read("ensemble", params.Ensemble),
+            self.elements.labels,
+        )
+        parts = fit_parts(settings.pool, self.members, probabilities, labels, settings.ridge)
+        made = Blend(self.members, blend.fitted, parts, priors_of(self.elements))
+        made.write(folder / contents.BLEND)
+        write_json(folder / contents.WORKLOAD, self._workload())
         shutil.copyfile(PARAMETERS, folder / contents.PARAMETERS)
         (folder / WHEELS).mkdir()
         wheels.build_own(Path(), folder / WHEELS)

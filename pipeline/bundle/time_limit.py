@@ -1,12 +1,12 @@
 """Timing of a run's parts, and the check that the next one fits into the session."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.progress import say
 
-LIMIT = 9 * 3600  # seconds that Kaggle gives a code submission
-_RESERVE = 600  # for what comes after the last fold, and for a slower stretch
+LIMIT = 9 * 3600.0  # seconds that Kaggle gives a code submission
+_RESERVE = 600.0  # for what comes after the last fold, and for a slower stretch
 
 
 class Clock:
@@ -14,8 +14,9 @@ class Clock:
 
     def __init__(self, started: float, limit: float = LIMIT) -> None:
         """`started` is of `time.time`, when the session began."""
-        self._started, self._limit = started, limit
+        self._started, self.limit = started, limit
         self._last = started
+        self._expected: dict[str, float] = {}
         self.laps: list[tuple[str, float]] = []
 
     @property
@@ -23,9 +24,18 @@ class Clock:
         """Seconds since the session began."""
         return time.time() - self._started
 
+    def expect(self, part: str, seconds: float) -> None:
+        """Take a lap of `part` to be this long until there is one."""
+        self._expected[part] = seconds
+
+    def seconds(self, part: str) -> float:
+        """Return how long the last lap of `part` took, or is expected to take; else 0."""
+        expected = self._expected.get(part, 0.0)
+        return next((s for name, s in reversed(self.laps) if name == part), expected)
+
     def allows(self, part: str) -> bool:
-        """Tell whether another lap of `part`, as long as its last one, would end in time."""
-        return self.elapsed + self._seconds(part) < self._limit - _RESERVE
+        """Tell whether another lap of `part` would end in time."""
+        return in_time(self.elapsed + self.seconds(part), self.limit)
 
     def lap(self, part: str, title: str = "", left: Sequence[str] = ()) -> None:
         """End a lap; say how long it took, and how long `left` will by the last lap of each."""
@@ -34,16 +44,30 @@ class Clock:
         self._last = now
         line = f"{title or part}: {self.laps[-1][1]:.1f} s"
         if left:
-            known = {name: self._seconds(name) for name in left}
-            total = sum(known[name] or self.laps[-1][1] for name in left)
-            rest = self._limit - self.elapsed
-            line += f"; {len(left)} folds to go in about {_span(total)}, {_span(rest)} are left"
+            total = sum(self.seconds(name) or self.laps[-1][1] for name in left)
+            rest = self.limit - self.elapsed
+            line += f"; {len(left)} folds to go in about {span(total)}, {span(rest)} are left"
         say(line)
 
-    def _seconds(self, part: str) -> float:
-        return next((s for name, s in reversed(self.laps) if name == part), 0.0)
+
+def in_time(seconds: float, limit: float) -> bool:
+    """Tell whether what ends so long after the session's begin leaves a reserve."""
+    return seconds < limit - _RESERVE
 
 
-def _span(seconds: float) -> str:
+def turns(seconds: Mapping[str, float], folds: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield every fold of every model in the order in which they are predicted.
+
+    Folds outside, models inside: when time runs out, as many models as can be have predicted at
+    least once. Of the models those that take less time (`seconds`, of a fold) come first, so that
+    a slow one costs no other its place.
+    """
+    for fold in folds:
+        for name in sorted(seconds, key=lambda name: seconds[name]):
+            yield fold, name
+
+
+def span(seconds: float) -> str:
+    """Write a time in hours and minutes."""
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

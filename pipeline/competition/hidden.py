@@ -4,12 +4,16 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from pipeline.competition import schema
 from pipeline.competition.clean_split import RawSplit
 from pipeline.errors import UserError
+
+ESSAYS: Final = 3000
+"""About so many has the hidden test, by the competition's page."""
 
 csv.field_size_limit(2**31 - 1)
 

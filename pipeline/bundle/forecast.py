@@ -1,0 +1,109 @@
+"""The time that the hidden test will take, by what a run on the few public essays measured."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.bundle.time_limit import in_time, span, turns
+from pipeline.errors import UserError
+from pipeline.files import read_json
+
+REPORT = "inference.json"
+"""The file that a run of the kernel writes beside its submission."""
+
+FORECAST = "forecast"
+"""The key of the forecast in it."""
+
+
+class Pace(NamedTuple):
+    """The warm speed of one model: seconds to load a fold and of a step, and a step's rows."""
+
+    load: float
+    step: float
+    per_step: int
+
+    def fold(self, rows: int) -> float:
+        """Return the seconds of one fold over so many rows; a last step is as long as any."""
+        return self.load + math.ceil(rows / self.per_step) * self.step
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast for a hidden test.
+
+    Attributes:
+      essays: of the test.
+      folds: of every model.
+      seconds: of the whole run, were no fold left out.
+      limit: seconds of the session.
+      done: folds of each model that end in time.
+    """
+
+    essays: int
+    folds: int
+    seconds: float
+    limit: float
+    done: dict[str, int]
+
+    @property
+    def lost(self) -> list[str]:
+        """The models of which not one fold ends in time."""
+        return [name for name, done in self.done.items() if not done]
+
+    @property
+    def cut(self) -> dict[str, int]:
+        """The folds of each model of which some end in time, and some don't."""
+        return {name: done for name, done in self.done.items() if 0 < done < self.folds}
+
+    @property
+    def time(self) -> str:
+        """The time it takes, and the time there is, in words."""
+        return f"{self.essays:,} essays take about {span(self.seconds)} of {span(self.limit)}"
+
+    def __str__(self) -> str:
+        lost = [f"without {name}" for name in self.lost]
+        cut = [f"with {done} of {self.folds} folds of {name}" for name, done in self.cut.items()]
+        ends = f", so it would predict {', '.join(lost + cut)}" if lost or cut else ""
+        return f"{self.time}{ends}"
+
+    def content(self) -> dict[str, Any]:
+        """Return it as the report has it."""
+        return asdict(self) | {"seconds": round(self.seconds, 1)}
+
+
+def forecast(
+    essays: int, seconds: Mapping[str, float], folds: Sequence[int], before: float, limit: float
+) -> Forecast:
+    """Follow a run to its end.
+
+    Args:
+      essays: of the hidden test.
+      seconds: of one fold of each model over so many essays.
+      folds: that every model has.
+      before: seconds until the first fold.
+      limit: seconds of the session.
+    """
+    at, done = before, dict.fromkeys(seconds, 0)
+    for _, name in turns(seconds, folds):
+        if in_time(at + seconds[name], limit):
+            at += seconds[name]
+            done[name] += 1
+    total = before + len(folds) * sum(seconds.values())
+    return Forecast(essays, len(folds), total, limit, done)
+
+
+def read_forecast(folder: Path) -> Forecast:
+    """Read the forecast that a run left in its output's folder.
+
+    Raises:
+      UserError: it left none.
+    """
+    path = folder / REPORT
+    try:
+        return TypeAdapter(Forecast).validate_python(read_json(path)[FORECAST])
+    except (KeyError, TypeError, ValidationError):
+        raise UserError(f"{path}: holds no forecast for the hidden test") from None

@@ -1,0 +1,49 @@
+"""Each row is pooled by weights that were fitted to just the members that it has."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.bundle.blend import Blend, fit_parts, read_blend
+from pipeline.errors import UserError
+from pipeline.evaluation.pools import Kind, fit, pool
+
+NAMES = ["baseline", "one", "two"]
+PRIORS = {"": [0.2, 0.5, 0.3], "Lead": [0.1, 0.6, 0.3]}
+
+
+def _drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, 300)
+    logits = np.eye(3)[labels][:, None] + rng.normal(size=(300, 3, 3))
+    exponents = np.exp(logits)
+    return exponents / exponents.sum(axis=2, keepdims=True), labels
+
+
+@pytest.mark.parametrize("kind", ["simplex", "loglinear"])
+def test_members_that_a_row_lacks_have_no_part_in_its_pool(kind: Kind, tmp_path: Path) -> None:
+    members, labels = _drawn(7)
+    parts = fit_parts(kind, NAMES, members, labels, 1e-3)
+    assert list(parts) == [("baseline",), ("baseline", "one"), ("baseline", "two")]
+    Blend(NAMES, fit(kind, members, labels, 1e-3), parts, PRIORS).write(tmp_path / "blend.json")
+    blend = read_blend(tmp_path / "blend.json")
+    rows = members[:6].copy()
+    # Complete, without two, without one, the baseline alone, nothing, and all but the baseline.
+    lacks = [(), (2,), (1,), (1, 2), (0, 1, 2), (0,)]
+    for row, lacking in enumerate(lacks):
+        rows[row, list(lacking)] = np.nan
+    found = blend.predict(rows, ["Lead"] * 5 + ["Digression"])
+    for row, held in enumerate([[0, 1, 2], [0, 1], [0, 2], [0]]):
+        fitted = fit(kind, members[:, held], labels, 1e-3)
+        expected = pool(fitted, members[row : row + 1, held])[0]
+        np.testing.assert_allclose(found[row], expected, atol=1e-12)
+    assert found[4:].tolist() == [PRIORS["Lead"], PRIORS[""]]
+
+
+def test_a_blend_of_another_form_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "blend.json"
+    path.write_text('{"pool": "simplex", "members": ["baseline"], "weights": [1], "bias": [0]}')
+    with pytest.raises(UserError) as error:
+        read_blend(path)
+    assert str(error.value) == f"{path}: no blend of members: KeyError('parts')"
