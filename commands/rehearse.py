@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import params, paths
+from pipeline.bundle.forecast import read_forecast
 from pipeline.bundle.pack import Packer
 from pipeline.bundle.rehearsal import compare, rehearse
 from pipeline.bundle.rounding import DTYPES
@@ -43,9 +44,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         (Path(scratch) / "there").mkdir()
         found = rehearse(arguments.python, made.folder, source, Path(scratch) / "there")
         difference = compare(found, expected)
+        expected_time = read_forecast(found.parent)
     what = str(paths.SUBMISSION) if whole else "this environment's run"
     if difference > TOLERANCE:
         raise UserError(f"the kernel differs from {what} by {difference:.1e} at most")
+    # On this machine's processors; that of the run on Kaggle is what `submit` goes by.
+    say(f"forecast for this machine: {expected_time}")
     say(f"rehearsed with {arguments.python}: within {difference:.1e} of {what}")
 
 

@@ -52,11 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--dry-run", action="store_true", help="show all that would be sent; needs no account")
     add("--again", action="store_true", help="submit once more what was submitted already")
+    add("--anyway", action="store_true", help="submit what would not end within nine hours too")
     add("--csv", action="store_true", help="send submission.csv, where a competition takes files")
     add("--competition", default=COMPETITION, help="its name in Kaggle's addresses")
     add("--dataset", default=target.DATASET, help="the private dataset to make or to renew")
     add("--kernel", default=target.KERNEL, help="the private kernel to make or to renew")
     add("--accelerator", choices=target.ACCELERATORS, default="none", help="of the kernel")
+    add("--docker-image", help="of the kernel, by its digest; without it Kaggle's newest")
     add("--dtype", help="of the bundle's weights, as commands.bundle has it")
     add("--without-external", action="store_true", help="bundle without members from CSV files")
     add("--bundle", type=Path, help="send this bundle as it is, and make none")
@@ -77,10 +79,11 @@ def _submit_bundle(wanted: argparse.Namespace) -> None:
     order = read_order()
     client = _connect(wanted)
     where = _target(wanted, client.owner)
-    sent = identity(bundle, script, where.accelerator)
-    journal = _journal(wanted, {"sent": sent, **vars(where)})
+    sent = identity(bundle, script, where)
+    names = {key: value for key, value in vars(where).items() if value is not None}
+    journal = _journal(wanted, {"sent": sent, **names})
     guard = _guard(wanted, client, journal, sent, bundle.manifest["parameters"])
-    done = Route(guard, where, bundle, script, order, paths.SUBMIT).run()
+    done = Route(guard, where, bundle, script, order, paths.SUBMIT, wanted.anyway).run()
     conclude(done, journal, paths.LEDGER)
 
 
@@ -112,7 +115,8 @@ def _make_bundle(wanted: argparse.Namespace) -> Path:
 
 
 def _target(wanted: argparse.Namespace, owner: str) -> Target:
-    return Target(wanted.competition, owner, wanted.dataset, wanted.kernel, wanted.accelerator)
+    where = wanted.competition, owner, wanted.dataset, wanted.kernel
+    return Target(*where, wanted.accelerator, wanted.docker_image)
 
 
 def _connect(wanted: argparse.Namespace) -> Client:

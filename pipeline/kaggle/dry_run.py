@@ -16,7 +16,7 @@ OWNER = "OWNER"  # stands for the account, which only signing in tells
 
 def lines(target: Target, bundle: CheckedBundle, script: str) -> Iterator[str]:
     """All that would be sent: files and sizes, both metadata files, the kernel's script by hash."""
-    files, sent = list(names_and_sizes(bundle)), identity(bundle, script, target.accelerator)
+    files, sent = list(names_and_sizes(bundle)), identity(bundle, script, target)
     yield f"would upload private dataset {target.dataset_ref}:"
     for name, size in files:
         yield f"  {size:>13,}  {name}"

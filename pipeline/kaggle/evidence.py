@@ -1,13 +1,16 @@
-"""A run's own log as evidence: of the bundle that it read, and of the devices that it had."""
+"""A run's own log and report as evidence: of its bundle, its devices, and its time."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.bundle.forecast import read_forecast
 from pipeline.bundle.kernel import manifest_line
+from pipeline.errors import UserError
 from pipeline.kaggle.kernel_runs import LOG
 from pipeline.kaggle.refusals import FailedError
 from pipeline.kaggle.target import ACCELERATORS
+from pipeline.progress import say
 
 _DEVICES = re.compile(r"on (\d+) (\w+) device\(s\)")  # as inference says it
 
@@ -57,6 +60,25 @@ def check_devices(accelerator: str, run: str, folder: Path) -> None:
             f"{run}: expected {asked} GPUs, as {accelerator} has, found {seen} in its log "
             f"({folder / LOG}); not submitted"
         )
+
+
+def too_slow(run: str, folder: Path) -> str:
+    """Tell what speaks against a rerun on the hidden test by its time; empty where nothing does.
+
+    A run that leaves some folds out ends, with a little worse predictions, and that is said. One
+    that has no time for a single fold of a model predicts something else than was asked for.
+    """
+    try:
+        found = read_forecast(folder)
+    except UserError as error:
+        return f"{run}: {error}; make the bundle again, or submit it with --anyway"
+    say(f"{run}: {found}")
+    if found.lost:
+        return (
+            f"{run}: {found.time}, which leaves no fold of {', '.join(found.lost)}; not submitted: "
+            "take fewer folds or models, larger rows or an accelerator, or submit it with --anyway"
+        )
+    return ""
 
 
 def _lines(folder: Path) -> Sequence[str]:

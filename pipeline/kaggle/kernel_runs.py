@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import requests
 
+from pipeline.bundle.forecast import REPORT
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json
 from pipeline.kaggle.client import Client, field
@@ -41,6 +42,7 @@ def kernel_metadata(target: Target) -> dict[str, Any]:
         "enable_tpu": False,
         "enable_internet": False,
         "machine_shape": target.accelerator if gpu else None,
+        "docker_image": target.docker_image,
         "dataset_sources": [target.dataset_ref],
         "competition_sources": [target.competition],
         "kernel_sources": [],
@@ -150,7 +152,7 @@ def fetch_log(client: Client, ref: str, version: int, folder: Path) -> list[str]
 def fetch_output(
     client: Client, ref: str, version: int, order: Sequence[str], folder: Path
 ) -> Path:
-    """Fetch a version's log and submission.csv, and check the latter.
+    """Fetch a version's log, its report and submission.csv, and check the latter.
 
     Args:
       client: signed in.
@@ -166,10 +168,10 @@ def fetch_output(
 
     def fetch(temporary: Path) -> list[str]:
         log, files = _list(client, ref, version)
-        if OUTPUT in files:
-            with requests.get(files[OUTPUT], stream=True, timeout=_SECONDS) as response:
+        for name in (name for name in (OUTPUT, REPORT) if name in files):
+            with requests.get(files[name], stream=True, timeout=_SECONDS) as response:
                 response.raise_for_status()
-                target = str(temporary / OUTPUT)
+                target = str(temporary / name)
                 client.api.download_file(response, target, None, quiet=True, max_retries=0)
         return _save_log(log, temporary)
 

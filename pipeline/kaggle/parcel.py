@@ -76,12 +76,12 @@ def dataset_metadata(target: Target, bundle: CheckedBundle) -> dict[str, Any]:
     }
 
 
-def identity(bundle: CheckedBundle, script: str, accelerator: str) -> str:
+def identity(bundle: CheckedBundle, script: str, target: Target) -> str:
     """Hash all that is sent and decides the predictions.
 
     The same files stay the same submission under another commit or another name on Kaggle.
     """
-    what = {"files": bundle.manifest["files"], "script": script, "accelerator": accelerator}
+    what = {"files": bundle.manifest["files"], "script": script, **target.environment}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,6 +8,8 @@ from tests.kaggle.failures import (
     Case,
     dataset_vanishes,
     fails,
+    forecasts,
+    forgets,
     has_dataset,
     logs,
     replaced,
@@ -165,5 +167,18 @@ RUNS = [
         f"kernel {KERNEL} version 1: expected 2 GPUs, as NvidiaTeslaT4 has, found 1 gpu device(s) "
         "in its log (artifacts/submit/output/kernel.log); not submitted",
         ("--accelerator", "NvidiaTeslaT4"),
+    ),
+    Case(
+        "kernel that has no time on the hidden test for a single fold of a model",
+        forecasts(seconds=72000.0, done={"large": 0, "tiny": 2}),
+        f"kernel {KERNEL} version 1: 3,000 essays take about 20 h 00 min of 9 h 00 min, which "
+        "leaves no fold of large; not submitted: take fewer folds or models, larger rows or an "
+        "accelerator, or submit it with --anyway",
+    ),
+    Case(
+        "kernel of a bundle that forecasts nothing",
+        forgets("inference.json"),
+        f"kernel {KERNEL} version 1: artifacts/submit/output/inference.json: not found; make the "
+        "bundle again, or submit it with --anyway",
     ),
 ]

@@ -54,6 +54,13 @@ SUBMIT = [
         ("--dataset", "Mine"),
     ),
     Case(
+        "image that is none of Kaggle's, or no digest",
+        lambda _: None,
+        "--docker-image: found 'python:3.12', expected an image of Kaggle's by its digest: "
+        "gcr.io/kaggle-images/python@sha256: and 64 hexadecimal digits",
+        ("--docker-image", "python:3.12"),
+    ),
+    Case(
         "another submission under way",
         another,
         "artifacts/submit: another submission is under way; wait for it",

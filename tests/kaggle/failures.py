@@ -141,6 +141,21 @@ def logs(text: str) -> Callable[[Project], None]:
     return sets(run_kernel=run)
 
 
+def forecasts(**values: Any) -> Callable[[Project], None]:
+    """A kernel that would take that long on the hidden test."""
+    return lambda p: p.world.forecast.update(values)
+
+
+def forgets(name: str) -> Callable[[Project], None]:
+    """A kernel that leaves all but one of its files."""
+
+    def run(world: World, request: Body) -> Output:
+        made = uniform(world, request)
+        return Output({one: data for one, data in made.files.items() if one != name}, made.log)
+
+    return sets(run_kernel=run)
+
+
 def interrupts(p: Project, method: str, answered: bool) -> None:
     """Raise KeyboardInterrupt in the client at the first call of a method."""
     from kagglesdk.kaggle_http_client import KaggleHttpClient

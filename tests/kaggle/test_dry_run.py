@@ -51,6 +51,16 @@ def test_what_is_shown_is_what_is_sent(project: Project, command: Command):
         assert sent in shown
 
 
+def test_a_pinned_image_is_shown(nobody: Project, command: Command):
+    image = f"gcr.io/kaggle-gpu-images/python@sha256:{'5' * 64}"
+    pinned = command(submit.main, "--bundle", "bundle", "--dry-run", "--docker-image", image).out
+    assert f'"docker_image": "{image}"' in pinned
+    plain = command(submit.main, "--bundle", "bundle", "--dry-run").out
+    assert '"docker_image": null' in plain
+    as_line = r"^would submit .* sha256 (\w+), kernel"
+    assert re.findall(as_line, pinned, re.M) != re.findall(as_line, plain, re.M)
+
+
 def test_of_a_file(nobody: Project, command: Command):
     done = command(submit.main, "--csv", "--competition", "takes-files", "--dry-run")
     assert done.status == 0
