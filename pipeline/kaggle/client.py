@@ -118,15 +118,15 @@ def _sign_in() -> "KaggleApi":
     api.with_retry = _once  # pyright: ignore[reportAttributeAccessIssue]
     upload = api._upload_blob
 
-    def complete(path: str, *rest: object) -> object:
+    def begin_anew(path: str, *rest: object) -> object:
         token = upload(path, *rest)  # pyright: ignore[reportArgumentType]
-        if token is None:  # 2.2.4 goes on without the file, and later resumes what has expired
+        # What the storage has dropped (410) would be resumed, in vain, for six days.
+        if token is None:
             state: Any = rest[2]
             Path(state.get_upload_info_file_path(path)).unlink(missing_ok=True)
-            raise ValueError(f"{refusals.UPLOAD}{Path(path).name}")
         return token
 
-    api._upload_blob = complete  # pyright: ignore[reportAttributeAccessIssue]
+    api._upload_blob = begin_anew  # pyright: ignore[reportAttributeAccessIssue]
     return api
 
 

@@ -102,7 +102,9 @@ class Submissions:
 
         def look() -> tuple[str, Score | None]:
             try:
-                answer = self.client.call(f"look at {title}", lambda: self._get(reference))
+                answer = self.client.call(
+                    f"look at {title}", lambda: self.client.api.get_submission(reference)
+                )
             except RefusedError as error:
                 if error.status == HTTPStatus.NOT_FOUND:  # a new one is not found for some seconds
                     return "not there yet", None
@@ -118,14 +120,6 @@ class Submissions:
             return status, Score(_number(answer, "public_score"), _number(answer, "private_score"))
 
         return wait(title, look, self.patience)
-
-    def _get(self, reference: int) -> Any:
-        from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
-
-        request = ApiGetSubmissionRequest()
-        request.ref = reference
-        with self.client.api.build_kaggle_client() as kaggle:
-            return kaggle.competitions.competition_api_client.get_submission(request)
 
     def _once(self, note: str, sent: bool, request: Callable[[], Any]) -> int:
         """Submit; where an answer may be lost, first look whether Kaggle has it already."""

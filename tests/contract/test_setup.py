@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from tests.contract.project import ROOT, graph
 
@@ -116,7 +117,7 @@ def test_the_oldest_libraries_are_the_lower_bounds():
     lines = (ROOT / "requirements/compat.txt").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if "==" in line)
     assert pinned.pop("jaxlib") == pinned["jax"]
-    assert pinned == {name: bounds[name] for name in pinned}
+    assert {n: Version(v) for n, v in pinned.items()} == {n: Version(bounds[n]) for n in pinned}
     # Up to 2.2.4 signed addresses of uploads lay where every account of a machine could read them.
     assert pinned["kaggle"] == "2.2.5"
 

@@ -283,6 +283,17 @@ def test_a_half_uploaded_file_goes_on_from_its_half(project: Project, command: C
     assert project.world.calls("StartBlobUpload") == 4  # one for each file, none begun anew
 
 
+def test_an_upload_that_the_storage_has_dropped_is_begun_anew(project: Project, command: Command):
+    project.world.fail("PUT manifest.json", 500, times=1)
+    assert command(submit.main, *QUICK).status == 1
+    for blob in project.world.blobs.values():
+        blob.dropped = True
+    names = {blob.name for blob in project.world.blobs.values()} - {"manifest.json"}
+    for _ in names:  # one of them a run
+        assert "the storage did not take" in command(submit.main, *QUICK).error
+    assert command(submit.main, *QUICK).status == 0
+
+
 def test_a_version_that_kaggle_does_not_find_is_pushed_again(project: Project, command: Command):
     project.world.unsubmittable = {1}
     done = command(submit.main, *QUICK)

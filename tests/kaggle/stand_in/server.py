@@ -122,6 +122,10 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.read(length)
             self.answer(404)
             return
+        if blob.dropped:
+            self.rfile.read(length)
+            self.answer(410)
+            return
         place = self.headers.get("Content-Range", "")
         if place.startswith("bytes */"):
             there = {"Range": f"bytes=0-{len(blob.data) - 1}"} if blob.data else {}

@@ -63,6 +63,7 @@ class Blob:
     name: str
     size: int
     data: bytearray = field(default_factory=bytearray)
+    dropped: bool = False  # by the storage, with what it had of it
 
     @property
     def whole(self) -> bool:
