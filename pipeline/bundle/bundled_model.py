@@ -1,6 +1,7 @@
 """One model of a bundle on one store of tokens, under the weights of any of its folds."""
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from jaxtyping import Float, Int
 from pipeline import devices as machine
 from pipeline.bundle import contents
 from pipeline.bundle.forecast import Pace
-from pipeline.bundle.pace import count_rows, full_step
+from pipeline.bundle.pace import count_rows, full_steps
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Predict
+
+_TIMED = 2.0  # seconds of steps, unless these are more
+_STEPS = 32
 
 
 class BundledModel:
@@ -61,15 +65,25 @@ class BundledModel:
         )
 
     def pace(self, fold: int) -> Pace:
-        """Time one full step under a fold's weights, after one that compiles it."""
-        name = f"{self._name}, a full step"
-        self.predict(fold, full_step(self._tokens, self._predictor.rows))
+        """Time full steps under a fold's weights, after one that compiles them.
+
+        A slow step is timed once. Quick ones are timed together, as they follow each other in a
+        run, for alone one would be charged with what surrounds it.
+        """
+        self.predict(fold, full_steps(self._tokens, self._predictor.rows, 1))
         # Only now are the rows those that the memory has room for.
-        windows = full_step(self._tokens, self._predictor.rows)
-        started = time.perf_counter()
+        rows, started = self._predictor.rows, time.perf_counter()
         weights = self._predictor.load(contents.fold(self._bundle, self._name, fold), exact=False)
         weights = jax.block_until_ready(weights)
-        loaded = time.perf_counter()
-        self._predictor.probabilities(weights, self._tokens, windows, name, finite=False)
-        step = time.perf_counter() - loaded
-        return Pace(loaded - started, step, self._predictor.rows.per_step)
+        load = time.perf_counter() - started
+
+        def step(steps: int) -> float:
+            windows = full_steps(self._tokens, rows, steps)
+            started = time.perf_counter()
+            name = f"{self._name}, timing"
+            self._predictor.probabilities(weights, self._tokens, windows, name, finite=False)
+            return (time.perf_counter() - started) / steps
+
+        alone = step(1)
+        steps = min(_STEPS, math.ceil(_TIMED / alone))
+        return Pace(load, step(steps) if steps > 1 else alone, rows.per_step)

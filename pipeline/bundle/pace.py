@@ -26,13 +26,13 @@ def count_rows(tokens: Tokens, rows: params.Rows) -> int:
     return len(plan(tokens.lengths, tokens.n_slots, rows, seed=None))
 
 
-def full_step(tokens: Tokens, rows: params.Rows) -> Int[np.ndarray, " windows"]:
-    """Return numbers of windows that fill one step, each as often as it takes."""
-    windows = np.arange(len(tokens))
+def full_steps(tokens: Tokens, rows: params.Rows, steps: int) -> Int[np.ndarray, " windows"]:
+    """Return numbers of windows that fill so many steps, each as often as it takes."""
+    windows, wanted = np.arange(len(tokens)), steps * rows.per_step
     while True:
         order = plan(tokens.lengths[windows], tokens.n_slots[windows], rows, seed=None)
-        if len(order) >= rows.per_step:
-            return windows[np.concatenate(order[: rows.per_step])]
+        if len(order) >= wanted:
+            return windows[np.concatenate(order[:wanted])]
         windows = np.tile(windows, 2)
 
 

@@ -19,7 +19,7 @@ from pipeline.bundle import prepare
 from pipeline.bundle import time_limit as clocks
 from pipeline.bundle.forecast import Forecast, Pace, forecast
 from pipeline.bundle.infer import ByFold, infer, predict_folds
-from pipeline.bundle.pace import count_rows, full_step
+from pipeline.bundle.pace import count_rows, full_steps
 from pipeline.bundle.time_limit import Clock
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
@@ -322,7 +322,7 @@ def test_a_step_is_filled_and_rows_are_counted(bundle: Path) -> None:
     tokens = read_tokens(paths.tokens(MODEL, "train"))
     longest = int(tokens.lengths.max())
     rows = Rows(per_step=97, length=longest, slots=1, pool=1000)
-    windows = full_step(tokens, replace(rows, slots=99))
+    windows = full_steps(tokens, replace(rows, slots=99), 1)
     assert len(tokens) < 97 <= len(windows)
     within = plan(tokens.lengths[windows], tokens.n_slots[windows], replace(rows, slots=99), None)
     assert len(within) == 97
