@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
 from pipeline.mistakes import explain, nearest
 from pipeline.params import Parameters
+from pipeline.yaml_bounds import check_bounds
 
 T = TypeVar("T")
 
@@ -89,7 +89,10 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run from the root of the project") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        found = f"the byte {error.object[error.start]:#04x} at {error.start}"
+        raise UserError(f"{path}: expected UTF-8, found {found}") from None
+    except OSError as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
@@ -97,12 +100,10 @@ def parse(text: str, path: Path, yaml: YAML) -> Any:
     """Parse YAML; `path` is for messages.
 
     Raises:
-      UserError: it is no YAML.
+      UserError: it is no YAML, or beyond the bounds of `yaml_bounds`.
     """
-    try:
-        return yaml.load(text)
-    except YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    check_bounds(text, path)
+    return yaml.load(text)
 
 
 def check(tree: object, path: Path) -> Parameters:
