@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, one_line
 from pipeline.mistakes import explain, nearest
 from pipeline.params import Parameters
 from pipeline.yaml_bounds import check_bounds
@@ -22,7 +22,7 @@ class ConfigurationError(UserError):
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__(lines[0])
-        self.lines = tuple(lines)
+        self.lines = tuple(map(one_line, lines))
 
 
 class Configuration:
