@@ -39,14 +39,18 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a message has it, cut short where it is long."""
-    text = repr(value)
+    """A value as a message has it."""
+    return short(repr(value))
+
+
+def short(text: str) -> str:
+    """A text, cut short where it is long."""
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _line(finding: ErrorDetails, kind: type) -> str:
     location = finding["loc"]
-    key = ".".join(str(part) for part in location if part != "[key]")
+    key = ".".join(short(str(part)) for part in location if part != "[key]")
     if finding["type"] == _UNKNOWN:
         return f"unknown key {key!r}{nearest(str(location[-1]), _valid_keys(location, kind))}"
     if finding["type"] in _MISSING:

@@ -26,10 +26,12 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
 
 from pipeline.errors import UserError
+from pipeline.mistakes import short, shown
 
 DEPTH, VALUES = 32, 100_000
 _TAG = "tag:yaml.org,2002:"
-_INTEGER = r"[-+]?(0|[1-9][0-9]{0,17})"
+_DIGITS = 18
+_INTEGER = rf"[-+]?(0|[1-9][0-9]{{0,{_DIGITS - 1}}})"
 _NUMBER = re.compile(
     rf"{_INTEGER}|({_INTEGER}\.[0-9]*|{_INTEGER}|[-+]?\.[0-9]+)([eE][-+]?[0-9]+)?"
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
@@ -133,19 +135,20 @@ class _Bounds:
         word = event.value
         yield from _tag(event.ctag)
         if any(unicodedata.category(letter) in _CONTROL for letter in word):
-            yield f"{word!r}: a control character"
+            yield f"{shown(word)}: a control character"
         is_key = bool(self._open) and self._open[-1].takes_key
         # What stands in quotes is text.
         meant = str(self._resolver.resolve(ScalarNode, word, event.implicit)).removeprefix(_TAG)
         if is_key and meant not in ("str", "merge"):
-            yield f"key {word or 'null'}: expected text; put it in quotes"
+            yield f"key {short(word) or 'null'}: expected text; put it in quotes"
         elif meant == "timestamp":
             yield f"{word}: a date; put text in quotes"
         elif meant in ("int", "float") and not _NUMBER.fullmatch(word):
-            yield f"{word}: expected a plain decimal number, or quotes"
+            expected = f"expected a decimal number of at most {_DIGITS} digits, or text in quotes"
+            yield f"{short(word)}: {expected}"
         if is_key and meant == "str":
             if word in self._open[-1].keys:
-                yield f"key {word!r} stands twice"
+                yield f"key {shown(word)} stands twice"
             self._open[-1].keys.add(word)
 
     def _hold(self, kind: str, values: int, anchor: str | None) -> Iterator[str]:

@@ -38,6 +38,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "params.yaml"
 
 
+DECIMAL = "expected a decimal number of at most 18 digits, or text in quotes"
 FOLDS, EPOCHS, SOURCE = "folds: [0, 1, 2, 3, 4]", "epochs: 8", "source: data/sample "
 
 
@@ -91,10 +92,10 @@ def test_what_no_configuration_holds(added: str, at: int, expected: str, path: P
         (EPOCHS, "epochs: !!int '8'", "tag !!int: expected none"),
         (EPOCHS, "epochs: ! 8", "tag !: expected none"),
         *(
-            (EPOCHS, f"epochs: {number}", f"{number}: expected a plain decimal number, or quotes")
+            (EPOCHS, f"epochs: {number}", f"{number}: {DECIMAL}")
             for number in ("1_0", "0o17", "0x1F", "0b11", "010", "-_", "9" * 20, "08.5")
         ),
-        ("clip: 1.0", "clip: 1_0.0", "1_0.0: expected a plain decimal number, or quotes"),
+        ("clip: 1.0", "clip: 1_0.0", f"1_0.0: {DECIMAL}"),
     ],
     ids=lambda value: value[:40],
 )
