@@ -11,10 +11,11 @@ from ruamel.yaml import YAML
 
 from pipeline.errors import UserError, one_line
 from pipeline.mistakes import explain, nearest
-from pipeline.params import Parameters
+from pipeline.params import Parameters, Rows
 from pipeline.yaml_bounds import check_bounds
 
 T = TypeVar("T")
+_STEP = 2**24  # tokens, or slots: some hundred megabytes of a batch alone
 
 
 class ConfigurationError(UserError):
@@ -137,6 +138,24 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
     taken |= {"baseline", "ensemble"} & set(parameters.members)
     for name in sorted(taken):
         yield f"{name!r} names two members; rename one"
+    for name, model in parameters.models.items():
+        for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
+            yield from _misfits(f"models.{name}.{key}", rows, model.inputs.window)
+
+
+def _misfits(key: str, rows: Rows, window: int) -> Iterator[str]:
+    """Find rows that hold no window, and steps that no memory holds."""
+    if rows.length < window:
+        yield (
+            f"{key}.length: {rows.length} tokens; expected at least those of inputs.window, "
+            f"{window}"
+        )
+    width = max(rows.length, rows.slots)
+    if rows.per_step * width > _STEP:
+        yield (
+            f"{key}: {rows.per_step:,} rows of {width} tokens or slots a step; expected at most "
+            f"{_STEP:,} in all"
+        )
 
 
 def written(section: Any) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from pipeline.configuration import check, written
 from pipeline.errors import UserError
 from tests.configurations import DEFAULT, changed, section
 
-LATER = pytest.mark.xfail(strict=True, reason="a number may be as large as it likes")
-
 
 def nested(key: str, value: object) -> dict[str, Any]:
     """A change of one value, as `changed` takes it."""
@@ -39,14 +37,13 @@ def test_what_is_on_is_written():
     assert written(train) == tree | {"label_smoothing": 0.1, "dropout": {"attention": 0.0}}
 
 
-@LATER
 @pytest.mark.parametrize(
     ("key", "most"),
     [
         ("baseline.max_features", 10_000_000),
         ("baseline.ngrams", 100),
         ("baseline.min_documents", 1_000_000),
-        ("compute.devices", 4096),
+        ("compute.devices", 1024),
         ("models.tiny.inputs.window", 65_536),
         ("models.tiny.inputs.overlap", 65_536),
         ("models.tiny.train.rows.per_step", 65_536),
@@ -67,7 +64,6 @@ def test_what_takes_memory_or_time_is_bounded(key: str, most: int):
     assert f"{key}" in error(nested(key, most + 1))
 
 
-@LATER
 def test_every_integer_has_a_bound():
     schema = TypeAdapter(params.Parameters).json_schema()
     found = [
@@ -81,7 +77,6 @@ def test_every_integer_has_a_bound():
     assert [one for one in found if not {"maximum", "exclusiveMaximum"} & one.keys()] == []
 
 
-@LATER
 @pytest.mark.parametrize("rows", ["train.rows", "predict"])
 def test_a_step_is_bounded_as_a_whole(rows: str):
     changes = nested(f"models.tiny.{rows}", {"per_step": 65_536, "slots": 257})
@@ -92,7 +87,6 @@ def test_a_step_is_bounded_as_a_whole(rows: str):
     check(changed(DEFAULT, nested(f"models.tiny.{rows}.per_step", 65_536)), Path("params.yaml"))
 
 
-@LATER
 @pytest.mark.parametrize("rows", ["train.rows", "predict"])
 def test_a_row_holds_a_window(rows: str):
     """`predict` would say so after the night that `train` takes."""
@@ -102,7 +96,6 @@ def test_a_row_holds_a_window(rows: str):
     )
 
 
-@LATER
 @pytest.mark.parametrize("section", ["models", "members"])
 def test_names_fit_a_file_system(section: str):
     value = DEFAULT["models"]["tiny"] if section == "models" else {"oof": "a", "test": "b"}
