@@ -1,6 +1,7 @@
 """Targets that start DVC examine params.yaml first, for the accelerator that is asked for."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -30,6 +31,16 @@ def test_the_doctor_comes_before_dvc(target: str):
     starts = [n for n, line in enumerate(commands) if " repro" in line or "commands.accept" in line]
     model = " --model 'minilm'" if target == "smoke" else ""
     assert commands.index(f"python -m commands.doctor{model}") < starts[0]
+
+
+@pytest.mark.xfail(strict=True, reason="DVC's own words, or a traceback, come first")
+@pytest.mark.parametrize(
+    "target",
+    ["data", "submit", "bundle", "kaggle", "prune", "plots", "experiments", "queue", "code"],
+)
+def test_params_yaml_is_checked_before_dvc_resolves_its_graph(target: str):
+    commands = [line for line in _commands(target) if re.search(r"\b(dvc|commands)\b", line)]
+    assert commands[-2:][0] == "python -m commands.configuration"
 
 
 def test_an_accelerator_that_is_asked_for_is_handed_on():
