@@ -60,9 +60,10 @@ class Configuration:
             raise UserError(f"{self.path}: {section}: no {name!r}{nearest(name, there)}")
         return name
 
-    def encoder(self, model: str) -> str:
-        """Return the encoder of a model, for those who check code and not parameters."""
-        return self._parameters.models[model].encoder
+    @property
+    def whole(self) -> Parameters:
+        """All parameters, for checks: a stage's outputs depend on nothing that is read here."""
+        return self._parameters
 
     def without(self, sections: Collection[str]) -> dict[str, Any]:
         """Return all sections but some, for comparison with another configuration."""

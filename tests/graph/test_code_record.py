@@ -54,7 +54,6 @@ def test_the_code_stage_writes_what_stages_ask_for():
     assert ran == [True]
 
 
-@pytest.mark.xfail(strict=True, reason="it reads no configuration")
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -75,7 +74,6 @@ def test_the_code_stage_checks_the_whole_configuration(changes: dict[str, Any], 
     assert not Path("data/code").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="no stage depends on the whole configuration")
 def test_an_edit_to_the_configuration_makes_the_code_stage_stale():
     assert "params.yaml" in bodies(graph())["code"]["deps"]
 
