@@ -79,5 +79,5 @@ def test_nested_folds(folds: list[int], nested: int, most: int | None):
 def test_the_stage_looks_ahead_before_it_trains(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(train, "train_fold", lambda job: pytest.fail("it trained"))
     touch("artifacts/oof/old.parquet")
-    with pytest.raises(UserError, match="old.parquet is not in params.yaml"):
+    with pytest.raises(UserError, match=r"old\.parquet is not in params.yaml"):
         train.main(["--model", "small", "--fold", "0"])
