@@ -19,8 +19,8 @@ export SESSION_STARTED := $(shell date +%s)
 INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ready recipe options doctor submission data submit leaderboard test test-slow \
-	check parity compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots \
+.PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
+	test-slow check parity compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots \
 	experiments queue code lock clean
 
 help:  ## list the targets
@@ -36,6 +36,11 @@ venv: $(INSTALLED)  ## make .venv from the lock (ACCELERATOR=cpu|tpu|cuda, PYTHO
 # DVC looks for git; in a checkout without it one setting, kept on this machine, lets it run.
 ready: venv
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
+
+# DVC resolves dvc.yaml with params.yaml before it does anything; what is wrong there, it tells in
+# words of its own or not at all.
+checked: ready
+	@python -m commands.configuration
 
 recipe: venv  ## write params.yaml from recipes/NAME.yaml, or a path (FORCE=1: over edits of yours)
 	@python -m commands.recipe '$(NAME)'$(if $(FORCE), --force)
@@ -56,10 +61,10 @@ submission: doctor  ## bring the whole graph up to date: submission.csv
 	@python -m commands.lock --keep
 	@python -m commands.summary
 
-data: ready  ## download the competition's files from Kaggle into data/raw, under DVC
+data: checked  ## download the competition's files from Kaggle into data/raw, under DVC
 	@python -m commands.data $(OPTIONS)
 
-submit: ready  ## bundle, upload, run on Kaggle, submit, print the score (OPTIONS=--dry-run, --csv, ...)
+submit: checked  ## bundle, upload, run on Kaggle, submit, print the score (OPTIONS=--dry-run, --csv, ...)
 	@python -m commands.submit $(OPTIONS)
 
 leaderboard: venv  ## submissions.jsonl, out of fold against the leaderboard: dvc_plots/leaderboard.html
@@ -88,10 +93,10 @@ parity:  ## compare encoders with torch, live, in an environment of its own (Pyt
 compat:  ## train, resume, export and submit with the oldest supported libraries (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(PARALLEL) $(COMPAT)
 
-bundle: ready  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bfloat16)
+bundle: checked  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bfloat16)
 	@python -m commands.bundle --dtype $(DTYPE)
 
-kaggle: ready  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
+kaggle: checked  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
 	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m commands.rehearse --python .venv-kaggle/bin/python
 
 peers:  ## make the environments of bench/peers: torch, and the seed's recipe (Python 3.11)
@@ -106,7 +111,7 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
 
-prune: ready  ## remove outputs and lock entries that no stage of the present configuration owns
+prune: checked  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune
 
 checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: what none goes on from)
@@ -115,16 +120,16 @@ checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: w
 accept: doctor  ## golden tests, then take an edit to STAGE's code that changes no result
 	@python -m commands.accept $(STAGE)
 
-plots: ready  ## learning curves, confusion and calibration in dvc_plots/index.html
+plots: checked  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
 
-experiments: ready  ## DVC's experiments of all commits: the blend's loss, what each one changed
+experiments: checked  ## DVC's experiments of all commits: the blend's loss, what each one changed
 	@python -m commands.experiments
 
-queue: ready  ## run what `dvc exp run --queue` set aside (OPTIONS="--jobs 2")
+queue: checked  ## run what `dvc exp run --queue` set aside (OPTIONS="--jobs 2")
 	@dvc exp run --run-all $(OPTIONS)
 
-code: ready  ## hash the code for the graph; dvc.lock, if it changes, belongs in the code's commit
+code: checked  ## hash the code for the graph; dvc.lock, if it changes, belongs in the code's commit
 	@dvc --wait-for-lock repro --quiet --single-item code
 	@test ! -e .git || git diff --quiet HEAD -- dvc.lock || \
 		echo "dvc.lock has changed: commit it together with the code"

@@ -8,13 +8,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, one_line
 from pipeline.mistakes import explain, nearest
-from pipeline.params import Parameters
+from pipeline.params import Parameters, Rows
+from pipeline.yaml_bounds import check_bounds
 
 T = TypeVar("T")
+_STEP = 2**24  # tokens, or slots: some hundred megabytes of a batch alone
 
 
 class ConfigurationError(UserError):
@@ -22,7 +23,7 @@ class ConfigurationError(UserError):
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__(lines[0])
-        self.lines = tuple(lines)
+        self.lines = tuple(map(one_line, lines))
 
 
 class Configuration:
@@ -59,9 +60,10 @@ class Configuration:
             raise UserError(f"{self.path}: {section}: no {name!r}{nearest(name, there)}")
         return name
 
-    def encoder(self, model: str) -> str:
-        """Return the encoder of a model, for those who check code and not parameters."""
-        return self._parameters.models[model].encoder
+    @property
+    def whole(self) -> Parameters:
+        """All parameters, for checks: a stage's outputs depend on nothing that is read here."""
+        return self._parameters
 
     def without(self, sections: Collection[str]) -> dict[str, Any]:
         """Return all sections but some, for comparison with another configuration."""
@@ -89,7 +91,10 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run from the root of the project") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        found = f"the byte {error.object[error.start]:#04x} at {error.start}"
+        raise UserError(f"{path}: expected UTF-8, found {found}") from None
+    except OSError as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
@@ -97,12 +102,10 @@ def parse(text: str, path: Path, yaml: YAML) -> Any:
     """Parse YAML; `path` is for messages.
 
     Raises:
-      UserError: it is no YAML.
+      UserError: it is no YAML, or beyond the bounds of `yaml_bounds`.
     """
-    try:
-        return yaml.load(text)
-    except YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    check_bounds(text, path)
+    return yaml.load(text)
 
 
 def check(tree: object, path: Path) -> Parameters:
@@ -136,6 +139,24 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
     taken |= {"baseline", "ensemble"} & set(parameters.members)
     for name in sorted(taken):
         yield f"{name!r} names two members; rename one"
+    for name, model in parameters.models.items():
+        for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
+            yield from _misfits(f"models.{name}.{key}", rows, model.inputs.window)
+
+
+def _misfits(key: str, rows: Rows, window: int) -> Iterator[str]:
+    """Find rows that hold no window, and steps that no memory holds."""
+    if rows.length < window:
+        yield (
+            f"{key}.length: {rows.length} tokens; expected at least those of inputs.window, "
+            f"{window}"
+        )
+    width = max(rows.length, rows.slots)
+    if rows.per_step * width > _STEP:
+        yield (
+            f"{key}: {rows.per_step:,} rows of {width} tokens or slots a step; expected at most "
+            f"{_STEP:,} in all"
+        )
 
 
 def written(section: Any) -> dict[str, Any]:

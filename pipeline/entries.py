@@ -1,9 +1,23 @@
 """Checks that the graph's folders hold what the configuration names, and nothing else."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from pipeline import paths
 from pipeline.errors import UserError
+
+
+def folders_of_folds_and_members(
+    models: Collection[str], members: Collection[str], folds: Sequence[int]
+) -> Iterator[tuple[Path, str, list[str]]]:
+    """Yield each folder in which a later stage refuses leftovers: path, pattern, names wanted."""
+    wanted = [f"fold{fold}" for fold in folds]
+    for model in models:
+        for folder in (paths.weights(model), paths.fold(model)):
+            yield folder, "fold*", wanted
+    tables = [f"{name}.parquet" for name in ("baseline", *models, *members)]
+    for folder in (paths.OOF, paths.TEST):
+        yield folder, "*.parquet", tables
 
 
 def check_entries(folder: Path, pattern: str, wanted: Collection[str]) -> None:

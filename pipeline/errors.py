@@ -6,11 +6,22 @@ from collections.abc import Callable
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run the same command again
 
 
+def one_line(text: str) -> str:
+    """Write what a terminal would not show as a letter as Python writes it: a break as \\n.
+
+    Names of files and keys of tables are anybody's, line breaks and terminals' commands included.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class UserError(Exception):
     """A mistake in files, parameters or set-up; its text is the one line that the user sees.
 
     The text names where it is (file, row or id, column), what was found and what was expected.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error

@@ -2,7 +2,8 @@
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +11,12 @@ from pydantic_core import ErrorDetails
 
 _UNKNOWN = "unexpected_keyword_argument"
 _MISSING = ("missing", "missing_argument")
+_KEYS = "expected keys with values"
+_IN_YAML: Mapping[str, str] = MappingProxyType(
+    {"dataclass_type": _KEYS, "dict_type": _KEYS, "list_type": "expected a list"}
+)
+"""By pydantic's type of a finding, what it calls by JSON's names."""
+_SHOWN = 100  # characters of what was found
 Location = tuple[int | str, ...]
 
 
@@ -31,15 +38,26 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"; the nearest valid one is {closest!r}" if closest else ""
 
 
+def shown(value: object) -> str:
+    """A value as a message has it."""
+    return short(repr(value))
+
+
+def short(text: str) -> str:
+    """A text, cut short where it is long."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
 def _line(finding: ErrorDetails, kind: type) -> str:
     location = finding["loc"]
-    key = ".".join(str(part) for part in location if part != "[key]") or "the file"
+    key = ".".join(short(str(part)) for part in location if part != "[key]")
     if finding["type"] == _UNKNOWN:
         return f"unknown key {key!r}{nearest(str(location[-1]), _valid_keys(location, kind))}"
     if finding["type"] in _MISSING:
         return f"missing key {key!r}"
-    message = finding["msg"][0].lower() + finding["msg"][1:]
-    return f"{key}: {message}, found {finding['input']!r}"
+    message = _IN_YAML.get(finding["type"]) or finding["msg"][0].lower() + finding["msg"][1:]
+    where = f"{key}: " if key else ""  # the whole file else
+    return f"{where}{message}, found {shown(finding['input'])}"
 
 
 def _valid_keys(location: Location, kind: Any) -> list[str]:

@@ -24,9 +24,12 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
-Count = Annotated[int, Field(ge=1)]
+# Bounds of counts are far above sense and far below what takes a machine down.
+Part = Annotated[int, Field(ge=1, le=65_536)]  # of a step
+Length = Annotated[int, Field(ge=8, le=65_536)]  # in tokens
+Times = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 
 
 @frozen
@@ -63,7 +66,7 @@ class Compute:
 
     platform: Literal["cpu", "gpu", "tpu"]
     """Platform to compute on; one that is not there is an error."""
-    devices: Literal["auto"] | Count
+    devices: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
     """Number of devices; auto takes every one of the platform."""
     dtype: Literal["float32", "bfloat16"]
     """Type of activations; parameters and losses stay float32."""
@@ -91,11 +94,11 @@ class Labels:
 class Baseline:
     """The scikit-learn member: type, lengths and TF-IDF into a logistic regression."""
 
-    max_features: Count
+    max_features: Annotated[int, Field(ge=1, le=10_000_000)]
     """Largest vocabulary of TF-IDF."""
-    ngrams: Count
+    ngrams: Annotated[int, Field(ge=1, le=100)]
     """Words of the longest n-gram."""
-    min_documents: Count
+    min_documents: Annotated[int, Field(ge=1, le=1_000_000)]
     """Elements that a term has to be in."""
     C: Positive
     """Inverse strength of the regression's penalty."""
@@ -123,9 +126,9 @@ class Inputs:
 
     context: Literal["essay", "element"]
     """Sequence that an element stands in: its whole essay, or itself alone."""
-    window: Annotated[int, Field(ge=8)]
+    window: Length
     """Tokens of the longest sequence; at most the encoder's positions."""
-    overlap: Annotated[int, Field(ge=0)] = 0
+    overlap: Annotated[int, Field(ge=0, le=65_536)] = 0
     """Tokens of preceding text, free of loss, that a further window of an essay starts with."""
 
 
@@ -133,13 +136,13 @@ class Inputs:
 class Rows:
     """Packed rows of one fixed shape."""
 
-    per_step: Count
+    per_step: Part
     """Rows of a step, over all devices and all parts of an accumulated step."""
-    length: Annotated[int, Field(ge=8)]
+    length: Length
     """Tokens of a row; at least a window's."""
-    slots: Count
+    slots: Part
     """Most elements in a row."""
-    pool: Count
+    pool: Annotated[int, Field(ge=1, le=1_000_000)]
     """Windows of a seeded pool; those of one pool are packed together."""
 
 
@@ -195,11 +198,11 @@ class Train:
 
     seed: Seed
     """Seed of the head's weights, of the order of rows and of dropout."""
-    epochs: Count
+    epochs: Times
     """Passes over the training essays."""
-    accumulation: Count = 1
+    accumulation: Part = 1
     """Parts that a device takes its rows of a step in, one after another, to save memory."""
-    evaluations: Count = 1
+    evaluations: Times = 1
     """Evaluations on the held-out essays in each epoch."""
     rows: Rows
     optimizer: Optimizer
@@ -244,7 +247,7 @@ class Ensemble:
     """Pool of probabilities: shares that sum to 1, or weights of any sign and a bias per class."""
     ridge: NonNegative
     """Penalty on the log-linear pool's distance from equal weights without a bias."""
-    nested_folds: Annotated[int, Field(ge=2)]
+    nested_folds: Annotated[int, Field(ge=2, le=100)]
     """Folds in which the blend is fitted anew to be judged."""
     seed: Seed
     """Seed of those folds."""
@@ -257,7 +260,7 @@ class Parameters:
     data: Data
     clean: Clean
     split: Split
-    folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    folds: Annotated[list[Annotated[int, Field(ge=0, lt=100)]], Field(min_length=1)]
     """Folds to train, a subset of range(split.n_folds)."""
     compute: Compute
     session: Session

@@ -21,7 +21,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from pipeline.configuration import Configuration, check, key_of, parse, read_text
 from pipeline.errors import UserError
-from pipeline.mistakes import nearest
+from pipeline.mistakes import nearest, shown
+from pipeline.yaml_bounds import check_bounds
 from pipeline.yaml_comments import Comment, Key, read_comments, with_comments
 
 FOLDER = Path("recipes")
@@ -182,6 +183,7 @@ def _read(path: Path) -> _Document:
 # The default is read once for all recipes: a round trip through YAML takes a tenth of a second.
 @functools.cache
 def _parsed(path: Path, text: str) -> _Document:
+    check_bounds(text, path)  # of the whole file, so that a message has its line
     lines = text.splitlines(keepends=True)
     header = "".join(takewhile(lambda line: line.startswith("#"), lines))
     body = text.removeprefix(header)
@@ -191,7 +193,7 @@ def _parsed(path: Path, text: str) -> _Document:
 
 def _mapping(node: object, where: str) -> CommentedMap:
     if not isinstance(node, CommentedMap):
-        raise UserError(f"{where}: expected keys with values, found {node!r}")
+        raise UserError(f"{where}: expected keys with values, found {shown(node)}")
     return node
 
 

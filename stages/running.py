@@ -32,7 +32,7 @@ def run_stage(
         if network is not None and model is not None:
             configuration = load_configuration()
             record = network(configuration.named("models", model))
-            check(record, code_hash.network(configuration.encoder(model)), "dvc repro")
+            check(record, code_hash.network(configuration.whole.models[model].encoder), "dvc repro")
         main()
 
     exit_with_message(on_known_code)

@@ -8,7 +8,9 @@ if __name__ == "__main__":
 from collections.abc import Sequence
 
 from pipeline import paths
+from pipeline.configuration import load_configuration
 from pipeline.progress import say
+from pipeline.training.ahead import check_later_stages
 from pipeline.training.fold import train_fold
 from pipeline.training.job import read_job
 from stages.running import run_stage
@@ -17,6 +19,7 @@ from stages.running import run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Train the fold; say its log loss and where its weights are."""
     job = read_job(__doc__, argv)
+    check_later_stages(load_configuration().whole)
     loss = train_fold(job)
     say(f"{job.name}: log loss {loss:.4f} out of fold, {paths.weights(job.model, job.fold)}")
 

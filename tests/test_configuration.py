@@ -1,8 +1,29 @@
 """A configuration's sections, and what of them is written."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
 from pipeline import params
-from pipeline.configuration import written
-from tests.configurations import DEFAULT, section
+from pipeline.configuration import check, written
+from pipeline.errors import UserError
+from tests.configurations import DEFAULT, changed, section
+
+
+def nested(key: str, value: object) -> dict[str, Any]:
+    """A change of one value, as `changed` takes it."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def error(changes: dict[str, Any]) -> str:
+    with pytest.raises(UserError) as told:
+        check(changed(DEFAULT, changes), Path("params.yaml"))
+    return str(told.value)
 
 
 def test_what_is_off_is_not_written():
@@ -14,3 +35,70 @@ def test_what_is_on_is_written():
     train = section(params.Train, label_smoothing=0.1, dropout=dropout)
     tree = DEFAULT["models"]["tiny"]["train"]
     assert written(train) == tree | {"label_smoothing": 0.1, "dropout": {"attention": 0.0}}
+
+
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [
+        ("baseline.max_features", 10_000_000),
+        ("baseline.ngrams", 100),
+        ("baseline.min_documents", 1_000_000),
+        ("compute.devices", 1024),
+        ("models.tiny.inputs.window", 65_536),
+        ("models.tiny.inputs.overlap", 65_536),
+        ("models.tiny.train.rows.per_step", 65_536),
+        ("models.tiny.train.rows.length", 65_536),
+        ("models.tiny.train.rows.slots", 65_536),
+        ("models.tiny.train.rows.pool", 1_000_000),
+        ("models.tiny.train.epochs", 1000),
+        ("models.tiny.train.accumulation", 65_536),
+        ("models.tiny.train.evaluations", 1000),
+        ("models.tiny.predict.length", 65_536),
+        ("ensemble.nested_folds", 100),
+    ],
+)
+def test_what_takes_memory_or_time_is_bounded(key: str, most: int):
+    """A slip of the finger is told at once, and not by a machine that has none left."""
+    expected = f"input should be less than or equal to {most}, found {10**9}"
+    assert error(nested(key, 10**9)).endswith(f"{key}: {expected}") or key == "compute.devices"
+    assert f"{key}" in error(nested(key, most + 1))
+
+
+def test_every_integer_has_a_bound():
+    schema = TypeAdapter(params.Parameters).json_schema()
+    found = [
+        one
+        for section in (schema, *schema["$defs"].values())
+        for option in section["properties"].values()
+        for one in (option, *option.get("anyOf", ()), option.get("items", {}))
+        if one.get("type") == "integer"
+    ]
+    assert len(found) > 20
+    assert [one for one in found if not {"maximum", "exclusiveMaximum"} & one.keys()] == []
+
+
+@pytest.mark.parametrize("rows", ["train.rows", "predict"])
+def test_a_step_is_bounded_as_a_whole(rows: str):
+    changes = nested(f"models.tiny.{rows}", {"per_step": 65_536, "slots": 257})
+    assert error(changes) == (
+        f"params.yaml: models.tiny.{rows}: 65,536 rows of 257 tokens or slots a step; expected at "
+        "most 16,777,216 in all"
+    )
+    check(changed(DEFAULT, nested(f"models.tiny.{rows}.per_step", 65_536)), Path("params.yaml"))
+
+
+@pytest.mark.parametrize("rows", ["train.rows", "predict"])
+def test_a_row_holds_a_window(rows: str):
+    """`predict` would say so after the night that `train` takes."""
+    assert error(nested(f"models.tiny.{rows}.length", 255)) == (
+        f"params.yaml: models.tiny.{rows}.length: 255 tokens; expected at least those of "
+        "inputs.window, 256"
+    )
+
+
+@pytest.mark.parametrize("section", ["models", "members"])
+def test_names_fit_a_file_system(section: str):
+    value = DEFAULT["models"]["tiny"] if section == "models" else {"oof": "a", "test": "b"}
+    check(changed(DEFAULT, {section: {"a" * 64: value}}), Path("params.yaml"))
+    told = error({section: {"a" * 65: value}})
+    assert "string should match pattern '^[a-z0-9_]{1,64}$'" in told

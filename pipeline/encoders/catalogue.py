@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from pipeline.configuration import Configuration, ConfigurationError
 from pipeline.errors import UserError
 
 ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -27,6 +28,22 @@ def check_known(encoder: str) -> None:
     if encoder not in ENCODERS:
         nearest = difflib.get_close_matches(encoder, ENCODERS, n=1, cutoff=0.0)[0]
         raise UserError(f"encoder: no {encoder!r}; the nearest is {nearest!r}")
+
+
+def check_encoders(configuration: Configuration) -> None:
+    """Look up the encoder of every model.
+
+    Raises:
+      ConfigurationError: one line for each that there is not.
+    """
+    lines = []
+    for name, model in configuration.whole.models.items():
+        try:
+            check_known(model.encoder)
+        except UserError as error:
+            lines.append(f"{configuration.path}: models.{name}.{error}")
+    if lines:
+        raise ConfigurationError(lines)
 
 
 def source_file(encoder: str) -> Path:

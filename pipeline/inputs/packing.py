@@ -57,7 +57,7 @@ def plan(
     Raises:
       UserError: a window is longer than a row or holds more elements than a row may.
     """
-    _check(lengths, n_slots, rows)
+    check_rows(lengths, n_slots, rows, "rows")
     rng = None if seed is None else packing_draws(seed, epoch)
     order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
     # Over all windows best fit would put the same lengths together in every epoch. Pools drawn anew
@@ -108,18 +108,26 @@ def batches(
         yield batch
 
 
-def _check(
-    lengths: Int[np.ndarray, "windows"], n_slots: Int[np.ndarray, "windows"], rows: params.Rows
+def check_rows(
+    lengths: Int[np.ndarray, "windows"],
+    n_slots: Int[np.ndarray, "windows"],
+    rows: params.Rows,
+    where: str,
 ) -> None:
+    """Hold the shape of a row to the windows; `where` is for messages.
+
+    Raises:
+      UserError: a window is longer than a row or holds more elements than a row may.
+    """
     longest, fullest = int(lengths.max(initial=0)), int(n_slots.max(initial=0))
     if longest > rows.length:
         raise UserError(
-            f"rows.length: {rows.length} tokens, but the longest window has {longest}; "
+            f"{where}.length: {rows.length} tokens, but the longest window has {longest}; "
             f"expected at least inputs.window"
         )
     if fullest > rows.slots:
         raise UserError(
-            f"rows.slots: {rows.slots} elements, but the fullest window has {fullest}; "
+            f"{where}.slots: {rows.slots} elements, but the fullest window has {fullest}; "
             f"expected at least {fullest}"
         )
 

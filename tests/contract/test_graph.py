@@ -36,6 +36,12 @@ def test_the_design_s_stages_are_there():
     ]
 
 
+def test_what_refuses_its_input_in_minutes_comes_before_training():
+    """DVC runs stages in their order here as far as their dependencies let it."""
+    order = list(STAGES)
+    assert {"baseline", "member"} <= set(order[: order.index("train")])
+
+
 def test_every_stage_is_hashed_but_the_one_that_hashes():
     assert sorted(map(entry, STAGES.values())) == sorted([HASHING, *stages(ROOT)])
 

@@ -1,11 +1,14 @@
 """Targets that start DVC examine params.yaml first, for the accelerator that is asked for."""
 
 import os
+import re
 import subprocess
 
 import pytest
 
 from tests.contract.project import ROOT
+
+RUNS = r"dvc |.*-m commands\.(?!configuration)"
 
 
 def _commands(*arguments: str, **environment: str) -> list[str]:
@@ -30,6 +33,16 @@ def test_the_doctor_comes_before_dvc(target: str):
     starts = [n for n, line in enumerate(commands) if " repro" in line or "commands.accept" in line]
     model = " --model 'minilm'" if target == "smoke" else ""
     assert commands.index(f"python -m commands.doctor{model}") < starts[0]
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["data", "submit", "bundle", "kaggle", "prune", "plots", "experiments", "queue", "code"],
+)
+def test_params_yaml_is_checked_before_dvc_resolves_its_graph(target: str):
+    commands = _commands(target, "STAGE=train")
+    first = next(n for n, line in enumerate(commands) if re.match(RUNS, line))
+    assert "python -m commands.configuration" in commands[:first]
 
 
 def test_an_accelerator_that_is_asked_for_is_handed_on():

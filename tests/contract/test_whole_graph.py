@@ -167,7 +167,7 @@ def test_a_learning_rate_reruns_its_folds_and_what_depends_on_them(
     changed = project.copy(tmp_path / "changed")
     before = sha256(changed.folder / "submission.csv")
     changed.edit("params.yaml", "backbone_rate: 0.001", "backbone_rate: 0.003")
-    assert changed.repro() == TRAINING | AFTER_TRAINING
+    assert changed.repro() == {"code"} | TRAINING | AFTER_TRAINING
     assert sha256(changed.folder / "submission.csv") != before
     changed.edit("params.yaml", "backbone_rate: 0.003", "backbone_rate: 0.001")
     assert changed.repro() == set(), "putting it back restores what was there"
@@ -189,7 +189,7 @@ def test_folds_trained_elsewhere_end_in_a_submission_here(project: Project, tmp_
     for name in ("artifacts/test/small.parquet", "submission.csv"):
         (here.folder / name).unlink()
     said = here.run("dvc", "repro")
-    assert set(re.findall(r"Running stage '([^']+)'", said)) == {"predict@small"}
+    assert set(re.findall(r"Running stage '([^']+)'", said)) == {"code", "predict@small"}
     assert re.search(
         r"predict@small: \d+ elements by every fold on \d+ cpu device\(s\) in float32, "
         r"trained on tpu in bfloat16; artifacts/test/small.parquet", said
@@ -240,7 +240,7 @@ def test_the_gate_passes_comments_and_stops_what_moves_a_number(project: Project
 
 
 def test_a_hostile_name_in_a_finished_graph_runs_nothing(project: Project, tmp_path: Path):
-    """What is up to date is not validated again: the new model's own stages are the first."""
+    """`code` checks params.yaml whenever it has changed."""
     hostile = project.copy(tmp_path / "hostile")
     hostile.edit("params.yaml", "  small:", "  small: &small")
     hostile.edit("params.yaml", "members: {}", '  "$(touch ran)": *small\nmembers: {}')
@@ -249,6 +249,29 @@ def test_a_hostile_name_in_a_finished_graph_runs_nothing(project: Project, tmp_p
     ):
         hostile.repro()
     assert not list(hostile.folder.rglob("ran"))
+
+
+def test_an_unknown_key_is_told_where_nothing_is_stale(project: Project, tmp_path: Path):
+    unknown = project.copy(tmp_path / "unknown")
+    unknown.edit("params.yaml", "folds: [0, 1]", "folds: [0, 1]\nfolsd: [0]")
+    with pytest.raises(AssertionError, match=r"error: params.yaml: unknown key 'folsd'; the nea"):
+        unknown.repro()
+    unknown.edit("params.yaml", "\nfolsd: [0]", "\n# A remark.")
+    assert unknown.repro() == {"code"}
+
+
+def test_leftovers_are_told_before_a_fold_trains(project: Project, tmp_path: Path):
+    fewer = project.copy(tmp_path / "fewer")
+    fewer.edit("params.yaml", "folds: [0, 1]", "folds: [0]")
+    fewer.edit("params.yaml", "backbone_rate: 0.001", "backbone_rate: 0.003")
+    weights = fewer.folder / "artifacts/weights/small/fold0/model.safetensors"
+    with pytest.raises(AssertionError) as told:
+        fewer.repro()
+    assert "error: artifacts/weights/small: fold1 is not in params.yaml; `make prune`" in str(
+        told.value
+    )
+    assert "failed to reproduce 'train@small-0'" in str(told.value)
+    assert not weights.exists(), "DVC removes a stage's outputs before it runs"
 
 
 def test_what_another_configuration_left_is_pruned(project: Project, tmp_path: Path):

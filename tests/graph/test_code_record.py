@@ -4,16 +4,20 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline import paths
+from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.graph import code_hash
 from pipeline.graph.code_record import write_record
+from pipeline.graph.declaration import bodies
 from stages import code
 from stages.running import run_stage
-from tests.configurations import SMALL, write
+from tests.configurations import SMALL, changed, write
+from tests.contract.project import graph
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +52,30 @@ def test_the_code_stage_writes_what_stages_ask_for():
     ran: list[bool] = []
     run_stage("split", lambda: ran.append(True))
     assert ran == [True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"foo": 1}, "params.yaml: unknown key 'foo'; the nearest valid one is 'folds'"),
+        ({"folds": 3}, "params.yaml: folds: expected a list, found 3"),
+        (
+            {"models": {"small": {"encoder": "brt"}}},
+            "params.yaml: models.small.encoder: no 'brt'; the nearest is 'bert'",
+        ),
+    ],
+)
+def test_the_code_stage_checks_the_whole_configuration(changes: dict[str, Any], expected: str):
+    """It is the first of all, and the one that an unknown key makes stale."""
+    write(changed(SMALL, changes))
+    with pytest.raises(UserError) as told:
+        code.main([])
+    assert str(told.value) == expected
+    assert not Path("data/code").exists()
+
+
+def test_an_edit_to_the_configuration_makes_the_code_stage_stale():
+    assert "params.yaml" in bodies(graph())["code"]["deps"]
 
 
 def test_before_any_code_was_hashed(capsys: pytest.CaptureFixture[str]):

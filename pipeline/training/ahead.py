@@ -1,0 +1,35 @@
+"""Refusals of later stages that are known before a fold trains: hours lie between."""
+
+from pipeline import paths
+from pipeline.entries import check_leftovers, folders_of_folds_and_members
+from pipeline.errors import UserError
+from pipeline.inputs.packing import check_rows
+from pipeline.inputs.tokens import read_tokens
+from pipeline.params import Parameters
+from pipeline.tables.essay_folds import read_folds
+
+
+def check_later_stages(parameters: Parameters) -> None:
+    """Look for what `predict`, `evaluate` and `ensemble` would stop at, of what is there by now.
+
+    Raises:
+      UserError: another configuration left folds or members, rows of prediction are too short for
+        a test window, or there are fewer essays than nested folds.
+    """
+    folds = parameters.folds
+    for held in folders_of_folds_and_members(parameters.models, parameters.members, folds):
+        check_leftovers(*held)
+    for name, model in parameters.models.items():
+        folder = paths.tokens(name, "test")
+        # Where one model trains alone, the others' tokens may be yet to come.
+        if folder.exists():
+            tokens = read_tokens(folder)
+            where = f"params.yaml: models.{name}.predict"
+            check_rows(tokens.lengths, tokens.n_slots, model.predict, where)
+    essays = sum(fold in folds for fold in read_folds().values())
+    nested = parameters.ensemble.nested_folds
+    if essays < nested:
+        raise UserError(
+            f"params.yaml: ensemble.nested_folds: {nested}; expected at most {essays}, one for "
+            "each essay"
+        )
