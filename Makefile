@@ -11,6 +11,9 @@ COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# $(call quoted,text): for the shell one word, whatever stands in it.
+quoted = '$(subst ','\'',$(1))'
+
 # Before the first environment is there, and with others activated, `python` is still the project's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # session.stop_after_minutes counts from here, over all folds.
@@ -38,7 +41,7 @@ ready: venv
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 
 recipe: venv  ## write params.yaml from recipes/NAME.yaml, or a path (FORCE=1: over edits of yours)
-	@python -m commands.recipe '$(NAME)'$(if $(FORCE), --force)
+	@python -m commands.recipe $(call quoted,$(NAME))$(if $(FORCE), --force)
 
 options: venv  ## every option of params.yaml: key, type, default, and what it does
 	@python -m commands.options
@@ -56,8 +59,8 @@ submission: doctor  ## bring the whole graph up to date: submission.csv
 	@python -m commands.lock --keep
 	@python -m commands.summary
 
-data: ready  ## download the competition's files from Kaggle into data/raw, under DVC
-	@python -m commands.data $(OPTIONS)
+data: ready  ## bring Kaggle's files into data/raw, under DVC (ZIP=its archive: needs no account)
+	@python -m commands.data$(if $(ZIP), --zip $(call quoted,$(ZIP))) $(OPTIONS)
 
 submit: ready  ## bundle, upload, run on Kaggle, submit, print the score (OPTIONS=--dry-run, --csv, ...)
 	@python -m commands.submit $(OPTIONS)

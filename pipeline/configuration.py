@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
+from pipeline.home import unexpanded
 from pipeline.mistakes import explain, nearest
 from pipeline.params import Parameters
 
@@ -118,7 +119,11 @@ def check(tree: object, path: Path) -> Parameters:
         raise ConfigurationError(
             [f"{path}: {line}" for line in explain(error, Parameters)]
         ) from None
-    wrong = [f"{path}: {line}" for line in _contradictions(parameters)]
+    wrong = [
+        f"{path}: {key}: found {named}, which DVC does not expand; expected {whole}"
+        for key, named, whole in unexpanded(tree)
+    ]
+    wrong += [f"{path}: {line}" for line in _contradictions(parameters)]
     if wrong:
         raise ConfigurationError(wrong)
     return parameters

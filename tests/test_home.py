@@ -1,14 +1,16 @@
 """A `~` in a path that DVC reads: written out by `make recipe`, refused with the whole path."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from pipeline.configuration import ConfigurationError, load_configuration
+from pipeline.home import DEPENDENCIES, expanded
 from pipeline.recipes import compose
 from tests.configurations import DEFAULT, RECIPES, changed, write
+from tests.contract.project import graph
 
-pytestmark = pytest.mark.xfail(strict=True, reason="DVC is left to say that there is no ~")
 PLACES = {
     "data.source": {"data": {"source": "~/files"}},
     "labels.from": {"labels": {"from": "~/files"}},
@@ -42,3 +44,16 @@ def test_a_recipe_may_have_it(key: str, tmp_path: Path, monkeypatch: pytest.Monk
     made = compose(tmp_path / "mine.yaml", RECIPES)
     assert made.text.count("/home/somebody/files") == 1
     assert "~" not in made.text
+
+
+def test_they_are_what_the_graph_depends_on():
+    """By their last part: a foreach has `${item...}` where params.yaml has a name."""
+    stages = graph()["stages"].values()
+    deps = [dep for stage in stages for dep in stage.get("do", stage).get("deps", [])]
+    found = {name for dep in deps for name in re.findall(r"^\$\{(.*)\}$", dep)}
+    known = {key.partition("*.")[2] or key for key in DEPENDENCIES}
+    assert {name.removeprefix("item.") for name in found} == known
+
+
+def test_a_user_that_is_not_there(tmp_path: Path):
+    assert expanded("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")

@@ -11,7 +11,6 @@ from pipeline.errors import UserError
 from pipeline.params import Data
 
 NAME = "feedback-prize-effectiveness"
-pytestmark = pytest.mark.xfail(strict=True, reason="a folder is looked at as it is named")
 
 
 def refused(folder: str) -> list[str]:

@@ -151,10 +151,6 @@ def signed_out(tracked: Project) -> Project:
     return tracked
 
 
-ZIP = pytest.mark.xfail(strict=True, reason="an archive that is there already can't be named")
-
-
-@ZIP
 @pytest.mark.parametrize("word", ["~/Down loads/it's.zip", "../home/Down loads/it's.zip", "{path}"])
 def test_an_archive_from_a_browser(signed_out: Project, command: Command, word: str):
     path = packed(signed_out, "Down loads/it's.zip")
@@ -172,7 +168,6 @@ def test_an_archive_from_a_browser(signed_out: Project, command: Command, word: 
     assert signed_out.world.log == []
 
 
-@ZIP
 def test_an_archive_once_more(signed_out: Project, command: Command):
     path = packed(signed_out, "kaggle.zip")
     command(data.main, "--zip", str(path))
@@ -183,14 +178,12 @@ def test_an_archive_once_more(signed_out: Project, command: Command):
     assert Path("data/raw.dvc").read_text() == pointer
 
 
-@ZIP
 def test_an_archive_with_a_folder_around_the_files(signed_out: Project, command: Command):
     path = packed(signed_out, "kaggle.zip", f"{COMPETITION}/")
     assert command(data.main, "--zip", str(path)).status == 0
     assert (paths.RAW / COMPETITION / "train.csv").is_file()
 
 
-@ZIP
 def test_an_archive_within_the_folder_that_it_is_to_make(signed_out: Project, command: Command):
     """The folder is made whole, and so would lose it."""
     paths.RAW.mkdir(parents=True)
@@ -204,7 +197,6 @@ def test_an_archive_within_the_folder_that_it_is_to_make(signed_out: Project, co
     assert (paths.RAW / "kaggle.zip").is_file()
 
 
-@ZIP
 def test_an_archive_needs_no_client(signed_out: Project):
     """Nor does anything else of the command's import it."""
     path = packed(signed_out, "kaggle.zip")

@@ -29,7 +29,6 @@ def test_data(case: Case, project: Project, command: Command):
     assert list(Path("data").glob(".raw*")) == []
 
 
-@pytest.mark.xfail(strict=True, reason="an archive that is there already can't be named")
 @pytest.mark.parametrize("case", ZIP, ids=name)
 def test_zip(case: Case, project: Project, command: Command):
     test_data(case, project, command)
