@@ -23,7 +23,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready recipe options doctor submission data submit leaderboard test test-slow \
-	check parity compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots \
+	check parity compat bundle kaggle peers tpu-check smoke compare prune checkpoints accept plots \
 	experiments queue code lock clean
 
 help:  ## list the targets
@@ -108,6 +108,10 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
+
+compare: ready  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=another member or commit)
+	@python -m commands.compare --model $(call quoted,$(MODEL)) --fold $(call quoted,$(FOLD)) \
+		$(if $(BASE),--base $(call quoted,$(BASE)))
 
 prune: ready  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from pipeline.durations import span
 from pipeline.progress import say
 
 LIMIT = 9 * 3600  # seconds that Kaggle gives a code submission
@@ -37,13 +38,8 @@ class Clock:
             known = {name: self._seconds(name) for name in left}
             total = sum(known[name] or self.laps[-1][1] for name in left)
             rest = self._limit - self.elapsed
-            line += f"; {len(left)} folds to go in about {_span(total)}, {_span(rest)} are left"
+            line += f"; {len(left)} folds to go in about {span(total)}, {span(rest)} are left"
         say(line)
 
     def _seconds(self, part: str) -> float:
         return next((s for name, s in reversed(self.laps) if name == part), 0.0)
-
-
-def _span(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

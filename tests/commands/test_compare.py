@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import compare as command
 from pipeline import paths
+from pipeline.errors import UserError
 from pipeline.tables.predictions import write_predictions
 from tests import configurations
-
-pytestmark = pytest.mark.xfail(strict=True, reason="there is no command that compares a fold")
 
 IDS = ["a", "b", "c", "d", "e", "f"]
 ESSAYS = ["A", "A", "B", "C", "D", "D"]
@@ -82,8 +82,6 @@ def compare(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Compare:
-    from commands import compare as command
-
     monkeypatch.chdir(shutil.copytree(committed, tmp_path / "copy", symlinks=True))
 
     def run(*arguments: str) -> list[str]:
@@ -157,23 +155,22 @@ def test_a_fold_that_the_last_commit_has_not(compare: Compare):
     ],
 )
 def test_a_base_that_is_asked_for_and_not_there(compare: Compare, base: str, line: str):
-    from pipeline.errors import UserError
-
     with pytest.raises(UserError) as caught:
         compare(f"--base={base}")
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 
 
-def test_former_predictions_of_other_essays(compare: Compare):
+def test_former_predictions_of_other_essays(compare: Compare, monkeypatch: pytest.MonkeyPatch):
     """Another split has other essays in the fold."""
-    from pipeline.errors import UserError
-
-    table = pd.DataFrame({"essay_id": list(FOLDS), "fold": [0, 1, 0, 0]})
+    monkeypatch.setitem(FOLDS, "B", 1)
+    monkeypatch.setitem(FOLDS, "D", 0)
+    rerun(predictions(0.6))
+    table = pd.DataFrame({"essay_id": list(FOLDS), "fold": list(FOLDS.values())})
     table.to_parquet(paths.FOLDS)
     with pytest.raises(UserError) as caught:
         compare("--base", "HEAD")
     path = "artifacts/folds/tiny/fold0/oof.parquet"
     assert str(caught.value) == (
-        f"{path}: discourse_id: 2 missing (the first: e), 1 unknown (the first: c)"
+        f"git's HEAD: {path}: discourse_id: 2 missing (the first: e), 1 unknown (the first: c)"
     )

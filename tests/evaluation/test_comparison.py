@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-pytestmark = pytest.mark.xfail(strict=True, reason="there is no comparison")
+from pipeline.errors import UserError
+from pipeline.evaluation.comparison import paired
 
 
 def test_an_interval_by_hand():
@@ -13,8 +14,6 @@ def test_an_interval_by_hand():
     The mean is 4 / 4 = 1. Essays stand off it by 4 - 2, -1 - 1 and 1 - 1, whose squares sum to 8;
     the variance is 3 / 2 of 8 / 16, 0.75. Student's t with two degrees of freedom is 4.302653.
     """
-    from pipeline.evaluation.comparison import paired
-
     found = paired(np.array([1.0, 3.0, -1.0, 1.0]), ["A", "A", "B", "C"])
     assert found.difference == pytest.approx(1.0)
     half = 4.302652729911275 * np.sqrt(0.75)
@@ -23,7 +22,6 @@ def test_an_interval_by_hand():
 
 def test_with_an_element_in_each_essay_it_is_student_s():
     """scipy's interval of a paired t test."""
-    from pipeline.evaluation.comparison import paired
 
     draw = np.random.default_rng(3)
     one, other = draw.normal(size=(2, 40))
@@ -34,7 +32,6 @@ def test_with_an_element_in_each_essay_it_is_student_s():
 
 def test_elements_of_an_essay_that_agree_count_once():
     """Each element twice in its essay: the same figure, and no narrower an interval."""
-    from pipeline.evaluation.comparison import paired
 
     differences, essays = np.array([0.3, -0.1, 0.2]), ["A", "B", "C"]
     once = paired(differences, essays)
@@ -43,9 +40,5 @@ def test_elements_of_an_essay_that_agree_count_once():
 
 
 def test_one_essay_has_no_interval():
-    from pipeline.evaluation.comparison import paired
-
-    from pipeline.errors import UserError
-
     with pytest.raises(UserError, match="one essay has no interval, expected two or more"):
         paired(np.array([0.1, 0.2]), ["A", "A"])

@@ -122,7 +122,6 @@ def test_a_folder_is_computed_as_the_platform_does_best(model: TokenClassifier, 
     assert (settings.attention, settings.dtype) == ("blocked", "float32")
 
 
-@pytest.mark.xfail(strict=True, reason="only a prediction of all knows how many steps it takes")
 def test_how_many_steps_some_windows_take(
     model: TokenClassifier, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ):
