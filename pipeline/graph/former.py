@@ -20,10 +20,15 @@ def fetch(output: Path, revision: str, into: Path) -> None:
     # Here, because they take a second that other commands need not spend.
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
     from scmrepo.exceptions import SCMError
 
     try:
         DVCFileSystem(rev=revision).get_file(output.as_posix(), str(into))
+    except DataIndexDirError:
+        raise UserError(
+            f"git's {revision} has {output}, but neither DVC's cache nor its remote has it"
+        ) from None
     except (DvcException, SCMError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"git's {revision} has no {output}: {reason}") from None

@@ -146,6 +146,15 @@ def test_a_fold_that_the_last_commit_has_not(compare: Compare):
     assert lines[2].startswith("beside baseline ")
 
 
+def test_a_fold_that_no_cache_has(compare: Compare):
+    """As in a fresh clone without a remote."""
+    shutil.rmtree(".dvc/cache")
+    assert compare()[1] == (
+        "git's HEAD has artifacts/folds/tiny/fold0/oof.parquet, but neither DVC's cache nor its "
+        "remote has it"
+    )
+
+
 @pytest.mark.parametrize(
     ("base", "line"),
     [
