@@ -11,6 +11,9 @@ COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# $(call quoted,text): for the shell one word, whatever stands in it.
+quoted = '$(subst ','\'',$(1))'
+
 # Before the first environment is there, and with others activated, `python` is still the project's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # session.stop_after_minutes counts from here, over all folds.
@@ -20,8 +23,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots \
-	experiments queue code lock clean
+	test-slow check parity compat bundle kaggle peers tpu-check smoke compare prune checkpoints \
+	accept plots experiments queue code lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -43,7 +46,7 @@ checked: ready
 	@python -m commands.configuration
 
 recipe: venv  ## write params.yaml from recipes/NAME.yaml, or a path (FORCE=1: over edits of yours)
-	@python -m commands.recipe '$(NAME)'$(if $(FORCE), --force)
+	@python -m commands.recipe $(call quoted,$(NAME))$(if $(FORCE), --force)
 
 options: venv  ## every option of params.yaml: key, type, default, and what it does
 	@python -m commands.options
@@ -61,8 +64,8 @@ submission: doctor  ## bring the whole graph up to date: submission.csv
 	@python -m commands.lock --keep
 	@python -m commands.summary
 
-data: checked  ## download the competition's files from Kaggle into data/raw, under DVC
-	@python -m commands.data $(OPTIONS)
+data: checked  ## bring Kaggle's files into data/raw, under DVC (ZIP=its archive: needs no account)
+	@python -m commands.data$(if $(ZIP), --zip $(call quoted,$(ZIP))) $(OPTIONS)
 
 submit: checked  ## bundle, upload, run on Kaggle, submit, print the score (OPTIONS=--dry-run, --csv, ...)
 	@python -m commands.submit $(OPTIONS)
@@ -110,6 +113,10 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
+
+compare: checked  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=another member or commit)
+	@python -m commands.compare --model $(call quoted,$(MODEL)) --fold $(call quoted,$(FOLD)) \
+		$(if $(BASE),--base $(call quoted,$(BASE)))
 
 prune: checked  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune

@@ -15,6 +15,7 @@ from pathlib import Path
 from bench import frame, tables
 from pipeline import params, paths
 from pipeline.competition.address import COMPETITION
+from pipeline.competition.kaggle_files import locate
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError, exit_with_message
 from tests.kaggle.stand_in.runner import competition_files, run_script
@@ -29,7 +30,7 @@ def main() -> None:
       UserError: the route did not end with one submission.
     """
     options = frame.parser(__doc__ or "").parse_known_args()[1]
-    source = Path(load_configuration().read("data", params.Data).source)
+    source = locate(Path(load_configuration().read("data", params.Data).source))
     world = World()
     world.competitions[COMPETITION] = Competition(competition_files(source))
     ran: list[float] = []

@@ -16,6 +16,7 @@ from pipeline.bundle.forecast import read_forecast
 from pipeline.bundle.pack import Packer
 from pipeline.bundle.rehearsal import compare, rehearse
 from pipeline.bundle.rounding import DTYPES
+from pipeline.competition.kaggle_files import locate
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError, exit_with_message
 from pipeline.progress import say
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--without-external", action="store_true", help="as of commands.bundle")
     arguments = parser.parse_args(argv)
     configuration = load_configuration()
-    source = Path(configuration.read("data", params.Data).source)
+    source = locate(Path(configuration.read("data", params.Data).source))
     made = Packer(configuration, arguments.dtype).pack(arguments.without_external)
     whole = arguments.dtype == "float32" and not configuration.read("members", dict)
     with tempfile.TemporaryDirectory() as scratch:

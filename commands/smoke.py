@@ -8,6 +8,7 @@ if __name__ == "__main__":
 from collections.abc import Sequence
 
 from pipeline.configuration import load_configuration
+from pipeline.durations import span
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from pipeline.training.job import read_job
@@ -20,14 +21,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     folds = len(load_configuration().read("folds", list))
     seen = smoke(job)
     device = "not told" if seen.device_megabytes is None else f"{seen.device_megabytes:,.0f} MB"
-    say(f"log loss after {seen.steps} steps: {seen.loss:.4f}")
+    say(
+        f"log loss after {seen.steps} steps: {seen.loss:.4f}, on {seen.scored:,} of "
+        f"{seen.held:,} held-out elements"
+    )
     say(f"first step (compilation and all): {seen.first_step:.1f} s")
     say(f"memory: {seen.host_megabytes:,.0f} MB of the host at its peak; of one device: {device}")
-    say(f"speed: {seen.tokens_per_second:,.0f} real tokens/s; validation {seen.validation:.1f} s")
     say(
-        f"time: {seen.fold_seconds / 60:.1f} min a fold, "
-        f"{folds * seen.fold_seconds / 60:.1f} min for {folds} fold(s) one after another"
+        f"speed: {seen.tokens_per_second:,.0f} real tokens/s; the held-out essays in about "
+        f"{span(seen.pass_seconds)}, by {seen.timed_batches} of {seen.batches:,} batches"
     )
+    whole = f"; about {span(folds * seen.fold_seconds)} for {folds} folds one after another"
+    say(f"time: about {span(seen.fold_seconds)} a fold{whole if folds > 1 else ''}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
 from pipeline.errors import UserError, one_line
+from pipeline.home import unexpanded
 from pipeline.mistakes import explain, nearest
 from pipeline.params import Parameters, Rows
 from pipeline.yaml_bounds import check_bounds
@@ -121,7 +122,11 @@ def check(tree: object, path: Path) -> Parameters:
         raise ConfigurationError(
             [f"{path}: {line}" for line in explain(error, Parameters)]
         ) from None
-    wrong = [f"{path}: {line}" for line in _contradictions(parameters)]
+    wrong = [
+        f"{path}: {key}: found {named}, which DVC does not expand; expected {whole}"
+        for key, named, whole in unexpanded(tree)
+    ]
+    wrong += [f"{path}: {line}" for line in _contradictions(parameters)]
     if wrong:
         raise ConfigurationError(wrong)
     return parameters

@@ -33,9 +33,9 @@ def explain(error: ValidationError, kind: type) -> list[str]:
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """The end of a line on a name that is not valid; empty where none is."""
+    """The end of a line on a name that is not valid."""
     closest = _closest(name, valid)
-    return f"; the nearest valid one is {closest!r}" if closest else ""
+    return f"; the nearest valid one is {closest!r}" if closest else "; there is none"
 
 
 def shown(value: object) -> str:

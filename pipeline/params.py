@@ -37,7 +37,7 @@ class Data:
     """The competition's files."""
 
     source: str
-    """Folder in Kaggle's layout, relative or absolute."""
+    """Folder in Kaggle's layout, or one that holds it; relative or absolute."""
 
 
 @frozen

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.home import expanded
 
 _MOUNT = {"gs": "gcsfuse --implicit-dirs", "s3": "mount-s3"}  # by the scheme of an address
 
@@ -123,7 +124,7 @@ def _named_by(variable: str, default: str) -> Path:
     folder = os.environ.get(variable) or default
     address = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):/+([^/]*)", folder)
     if address is None:
-        return Path(folder).expanduser()
+        return expanded(folder)
     scheme, bucket = address[1].lower(), address[2]
     command = _MOUNT.get(scheme)
     example = f", such as by `{command} {bucket} /mnt/{bucket}`," if command else ""

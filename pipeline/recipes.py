@@ -3,7 +3,8 @@
 A mapping in a recipe is merged into the default's, a list or a scalar takes its place, and a null
 takes the option away, as in a JSON merge patch (RFC 7396): what is not written is off. `models` is
 the exception: the recipe's take the place of the default's. A model that says `like: other` differs
-from that one, an earlier model of the recipe or one of the default.
+from that one, an earlier model of the recipe or one of the default. A `~` is written out in a path
+that DVC reads.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from pipeline.configuration import Configuration, check, key_of, parse, read_text
 from pipeline.errors import UserError
+from pipeline.home import expand
 from pipeline.mistakes import nearest, shown
 from pipeline.yaml_bounds import check_bounds
 from pipeline.yaml_comments import Comment, Key, read_comments, with_comments
@@ -110,6 +112,7 @@ def compose(recipe: Path, folder: Path = FOLDER) -> Composition:
     comments = own.comments | _over(own.comments, default.comments)
     made = _Document(own.header, _merged(default.tree, own.tree), comments)
     likes = _put_models(made, own, default, recipe) if "models" in own.tree else {}
+    expand(made.tree)
     text = f"{made.header}{with_comments(_dump(made.tree), made.comments)}"
     parameters = check(parse(text, recipe, YAML(typ="safe", pure=True)), recipe)
     return Composition(recipe, text, Configuration(parameters, recipe), likes)
@@ -125,7 +128,7 @@ def differences(made: Composition, default: Composition) -> Iterator[str]:
     models: dict[str, object] = old.read("models", dict)
     own: dict[str, object] = new.read("models", dict)
     if list(own) != list(models):
-        yield f"models: {', '.join(own)} ({DEFAULT}: {', '.join(models)})"
+        yield f"models: {', '.join(own) or 'none'} ({DEFAULT}: {', '.join(models)})"
     for name, model in own.items():
         like = made.likes.get(name, name)
         base = _flat(models[like], f"models.{name}") if like in models else {}

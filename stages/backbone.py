@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import params, paths
+from pipeline.competition.kaggle_files import locate
 from pipeline.competition.schema import TASK
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     needs = Path(source.needs)
     if not needs.exists():
         raise UserError(f"params.yaml: models.{model}.backbone.needs: {needs}: not found")
-    made = make(source, encoder, needs / "train", TASK, paths.backbone(model))
+    made = make(source, encoder, locate(needs) / "train", TASK, paths.backbone(model))
     commit = f" at commit {made['commit']}" if "commit" in made else ""
     say(f"{paths.backbone(model)}: {made['source']}{commit}, for encoder {encoder}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.competition.essays import validate
+from pipeline.competition.kaggle_files import locate
 from pipeline.competition.schema import TABLES
 from pipeline.configuration import load_configuration
 from pipeline.progress import say
@@ -26,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{made['out_of_order']:,} out of order"
         )
         if made["unused_columns"]:
-            say(f"{source / TABLES[split]}: not used: columns {', '.join(made['unused_columns'])}")
+            table, unused = locate(source) / TABLES[split], ", ".join(made["unused_columns"])
+            say(f"{table}: not used: columns {unused}")
 
 
 if __name__ == "__main__":

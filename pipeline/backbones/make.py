@@ -22,6 +22,7 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, sha256, write_json
 from pipeline.graph import code_hash
 from pipeline.graph.code_record import write_record
+from pipeline.home import expanded
 from pipeline.inputs.markers import with_paragraph
 from pipeline.task import Task
 
@@ -67,7 +68,7 @@ def _fetch(
             builtin.create(kind, encoder, essays, task.labels, source.seed, scratch)
             return scratch, {"source": name, "seed": source.seed}
         case "folder":
-            folder = Path(name).expanduser()
+            folder = expanded(name)
             for line in sources.lacking(folder):
                 raise UserError(line)
             sources.check_folder(source)

@@ -13,6 +13,7 @@ from pipeline.encoders.catalogue import serving
 from pipeline.encoders.weights.tensors import weight_files
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256_of
+from pipeline.home import expanded
 
 PREFIX = "builtin:"
 
@@ -90,7 +91,7 @@ def kind(source: params.Backbone) -> Literal["builtin", "folder", "hub"]:
             raise UserError(f"backbone.source: no {name}; there are: {there}")
         _unused(source, "revision", "sha256")
         return "builtin"
-    if Path(name).expanduser().is_dir():
+    if expanded(name).is_dir():
         return "folder"
     if name.startswith(("/", ".", "~")):
         raise UserError(f"backbone.source: {name}: no such folder")
@@ -132,7 +133,7 @@ def check_folder(source: params.Backbone) -> None:
     Raises:
       UserError: the files have another hash, or there is a revision.
     """
-    folder = Path(source.source).expanduser()
+    folder = expanded(source.source)
     found = sha256_of(read_files(folder), folder)
     if (found, None) == (source.sha256, source.revision):
         return

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.bundle.time_limit import in_time, span, turns
+from pipeline.bundle.time_limit import in_time, turns
+from pipeline.durations import span
 from pipeline.errors import UserError
 from pipeline.files import read_json
 

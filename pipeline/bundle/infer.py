@@ -21,10 +21,11 @@ from pipeline.bundle.bundled_model import BundledModel
 from pipeline.bundle.forecast import FORECAST, REPORT, forecast
 from pipeline.bundle.pace import seconds_per_essay
 from pipeline.bundle.prepare import Prepared, Reader, prepare
-from pipeline.bundle.time_limit import Clock, span, turns
+from pipeline.bundle.time_limit import Clock, turns
 from pipeline.competition.hidden import ESSAYS, Hidden
 from pipeline.competition.schema import LABELS, TASK
 from pipeline.configuration import Configuration, load_configuration
+from pipeline.durations import span
 from pipeline.errors import UserError
 from pipeline.files import read_json, write_json
 from pipeline.inputs.tokenizer import open_tokenizer

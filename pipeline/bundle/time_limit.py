@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from pipeline.durations import span
 from pipeline.progress import say
 
 LIMIT = 9 * 3600.0  # seconds that Kaggle gives a code submission
@@ -65,9 +66,3 @@ def turns(seconds: Mapping[str, float], folds: Sequence[int]) -> Iterator[tuple[
     for fold in folds:
         for name in sorted(seconds, key=lambda name: seconds[name]):
             yield fold, name
-
-
-def span(seconds: float) -> str:
-    """Write a time in hours and minutes."""
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

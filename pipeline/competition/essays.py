@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline import clean_tables, params, paths
 from pipeline.competition import checks, schema
 from pipeline.competition.clean_split import CleanSplit, RawSplit, clean_split
-from pipeline.competition.kaggle_files import missing
+from pipeline.competition.kaggle_files import locate, missing
 from pipeline.competition.oddities import count_oddities
 from pipeline.competition.reading import read_essays, read_table
 from pipeline.errors import UserError
@@ -29,13 +29,15 @@ def read_source(folder: Path) -> KaggleFiles:
     """Read and check every file of the competition.
 
     Args:
-      folder: the tables, `train/*.txt`, `test/*.txt` and the sample of a submission.
+      folder: the tables, `train/*.txt`, `test/*.txt` and the sample of a submission, in it or
+        in a folder of its own.
 
     Raises:
       UserError: the first mistake: file, row or id, column, what was found and expected.
     """
     for line in missing(folder):
         raise UserError(line)
+    folder = locate(folder)
     train, test = _read_split(folder, "train"), _read_split(folder, "test")
     train_path, test_path = (folder / schema.TABLES[split] for split in paths.SPLITS)
     checks.check_disjoint(train_path, train.rows, test_path, test.rows)
@@ -89,7 +91,7 @@ def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
     Raises:
       UserError: a mistake in the files; then nothing is written.
     """
-    source = read_source(folder)
+    source, folder = read_source(folder), locate(folder)
     splits = {"train": source.train, "test": source.test}
     cleaned = {name: clean_split(split, cleaning) for name, split in splits.items()}
     # Both splits are checked before the first is written: a mistake leaves the former tables.

@@ -1,23 +1,72 @@
-"""Kaggle's layout by its names: what a folder of the competition's files has to hold."""
+"""Kaggle's layout by its names: where a folder has the competition's files, and what it lacks."""
 
+import shlex
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline import paths
 from pipeline.competition import schema
 
+_FILES = (*schema.TABLES.values(), schema.SAMPLE_SUBMISSION)
 
-def missing(folder: Path) -> Iterator[str]:
-    """Yield a line for each missing part of the layout; only one if the folder is missing."""
-    if not folder.is_dir():
+
+def locate(source: Path) -> Path:
+    """Return the folder that has the files: `source`, or the only one in it that has a table.
+
+    Archives are often unpacked into a folder of their own name.
+    """
+    inner = _inner(source)
+    return inner[0] if len(inner) == 1 else source
+
+
+def _inner(source: Path) -> list[Path]:
+    """List the folders in `source` that have a table, where it has none itself."""
+    tables = schema.TABLES.values()
+    if not source.is_dir() or any((source / table).is_file() for table in tables):
+        return []
+    return sorted({path.parent for table in tables for path in source.glob(f"*/{table}")})
+
+
+def missing(source: Path) -> Iterator[str]:
+    """Yield a line for each missing part of the layout; only one if there is no such folder."""
+    if not source.is_dir():
+        yield f"params.yaml: data.source: {source}: {_no_folder(source)}"
+        return
+    inner = _inner(source)
+    if len(inner) > 1:
+        names = ", ".join(folder.name for folder in inner)
         yield (
-            f"params.yaml: data.source: {folder}: not found, expected a folder in Kaggle's layout; "
-            f"`make data` downloads the competition's files into {paths.RAW}"
+            f"{source}: expected Kaggle's files in one folder, found them in {names}; name one of "
+            "them in data.source of params.yaml"
         )
         return
-    for name in (*schema.TABLES.values(), schema.SAMPLE_SUBMISSION):
+    folder = locate(source)
+    for name in _FILES:
         if not (folder / name).is_file():
-            yield f"{folder / name}: not found, expected a file in Kaggle's layout"
+            yield f"{folder / name}: not found, expected a file in Kaggle's layout{_packed(source)}"
     for split in paths.SPLITS:
         if not (folder / split).is_dir():
             yield f"{folder / split}: not found, expected a folder of text files"
+
+
+def _no_folder(source: Path) -> str:
+    """Say what is in the place of a folder, and what to do."""
+    if not source.is_file():
+        return (
+            "not found, expected a folder in Kaggle's layout; `make data` downloads the "
+            f"competition's files into {paths.RAW}"
+        )
+    if zipfile.is_zipfile(source):
+        return f"a file, not a folder; {_unpacks(source)}"
+    return f"a file, not a folder; expected the folder in Kaggle's layout: {source.parent}"
+
+
+def _packed(source: Path) -> str:
+    """Return the end of a line where a folder has an archive in it; empty where it has none."""
+    archives = sorted(source.glob("*.zip"))
+    return f"; {_unpacks(archives[0])}" if archives else ""
+
+
+def _unpacks(archive: Path) -> str:
+    return f"`make data ZIP={shlex.quote(str(archive))}` unpacks it into {paths.RAW}"

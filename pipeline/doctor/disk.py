@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.competition import schema
+from pipeline.competition.kaggle_files import locate
 from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding
 from pipeline.params import Model
@@ -27,7 +28,7 @@ def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> 
       folds: the configuration's.
       source: the folder of the competition's files.
     """
-    tables = [source / name for name in schema.TABLES.values()]
+    tables = [locate(source) / name for name in schema.TABLES.values()]
     tokens = _TOKENS * sum(path.stat().st_size for path in tables if path.is_file())
     outputs = checkpoints = 0.0
     sure = True

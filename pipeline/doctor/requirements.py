@@ -11,6 +11,7 @@ from pipeline.doctor.findings import Finding, refusals
 from pipeline.encoders.catalogue import check_known, check_served, source_file
 from pipeline.files import read_json
 from pipeline.graph.leftovers import TERRITORY
+from pipeline.home import expanded
 
 
 def examine_data(data: params.Data) -> Iterator[Finding]:
@@ -70,7 +71,7 @@ def _check_served(model: params.Model, where: str) -> None:
 
 
 def _lacking(source: params.Backbone, where: str) -> Iterator[str]:
-    folder = Path(source.source).expanduser()
+    folder = expanded(source.source)
     lines = list(sources.lacking(folder))
     yield from lines
     # The stage holds files to a hash; that takes a while.
@@ -82,7 +83,7 @@ def _lacking(source: params.Backbone, where: str) -> Iterator[str]:
 def _model_type(source: params.Backbone) -> object:
     if source.source.startswith(sources.PREFIX):
         return sources.BUILTIN[source.source.removeprefix(sources.PREFIX)]["model_type"]
-    return read_json(Path(source.source).expanduser() / sources.CONFIG).get("model_type")
+    return read_json(expanded(source.source) / sources.CONFIG).get("model_type")
 
 
 def examine_members(members: Mapping[str, params.Member]) -> Iterator[Finding]:

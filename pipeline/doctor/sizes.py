@@ -1,7 +1,6 @@
 """Estimate the size of a backbone from its files, its config or its name."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pipeline import params, paths
@@ -9,6 +8,7 @@ from pipeline.backbones import sources
 from pipeline.encoders.weights.tensors import FILE, weight_files
 from pipeline.errors import UserError
 from pipeline.files import read_json
+from pipeline.home import expanded
 
 _FLOAT32 = 4  # bytes
 _VOCABULARY = 600  # of a builtin, with the markers
@@ -53,7 +53,7 @@ def measured(model: str, source: params.Backbone) -> float | None:
         if kind == "builtin":
             return _of_config(sources.BUILTIN[source.source.removeprefix(sources.PREFIX)])
         if kind == "folder":
-            files = weight_files(Path(source.source).expanduser())
+            files = weight_files(expanded(source.source))
             return float(sum(path.stat().st_size for path in files))
     except UserError:  # there is no such source, which is told elsewhere
         return None

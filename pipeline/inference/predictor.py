@@ -17,7 +17,7 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build, slot_sums
 from pipeline.encoders.weights.folders import load_fold
 from pipeline.errors import UserError
-from pipeline.inputs.packing import Batch, batches, plan
+from pipeline.inputs.packing import Batch, Plan, batches, plan
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Predict, Rows
 
@@ -83,6 +83,21 @@ class Predictor:
         """
         return machine.replicate(load_fold(folder, self.model, exact), self._devices)
 
+    def steps(self, tokens: Tokens, windows: Int[np.ndarray, " n"]) -> int:
+        """Count the steps in which `probabilities` would predict some windows.
+
+        Raises:
+          UserError: a window does not fit into a row.
+        """
+        return self._count(self._plan(tokens, windows))
+
+    def _plan(self, tokens: Tokens, windows: Int[np.ndarray, " n"]) -> Plan:
+        # Without a seed: chance has no part in predictions, so the windows' own order will do.
+        return plan(tokens.lengths[windows], tokens.n_slots[windows], self.rows, seed=None)
+
+    def _count(self, rows: Plan) -> int:
+        return -(-len(rows) // self.rows.per_step)
+
     def probabilities(
         self,
         params: Any,
@@ -107,9 +122,8 @@ class Predictor:
         Raises:
           UserError: a window does not fit into a row, or a logit is not finite.
         """
-        # Without a seed: chance has no part in predictions, so the windows' own order will do.
-        order = plan(tokens.lengths[windows], tokens.n_slots[windows], self.rows, seed=None)
-        n_steps = -(-len(order) // self.rows.per_step)
+        order = self._plan(tokens, windows)
+        n_steps = self._count(order)
         sums: np.ndarray | None = None
         counts = np.zeros(len(tokens.element_ids))
         pending: deque[tuple[Any, tuple[Array, Array]]] = deque()

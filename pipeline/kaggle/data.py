@@ -29,26 +29,63 @@ def bring(
       UserError: whatever is in the way, with what to do about it.
     """
     if target.exists():
-        say(f"{target}: there already; to download it again, remove it first")
-        return read_source(target)
+        return _there(target, "download")
     archive = download(connect(), competition, cache)
     say(f"{archive}: {archive.stat().st_size / 1e6:,.1f} MB")
-    with atomic_folder(target) as folder:
-        files = unpack(archive, folder)
-        source = _checked(folder, target)
+    source = _unpacked(archive, target, "Kaggle has it", "remove it and run the same command again")
     archive.unlink()
-    say(f"{target}: {files:,} files")
     return source
 
 
-def _checked(folder: Path, target: Path) -> KaggleFiles:
-    """Hold the files to the competition's schema, under the names that they will have."""
-    try:
-        return read_source(folder)
-    except UserError as error:
+def take(archive: Path, competition: str, target: Path) -> KaggleFiles:
+    """Unpack an archive that the user has, if the files are not there yet, and check them.
+
+    Args:
+      archive: Kaggle's, as a browser downloads it; it stays.
+      competition: whose it has to be, for messages.
+      target: the folder to make, whole or not at all.
+
+    Raises:
+      UserError: there is no such archive, or whatever else is in the way.
+    """
+    if not archive.is_file():
+        found = "found a folder" if archive.is_dir() else "not found"
+        raise UserError(f"ZIP: {archive}: {found}, expected Kaggle's archive")
+    if archive.resolve().is_relative_to(target.resolve()):
         raise UserError(
-            f"{str(error).replace(str(folder), str(target))} (as Kaggle has it; nothing was kept)"
-        ) from None
+            f"ZIP: {archive}: lies in {target}, which is made whole; move it elsewhere and remove "
+            f"{target}"
+        )
+    if target.exists():
+        return _there(target, "unpack")
+    told = f"{archive} has it, expected the archive of {competition}"
+    return _unpacked(archive, target, told, "download it again")
+
+
+def _there(target: Path, verb: str) -> KaggleFiles:
+    say(f"{target}: there already; to {verb} it again, remove it first")
+    return read_source(target)
+
+
+def _unpacked(archive: Path, target: Path, told: str, advice: str) -> KaggleFiles:
+    """Unpack an archive into a new folder, whole and checked.
+
+    Args:
+      archive: a zip file.
+      target: the folder to make.
+      told: who has the files like this, for the line on a mistake in them.
+      advice: for an archive that isn't whole.
+    """
+    with atomic_folder(target) as folder:
+        files = unpack(archive, folder, advice)
+        try:
+            source = read_source(folder)
+        except UserError as error:
+            # Under the names that the files would have had.
+            line = str(error).replace(str(folder), str(target))
+            raise UserError(f"{line} (as {told}; nothing was kept)") from None
+    say(f"{target}: {files:,} files")
+    return source
 
 
 def need_dvc() -> None:

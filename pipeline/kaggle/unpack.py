@@ -15,12 +15,13 @@ LARGEST = 50 * 10**9  # bytes, unpacked
 MOST = 200_000  # files
 
 
-def unpack(archive: Path, folder: Path) -> int:
+def unpack(archive: Path, folder: Path, advice: str) -> int:
     """Unpack a whole archive into an empty folder.
 
     Args:
       archive: a zip file, not to be trusted.
       folder: exists and is empty; the caller removes it when this fails.
+      advice: for an archive that isn't whole.
 
     Returns:
       The number of files.
@@ -36,9 +37,7 @@ def unpack(archive: Path, folder: Path) -> int:
             for member in track(members, len(members), "file", f"unpack {archive.name}"):
                 _extract(source, member, folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise UserError(
-            f"{archive}: no whole zip file ({error}); remove it and run the same command again"
-        ) from None
+        raise UserError(f"{archive}: no whole zip file ({error}); {advice}") from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise disk_full(folder.parent) from None

@@ -1,6 +1,7 @@
 """Predictions of the stages, held against the configuration: no table missing, none left over."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -35,15 +36,27 @@ def gather_folds(
     check_entries(paths.fold(model), "fold*", [f"fold{fold}" for fold in folds])
     out = np.empty((len(elements), len(LABELS)))
     for fold in folds:
-        path = paths.fold(model, fold) / "oof.parquet"
         own = elements.folds == fold
-        rows = read_predictions(path)
-        if set(rows.folds.tolist()) - {fold}:
-            raise UserError(
-                f"{path}: expected fold {fold}, found {sorted(set(rows.folds.tolist()))}"
-            )
-        out[own] = align(rows, elements.select(own).element_ids, path)
+        path = paths.fold(model, fold) / "oof.parquet"
+        out[own] = gather_fold(path, fold, elements.select(own))
     return out
+
+
+def gather_fold(path: Path, fold: int, elements: Elements) -> Float[np.ndarray, "rows labels"]:
+    """Gather the probabilities that one fold's training left.
+
+    Args:
+      path: of its table.
+      fold: the one that the table has to be of.
+      elements: those of `fold`, whose order the result has.
+
+    Raises:
+      UserError: the table is missing, of another fold, or has other elements.
+    """
+    rows = read_predictions(path)
+    if set(rows.folds.tolist()) - {fold}:
+        raise UserError(f"{path}: expected fold {fold}, found {sorted(set(rows.folds.tolist()))}")
+    return align(rows, elements.element_ids, path)
 
 
 def check_members(members: Sequence[str]) -> None:

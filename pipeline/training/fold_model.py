@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pipeline import devices as machine
 from pipeline import paths
@@ -23,7 +23,11 @@ from pipeline.training.step import Step, TrainState, train_step
 
 
 class FoldModel:
-    """One fold's model and optimizer, ready to run on `devices`."""
+    """One fold's model and optimizer, ready to run on `devices`.
+
+    Attributes:
+      predictor: of the model, in rows of training's shape.
+    """
 
     def __init__(self, job: Job, devices: Sequence[machine.Device]) -> None:
         """Build the model of the backbone's config.
@@ -38,7 +42,7 @@ class FoldModel:
         self.model = build(paths.backbone(job.model), job.encoder, self.settings)
         config = self.model.config
         self.pad_id = config.pad_token_id
-        self._predictor = Predictor(self.model, devices, job.train.rows)
+        self.predictor = Predictor(self.model, devices, job.train.rows)
         self._optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
 
     @property
@@ -64,10 +68,19 @@ class FoldModel:
         # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 
-    def predict(self, params: Any, data: FoldData) -> Float[np.ndarray, "elements labels"]:
-        """Return probabilities of the elements that are held out; NaN for the others."""
+    def predict(
+        self, params: Any, data: FoldData, windows: Int[np.ndarray, " n"] | None = None
+    ) -> Float[np.ndarray, "elements labels"]:
+        """Return probabilities of the elements that are held out; NaN for the others.
+
+        Args:
+          params: replicated.
+          data: the fold's.
+          windows: those of `data.held` to predict; None for all.
+        """
         name = f"{self.job.name} held-out"
-        return self._predictor.probabilities(params, data.tokens, data.held, name)
+        windows = data.held if windows is None else windows
+        return self.predictor.probabilities(params, data.tokens, windows, name)
 
 
 def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:

@@ -4,12 +4,14 @@ import itertools
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pipeline import devices as machine
 from pipeline.errors import UserError
 from pipeline.memory import peak_megabytes
+from pipeline.metrics import log_loss
 from pipeline.progress import say, track
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
@@ -17,35 +19,70 @@ from pipeline.training.job import Job
 from pipeline.training.loop import Meter
 
 STEPS = 20
+BATCHES = 5  # of the held-out essays
 
 
 @dataclass(frozen=True)
-class Smoke:
-    """The measurements of a few steps.
+class HeldOut:
+    """The measurements of a few held-out batches.
+
+    Attributes:
+      first_batch: seconds of the first one, compilation and all.
+      timed_batches: how many were timed after it.
+      batches: how many a pass over the held-out essays takes.
+      batch_seconds: of one, compiled.
+      loss: log loss of what was predicted.
+      scored: elements that were predicted.
+      held: elements that are held out.
+    """
+
+    first_batch: float
+    timed_batches: int
+    batches: int
+    batch_seconds: float
+    loss: float
+    scored: int
+    held: int
+
+    @property
+    def pass_seconds(self) -> float:
+        """Seconds of a pass over the held-out essays: every batch has the same shape."""
+        return self.batches * self.batch_seconds
+
+
+@dataclass(frozen=True)
+class Smoke(HeldOut):
+    """The measurements of a few steps, and of a few batches.
 
     Attributes:
       steps: how many ran.
+      total: how many a fold takes.
       first_step: seconds of the first one, compilation and all.
+      step_seconds: of one, compiled.
       tokens_per_second: real tokens, from the second step on.
-      validation: seconds of one pass over the held-out fold.
-      loss: log loss of that pass.
+      passes: over the held-out essays, that a fold takes.
       host_megabytes: peak of this process.
       device_megabytes: peak of one device, None where the platform doesn't tell.
-      fold_seconds: of a whole fold at this speed.
     """
 
     steps: int
+    total: int
     first_step: float
+    step_seconds: float
     tokens_per_second: float
-    validation: float
-    loss: float
+    passes: int
     host_megabytes: float
     device_megabytes: float | None
-    fold_seconds: float
+
+    @property
+    def fold_seconds(self) -> float:
+        """Seconds of a whole fold at this speed."""
+        training = self.first_step + (self.total - 1) * self.step_seconds
+        return training + self.first_batch + self.passes * self.pass_seconds
 
 
 def smoke(job: Job) -> Smoke:
-    """Run the first steps and one validation; write nothing.
+    """Run the first steps and predict a few held-out batches; write nothing.
 
     Raises:
       UserError: as in training, or the loss is not finite.
@@ -61,21 +98,45 @@ def smoke(job: Job) -> Smoke:
         if not math.isfinite(float(metrics.loss)):
             raise UserError(f"{job.name}: the loss is not finite after {int(state.step)} step(s)")
         meter.count(int(np.count_nonzero(batch.segment)))
-    say(f"{job.name}: {steps} steps done, predicting the held-out essays")
-    began = time.monotonic()
-    loss = data.loss(model.predict(state.params, data))
-    validation = time.monotonic() - began
-    per_step = meter.seconds / max(steps - 1, 1)
-    passes = len(schedule.evaluations) + 1
+    say(f"{job.name}: {steps} steps done, predicting some of the held-out essays")
     return Smoke(
+        **vars(predict_few(model, state.params, data)),
         steps=steps,
+        total=schedule.total,
         first_step=meter.first_step,
+        step_seconds=meter.seconds / max(steps - 1, 1),
         tokens_per_second=meter.rate,
-        validation=validation,
-        loss=loss,
+        passes=len(schedule.evaluations) + 1,
         host_megabytes=peak_megabytes(),
         device_megabytes=_device_megabytes(devices[0]),
-        fold_seconds=meter.first_step + schedule.total * per_step + passes * validation,
+    )
+
+
+def predict_few(model: FoldModel, params: Any, data: FoldData) -> HeldOut:
+    """Predict a window of the held-out essays to compile, then about `BATCHES` batches to time.
+
+    Args:
+      model: the fold's.
+      params: replicated.
+      data: the fold's.
+    """
+    batches = model.predictor.steps(data.tokens, data.held)
+    few = data.held[: math.ceil(len(data.held) * min(BATCHES / batches, 1.0))]
+    began = time.monotonic()
+    model.predict(params, data, few[:1])
+    compiled = time.monotonic()
+    probabilities = model.predict(params, data, few)
+    seconds = time.monotonic() - compiled
+    timed = model.predictor.steps(data.tokens, few)
+    scored = (data.truth >= 0) & np.isfinite(probabilities[:, 0])
+    return HeldOut(
+        first_batch=compiled - began,
+        timed_batches=timed,
+        batches=batches,
+        batch_seconds=seconds / timed,
+        loss=log_loss(data.truth[scored], probabilities[scored]),
+        scored=int(scored.sum()),
+        held=int((data.truth >= 0).sum()),
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -52,3 +53,14 @@ def test_an_accelerator_that_is_asked_for_is_handed_on():
     ):
         assert "python -m commands.doctor --accelerator 'tpu'" in commands
     assert "python -m commands.doctor" in _commands("doctor")
+
+
+@pytest.mark.parametrize(
+    ("target", "variable", "command"),
+    [("data", "ZIP", "commands.data --zip"), ("recipe", "NAME", "commands.recipe")],
+)
+@pytest.mark.parametrize("word", ["my files/it's.zip", "x'; touch ran; '", "`touch ran`;x", 'a"b'])
+def test_a_path_is_one_word_for_the_shell(target: str, variable: str, command: str, word: str):
+    lines = _commands(target, f"{variable}={word}")
+    found = [line for line in lines if line.startswith(f"python -m {command} ")]
+    assert [shlex.split(line)[-1] for line in found] == [word]

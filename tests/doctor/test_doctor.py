@@ -90,6 +90,10 @@ def test_missing_files_of_the_competition(name: str, project: Project):
             "source: ./nowhere: no such folder",
         ),
         (
+            {"source": "~nobody-of-that-name/mine"},
+            "source: ~nobody-of-that-name/mine: no such folder",
+        ),
+        (
             {"source": "microsoft/deberta-v3-base"},
             "revision: microsoft/deberta-v3-base: a repository of the Hub needs one: a commit, or "
             "main",

@@ -1,5 +1,6 @@
 """The one object that predicts, against each window alone by the model itself."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +120,13 @@ def test_a_folder_is_computed_as_the_platform_does_best(model: TokenClassifier, 
     halves = Predict(per_step=2, length=8, slots=3, pool=10, dtype="bfloat16")
     settings = Predictor.of_folder(tmp_path, "bert", halves, backend).model.encoder.settings  # type: ignore[attr-defined]
     assert (settings.attention, settings.dtype) == ("blocked", "float32")
+
+
+def test_how_many_steps_some_windows_take(
+    model: TokenClassifier, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+):
+    """Rows hold 8 tokens: windows of 5 and 3 share one, those of 6 and 2 another."""
+    one = Predictor(model, jax.devices()[:1], dataclasses.replace(ROWS, per_step=1))
+    assert one.steps(tokens, np.arange(4)) == 2
+    assert one.steps(tokens, np.array([0, 2])) == 2
+    assert one.steps(tokens, np.array([3])) == 1

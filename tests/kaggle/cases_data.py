@@ -111,3 +111,31 @@ DATA = [
         ".dvc: not found; run from the root of the project",
     ),
 ]
+
+ZIP = [
+    Case(
+        "ZIP= without an archive",
+        lambda _: None,
+        "ZIP: nowhere/kaggle.zip: not found, expected Kaggle's archive",
+        ("--zip", "nowhere/kaggle.zip"),
+    ),
+    Case(
+        "ZIP= of a folder",
+        lambda _: Path("downloads").mkdir(),
+        "ZIP: downloads: found a folder, expected Kaggle's archive",
+        ("--zip", "downloads"),
+    ),
+    Case(
+        "ZIP= of no archive",
+        lambda _: Path("kaggle.zip").write_text("<html>sign in</html>"),
+        "kaggle.zip: no whole zip file (File is not a zip file); download it again",
+        ("--zip", "kaggle.zip"),
+    ),
+    Case(
+        "ZIP= of another competition",
+        lambda _: Path("kaggle.zip").write_bytes(archive({"train.csv": b"a,b\n", "x.txt": b""})),
+        "data/raw/test.csv: not found, expected a file in Kaggle's layout (as kaggle.zip has it, "
+        f"expected the archive of {COMPETITION}; nothing was kept)",
+        ("--zip", "kaggle.zip"),
+    ),
+]

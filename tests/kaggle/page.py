@@ -1,11 +1,11 @@
 """Write the tables of docs/submitting.md from the cases: python -m tests.kaggle.page."""
 
 from tests.contract.project import ROOT
-from tests.kaggle.cases_data import DATA
+from tests.kaggle.cases_data import DATA, ZIP
 from tests.kaggle.cases_submit import SUBMIT
 
 PATH = ROOT / "docs/submitting.md"
-TABLES = {"## What `make data` can meet": DATA, "## What `make submit` can meet": SUBMIT}
+TABLES = {"## What `make data` can meet": [*DATA, *ZIP], "## What `make submit` can meet": SUBMIT}
 
 
 def with_tables(text: str) -> str:

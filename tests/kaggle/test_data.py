@@ -1,5 +1,6 @@
 """`make data`: whole or not at all, going on where it broke off, and under DVC."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 
 from commands import data
 from pipeline import paths
+from tests.contract.project import ROOT
+from tests.kaggle.archives import archive
 from tests.kaggle.conftest import Command
 from tests.kaggle.project import COMPETITION, Project
 
@@ -129,3 +132,85 @@ def test_a_failure_of_dvc_keeps_the_files(tracked: Project, command: Command):
     config.write_text(good)
     assert command(data.main).status == 0
     assert Path("data/raw.dvc").exists()
+
+
+def packed(project: Project, name: str, folder: str = "") -> Path:
+    """Kaggle's archive, as a browser leaves it."""
+    path = project.home / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = project.world.competitions[COMPETITION].files
+    path.write_bytes(archive({f"{folder}{inner}": data for inner, data in files.items()}))
+    return path
+
+
+@pytest.fixture
+def signed_out(tracked: Project) -> Project:
+    """Without an account, and with a network that leads nowhere."""
+    tracked.monkeypatch.delenv("KAGGLE_API_TOKEN")
+    tracked.monkeypatch.setenv("HOME", str(tracked.home))
+    return tracked
+
+
+@pytest.mark.parametrize("word", ["~/Down loads/it's.zip", "../home/Down loads/it's.zip", "{path}"])
+def test_an_archive_from_a_browser(signed_out: Project, command: Command, word: str):
+    path = packed(signed_out, "Down loads/it's.zip")
+    before = path.read_bytes()
+    done = command(data.main, "--zip", word.format(path=path))
+    assert (done.status, done.err) == (0, "")
+    assert files(paths.RAW) == signed_out.world.competitions[COMPETITION].files
+    assert done.out.splitlines()[-3:] == [
+        "train: 4 elements of 2 essays",
+        "test: 2 elements of 1 essays",
+        "next: git add data/raw.dvc, and in params.yaml data.source: data/raw",
+    ]
+    assert Path("data/raw.dvc").exists()
+    assert path.read_bytes() == before, "it is the user's"
+    assert signed_out.world.log == []
+
+
+def test_an_archive_once_more(signed_out: Project, command: Command):
+    path = packed(signed_out, "kaggle.zip")
+    command(data.main, "--zip", str(path))
+    pointer = Path("data/raw.dvc").read_text()
+    done = command(data.main, "--zip", str(path))
+    assert (done.status, done.err) == (0, "")
+    assert "data/raw: there already; to unpack it again, remove it first" in done.out
+    assert Path("data/raw.dvc").read_text() == pointer
+
+
+def test_an_archive_with_a_folder_around_the_files(signed_out: Project, command: Command):
+    path = packed(signed_out, "kaggle.zip", f"{COMPETITION}/")
+    assert command(data.main, "--zip", str(path)).status == 0
+    assert (paths.RAW / COMPETITION / "train.csv").is_file()
+
+
+def test_an_archive_within_the_folder_that_it_is_to_make(signed_out: Project, command: Command):
+    """The folder is made whole, and so would lose it."""
+    paths.RAW.mkdir(parents=True)
+    packed(signed_out, "kaggle.zip").rename(paths.RAW / "kaggle.zip")
+    done = command(data.main, "--zip", "data/raw/kaggle.zip")
+    assert done.status == 1
+    assert done.error == (
+        "error: ZIP: data/raw/kaggle.zip: lies in data/raw, which is made whole; move it elsewhere "
+        "and remove data/raw"
+    )
+    assert (paths.RAW / "kaggle.zip").is_file()
+
+
+def test_an_archive_needs_no_client(signed_out: Project):
+    """Nor does anything else of the command's import it."""
+    path = packed(signed_out, "kaggle.zip")
+    program = (
+        f"import sys; from commands import data; data.main(['--zip', {str(path)!r}]); "
+        "assert not {'kaggle', 'kagglesdk'} & set(sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=signed_out.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ import pytest
 from commands import data, submit
 from pipeline import paths
 from tests.kaggle import page
-from tests.kaggle.cases_data import DATA
+from tests.kaggle.cases_data import DATA, ZIP
 from tests.kaggle.cases_submit import SUBMIT
 from tests.kaggle.conftest import Command
 from tests.kaggle.failures import Case
@@ -27,6 +27,11 @@ def test_data(case: Case, project: Project, command: Command):
     assert done.status == 1
     assert not paths.RAW.exists()
     assert list(Path("data").glob(".raw*")) == []
+
+
+@pytest.mark.parametrize("case", ZIP, ids=name)
+def test_zip(case: Case, project: Project, command: Command):
+    test_data(case, project, command)
 
 
 @pytest.mark.parametrize("case", SUBMIT, ids=name)
