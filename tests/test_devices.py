@@ -14,26 +14,21 @@ from pipeline.params import Compute
 from tests.configurations import section
 
 
-def _older(*values: object) -> object:
-    mark = pytest.mark.xfail(strict=True, reason="float16 is no dtype of inference yet")
-    return pytest.param(*values, marks=mark)
-
-
 @pytest.mark.parametrize(
     ("platform", "capability", "asked", "dtype"),
     [
         ("tpu", None, "bfloat16", "bfloat16"),
         ("tpu", None, "float32", "float32"),
         ("gpu", "8.0", "bfloat16", "bfloat16"),
-        _older("gpu", "7.5", "bfloat16", "float16"),  # a T4
-        _older("gpu", "6.0", "bfloat16", "float16"),  # a P100
-        _older("gpu", "7.5", "float16", "float16"),
+        ("gpu", "7.5", "bfloat16", "float16"),  # a T4
+        ("gpu", "6.0", "bfloat16", "float16"),  # a P100
+        ("gpu", "7.5", "float16", "float16"),
         ("gpu", "7.5", "float32", "float32"),
         ("gpu", "8.0", "float16", "float16"),
         ("gpu", "8.0", "float32", "float32"),
         ("cpu", None, "bfloat16", "float32"),
-        _older("cpu", None, "float16", "float16"),
-        _older("tpu", None, "float16", "float32"),
+        ("cpu", None, "float16", "float16"),
+        ("tpu", None, "float16", "float32"),
     ],
 )
 def test_what_is_there_is_taken(

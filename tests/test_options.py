@@ -5,7 +5,6 @@ import pytest
 from commands import options
 
 
-@pytest.mark.xfail(strict=True, reason="float16 is no dtype of inference yet")
 def test_every_option_is_told(capsys: pytest.CaptureFixture[str]):
     options.main()
     lines = capsys.readouterr().out.splitlines()

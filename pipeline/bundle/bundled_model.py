@@ -33,6 +33,11 @@ class BundledModel:
         folder = contents.model(bundle, name)
         self._predictor = Predictor.of_folder(folder, encoder, settings, backend)
 
+    @property
+    def dtype(self) -> str:
+        """The dtype of activations; float16 gives way to float32 where a logit is not finite."""
+        return self._predictor.dtype
+
     def predict(
         self, fold: int, windows: Int[np.ndarray, " n"] | None = None
     ) -> Float[np.ndarray, "elements labels"]:

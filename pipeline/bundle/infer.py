@@ -55,8 +55,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     models = [member for member in blend.members if member != "baseline"]
     settings = {m: configuration.read(f"models.{m}.predict", params.Predict) for m in models}
     backend = machine.start_best()
-    dtypes = {m: backend.dtype(settings[m].dtype) for m in models}
-    say(devices_line(backend, dtypes.values()))
+    say(devices_line(backend, [backend.dtype(one.dtype) for one in settings.values()]))
     hidden = Hidden(competition)
     say(f"{len(hidden.order):,} elements of {len(hidden.essays):,} essays to predict")
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,7 +68,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         )
         _refuse_most(hidden, prepared)
         clock.lap("clean, tokenize, baseline")
-        predictors = {
+        bundled = {
             m: BundledModel(
                 bundle,
                 m,
@@ -77,10 +76,10 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
                 settings[m],
                 backend,
                 prepared.tokens(m),
-            ).predict
+            )
             for m in models
         }
-        found = predict_folds(predictors, folds, clock)
+        found = predict_folds({m: one.predict for m, one in bundled.items()}, folds, clock)
     members = _members(blend, hidden.order, prepared, found)
     probabilities = blend.predict(members, [hidden.types.get(i, ANY) for i in hidden.order])
     path = output / "submission.csv"
@@ -93,7 +92,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     say(f"{path}: {len(hidden.order):,} rows")
     content = {
         "platform": backend.platform,
-        "dtypes": dtypes,
+        "dtypes": {m: one.dtype for m, one in bundled.items()},
         "rows": len(hidden.order),
         "rows_without_prediction": without,
     }

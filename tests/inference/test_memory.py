@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline import devices as machine
+from pipeline.encoders.weights.folders import save_fold
 from pipeline.errors import UserError
 from pipeline.inference.predictor import Predictor
 from pipeline.params import Rows
@@ -17,7 +18,6 @@ from tests.inference.many import COUNT, tokens
 from tests.training import tiny
 
 FULL = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 123456 bytes."
-LATER = pytest.mark.xfail(strict=True, reason="out of memory is not retried yet")
 
 
 class Room:
@@ -67,7 +67,6 @@ def predicted(made: Predictor, params: Any) -> np.ndarray:
     return made.probabilities(params, tokens(), np.arange(COUNT), "tiny fold 0")
 
 
-@LATER
 @pytest.mark.parametrize("fails", [by_device, by_host, too_much])
 def test_a_step_that_does_not_fit_takes_half_the_rows(
     tmp_path: Path, fails: Callable[[], Any], capsys: pytest.CaptureFixture[str]
@@ -75,7 +74,9 @@ def test_a_step_that_does_not_fit_takes_half_the_rows(
     made, params = predictor(tmp_path, per_step=8)
     room = Room(made, rows=2, fails=fails)
     found = predicted(made, params)
-    assert room.seen == [8, 4, *[2] * 10]
+    # A step or two more are under way where the error comes with the outputs.
+    assert list(dict.fromkeys(room.seen)) == [8, 4, 2]
+    assert room.seen.count(2) == COUNT // 2
     assert made.rows.per_step == 2
     said = capsys.readouterr().out.splitlines()
     assert [line.split(";")[0] for line in said] == [
@@ -88,7 +89,6 @@ def test_a_step_that_does_not_fit_takes_half_the_rows(
     assert capsys.readouterr().out == "", "the next fold begins with what fits"
 
 
-@LATER
 def test_it_goes_on_where_it_stood(tmp_path: Path):
     """Elements reach over windows, so a row that counted twice would move their means."""
     made, params = predictor(tmp_path, per_step=4)
@@ -101,7 +101,6 @@ def test_it_goes_on_where_it_stood(tmp_path: Path):
     np.testing.assert_allclose(found, predicted(*predictor(tmp_path, per_step=4)), rtol=1e-5)
 
 
-@LATER
 def test_every_device_keeps_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     made, params = predictor(tmp_path, per_step=9, devices=3)
     room = Room(made, rows=1, fails=by_device)
@@ -111,7 +110,6 @@ def test_every_device_keeps_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "out of memory with 9 rows a step, 3 from here on" in capsys.readouterr().out
 
 
-@LATER
 def test_one_row_that_does_not_fit_is_one_line(tmp_path: Path):
     made, params = predictor(tmp_path, per_step=2)
     Room(made, rows=0, fails=by_device)
@@ -121,6 +119,33 @@ def test_one_row_that_does_not_fit_is_one_line(tmp_path: Path):
         "tiny fold 0: out of memory with one row of 8 tokens a device, expected a device with more "
         f"memory or shorter rows (length); {FULL}"
     )
+
+
+def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "tokenizer.json").write_text("{}")
+    made, params = predictor(tmp_path, per_step=2)
+    save_fold(tmp_path / "fold0", jax.device_get(params), made.model, tmp_path, {})
+    monkeypatch.setattr(jax, "device_put", lambda *_: by_device())
+    with pytest.raises(UserError) as error:
+        made.load(tmp_path / "fold0")
+    assert str(error.value) == (
+        f"{tmp_path / 'fold0'}: out of memory with the weights alone, expected a device with more "
+        f"memory; {FULL}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "MemoryError"),
+        (jax.errors.JaxRuntimeError(f"{FULL}\nBufferAssignment: ..."), FULL),
+        (jax.errors.JaxRuntimeError("INTERNAL: CUDA_ERROR_OUT_OF_MEMORY: out of memory"),) * 2,
+        (jax.errors.JaxRuntimeError("INTERNAL: Failed to allocate 8 bytes for new constant"),) * 2,
+        (jax.errors.JaxRuntimeError("INVALID_ARGUMENT: cuDNN has no such kernel"), None),
+    ],
+)
+def test_errors_that_are_about_memory(error: Exception, reason: object):
+    assert machine.short_of_memory(error) == (None if reason is None else str(reason))
 
 
 def test_other_errors_stay_what_they_are(tmp_path: Path):
