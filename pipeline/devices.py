@@ -5,6 +5,7 @@ name under which such a function sums over all devices.
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -51,6 +52,10 @@ SETTINGS = MappingProxyType(
     }
 )
 DETERMINISTIC = "--xla_gpu_deterministic_ops"
+FAILURES = (jax.errors.JaxRuntimeError, MemoryError)
+"""The errors of a step that fails as it is compiled, run or waited for."""
+# XLA's own word, and CUDA's, which come under other heads too.
+_SHORT = re.compile(r"RESOURCE_EXHAUSTED|OUT_OF_MEMORY|out of memory|failed to allocate", re.I)
 
 Tree = TypeVar("Tree")
 
@@ -63,11 +68,15 @@ class Backend:
     platform: str
 
     def dtype(self, asked: str) -> str:
-        """Return `asked`, a dtype of activations; float32 where the hardware lacks bfloat16."""
-        # NVIDIA's, who compute it from 8.0 on, Ampere.
-        capability = float(getattr(self.devices[0], "compute_capability", 0.0))
-        halves = {"tpu": True, "gpu": capability >= 8.0, "cpu": False}[self.platform]
-        return asked if halves else "float32"
+        """Return the dtype of activations that inference takes where `asked` is configured.
+
+        Older GPUs have float16 in place of bfloat16. Where a half is not computed it is float32.
+        """
+        if asked == "bfloat16" and self.platform == "gpu":
+            # Of NVIDIA's, those from 8.0 on (Ampere) compute it.
+            return asked if float(self.devices[0].compute_capability) >= 8.0 else "float16"
+        own = {"tpu": "bfloat16", "gpu": "float16", "cpu": "float16"}[self.platform]
+        return asked if asked == own else "float32"
 
     def __str__(self) -> str:
         return f"{len(self.devices)} {self.platform} device(s)"
@@ -135,6 +144,14 @@ def _set_up() -> None:
     # By default JAX keeps only programs that take a second to compile.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def short_of_memory(error: Exception) -> str | None:
+    """Return the first line of an error of `FAILURES` that is about memory; None for another."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, MemoryError) or _SHORT.search(text):
+        return text.splitlines()[0]
+    return None
 
 
 def parallel(

@@ -150,8 +150,8 @@ class Rows:
 class Predict(Rows):
     """Rows of prediction, rounded up to a multiple of the devices that are there."""
 
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type of activations; float32 where the hardware does not compute bfloat16."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Type of activations; of a half that is not there, older GPUs take float16, others float32."""
 
 
 @frozen

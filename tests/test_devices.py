@@ -20,9 +20,15 @@ from tests.configurations import section
         ("tpu", None, "bfloat16", "bfloat16"),
         ("tpu", None, "float32", "float32"),
         ("gpu", "8.0", "bfloat16", "bfloat16"),
-        ("gpu", "7.5", "bfloat16", "float32"),  # a T4
+        ("gpu", "7.5", "bfloat16", "float16"),  # a T4
+        ("gpu", "6.0", "bfloat16", "float16"),  # a P100
+        ("gpu", "7.5", "float16", "float16"),
+        ("gpu", "7.5", "float32", "float32"),
+        ("gpu", "8.0", "float16", "float16"),
         ("gpu", "8.0", "float32", "float32"),
         ("cpu", None, "bfloat16", "float32"),
+        ("cpu", None, "float16", "float16"),
+        ("tpu", None, "float16", "float32"),
     ],
 )
 def test_what_is_there_is_taken(

@@ -20,7 +20,7 @@ def test_every_option_is_told(capsys: pytest.CaptureFixture[str]):
         "models.<name>.train.label_smoothing: number at least 0 and below 1; default 0.0",
         "models.<name>.train.remat: none | selective | full; default none",
         "models.<name>.train.dropout.hidden: number at least 0 and below 1 | null; default null",
-        "models.<name>.predict.dtype: float32 | bfloat16; default float32",
+        "models.<name>.predict.dtype: float32 | bfloat16 | float16; default float32",
         "models.<name>.predict.length: integer at least 8 and at most 65536; required",
         "labels.from: string; required",
         "members.<name>.oof: string; required",

@@ -58,8 +58,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     models = [member for member in blend.members if member != BASELINE]
     settings = {m: configuration.read(f"models.{m}.predict", params.Predict) for m in models}
     backend = machine.start_best()
-    dtypes = {m: backend.dtype(settings[m].dtype) for m in models}
-    say(devices_line(backend, dtypes.values()))
+    say(devices_line(backend, [backend.dtype(one.dtype) for one in settings.values()]))
     hidden = Hidden(competition)
     say(f"{len(hidden.order):,} elements of {len(hidden.essays):,} essays to predict")
     readers = {m: _reader(bundle, configuration, m) for m in models}
@@ -72,7 +71,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         prepared = encode(hidden, Path(scratch))
         _refuse_most(hidden, prepared)
         clock.lap("clean, tokenize, baseline")
-        predictors = {
+        bundled = {
             m: BundledModel(
                 bundle,
                 m,
@@ -84,10 +83,10 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
             for m in models
         }
         more = seconds_per_essay(hidden, encode) * (ESSAYS - len(hidden.essays))
-        ahead = _look_ahead(bundle, predictors, folds, clock)
+        ahead = _look_ahead(bundle, bundled, folds, clock)
         expected = forecast(ESSAYS, ahead, folds, clock.elapsed + more, clock.limit)
         say(f"forecast: {expected}")
-        found = predict_folds({m: model.predict for m, model in predictors.items()}, folds, clock)
+        found = predict_folds({m: one.predict for m, one in bundled.items()}, folds, clock)
     members = _members(blend, hidden.order, prepared, found.means)
     probabilities = blend.predict(members, [hidden.types.get(i, ANY) for i in hidden.order])
     path = output / "submission.csv"
@@ -98,7 +97,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     say(f"{path}: {len(hidden.order):,} rows")
     content = {
         "platform": backend.platform,
-        "dtypes": dtypes,
+        "dtypes": {m: one.dtype for m, one in bundled.items()},
         "rows": len(hidden.order),
         "rows_without_prediction": without,
         "folds": found.done,

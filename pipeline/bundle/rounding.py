@@ -87,10 +87,7 @@ class HeldOut:
         tokens = read_tokens(paths.tokens(model, "train"))
         self._check(model, tokens)
         bundled = BundledModel(self._bundle, model, encoder, settings, self._backend, tokens)
-        say(
-            f"bundle: {model}: out of fold on {self._backend} in "
-            f"{self._backend.dtype(settings.dtype)}"
-        )
+        say(f"bundle: {model}: out of fold on {self._backend} in {bundled.dtype}")
         out = np.full((len(self._elements), len(LABELS)), np.nan)
         for fold in folds:
             windows = np.flatnonzero(held_out(tokens.essay_ids, fold))

@@ -55,7 +55,7 @@ def predict_folds(model: str, encoder: str, settings: Predict, folds: Sequence[i
         np.concatenate(tables),
     )
     trained = sorted({_trained(paths.weights(model, fold)) for fold in folds})
-    computed = f"{backend} in {backend.dtype(settings.dtype)}"
+    computed = f"{backend} in {predictor.dtype}"
     return Predicted(count, computed, " and ".join(trained))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.special import softmax
@@ -17,6 +18,7 @@ from pipeline.encoders.config import Settings
 from pipeline.encoders.head import TokenClassifier, build, slot_sums
 from pipeline.encoders.weights.folders import load_fold
 from pipeline.errors import UserError
+from pipeline.inference.element_sums import ElementSums
 from pipeline.inputs.packing import Batch, Plan, batches, plan
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Predict, Rows
@@ -25,10 +27,16 @@ from pipeline.params import Predict, Rows
 _IN_FLIGHT = 2
 
 
+class _TooLargeError(Exception):
+    """A logit that is not finite, where another dtype of activations may do."""
+
+
 class Predictor:
     """One model on the devices of a machine.
 
-    Weights are an argument, so all folds of the model share one compilation.
+    Weights are an argument, so all folds of the model share one compilation. What a machine turns
+    out not to do, it does not try again: a step that did not fit into memory has fewer rows from
+    then on, and a model whose activations are too large for float16 stays in float32.
 
     Attributes:
       model: the classifier.
@@ -38,12 +46,27 @@ class Predictor:
     """
 
     def __init__(
-        self, model: TokenClassifier, devices: Sequence[machine.Device], rows: Rows
+        self,
+        model: TokenClassifier,
+        devices: Sequence[machine.Device],
+        rows: Rows,
+        wider: TokenClassifier | None = None,
     ) -> None:
-        """Rows of a step are rounded up to a multiple of the devices."""
-        self.model, self._devices = model, devices
+        """Build the step; its rows are rounded up to a multiple of the devices.
+
+        Args:
+          model: the classifier.
+          devices: to run it on.
+          rows: the shape of a step.
+          wider: the same in float32, which takes over where a logit of `model` is not finite.
+        """
+        self._devices, self._wider = devices, wider
         per_step = -(-rows.per_step // len(devices)) * len(devices)
         self.rows = dataclasses.replace(rows, per_step=per_step)
+        self._take(model)
+
+    def _take(self, model: TokenClassifier) -> None:
+        """Predict with `model` from here on."""
 
         def step(params: Any, batch: Batch) -> tuple[Array, Array]:
             ids, segment, position, slot, slots = (
@@ -53,7 +76,8 @@ class Predictor:
             logits = model.apply({"params": params}, ids, segment, position, None)
             return slot_sums(cast(Array, logits), slot, slots)
 
-        self.step = machine.parallel(step, devices, replicated_out=False)
+        self.model = model
+        self.step = machine.parallel(step, self._devices, replicated_out=False)
 
     @classmethod
     def of_folder(
@@ -64,24 +88,45 @@ class Predictor:
         Args:
           folder: holds config.json.
           encoder: a name in the registry.
-          settings: rows, and the dtype of activations where the hardware computes it.
-          backend: from `start_best`.
+          settings: rows, and the dtype of activations that is asked for.
+          backend: from `start_best`; it says which dtype the hardware computes instead.
 
         Raises:
           UserError: the encoder does not serve this config.
         """
-        dtype, kind = backend.dtype(settings.dtype), backend.devices[0].device_kind
-        attention = default_attention(backend.platform, kind, dtype)
-        model = build(folder, encoder, Settings(dtype=dtype, attention=attention))
-        return cls(model, backend.devices, settings)
+
+        def of(dtype: str) -> TokenClassifier:
+            kind = backend.devices[0].device_kind
+            attention = default_attention(backend.platform, kind, dtype)
+            return build(folder, encoder, Settings(dtype=dtype, attention=attention))
+
+        dtype = backend.dtype(settings.dtype)
+        # bfloat16 has the range of float32.
+        wider = of("float32") if dtype == "float16" else None
+        return cls(of(dtype), backend.devices, settings, wider)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of activations that is computed in at present."""
+        return cast(Any, self.model.encoder).settings.dtype
 
     def load(self, folder: Path, exact: bool = True) -> Any:
         """Read a fold's weights and replicate them; `exact` as of `load_fold`.
 
         Raises:
-          UserError: the weights do not fit the model.
+          UserError: the weights do not fit the model, or not into a device's memory.
         """
-        return machine.replicate(load_fold(folder, self.model, exact), self._devices)
+        weights = load_fold(folder, self.model, exact)
+        try:
+            return jax.block_until_ready(machine.replicate(weights, self._devices))
+        except machine.FAILURES as error:
+            reason = machine.short_of_memory(error)
+            if reason is None:
+                raise
+            raise UserError(
+                f"{folder}: out of memory with the weights alone, expected a device with more "
+                f"memory; {reason}"
+            ) from None
 
     def steps(self, tokens: Tokens, windows: Int[np.ndarray, " n"]) -> int:
         """Count the steps in which `probabilities` would predict some windows.
@@ -120,37 +165,87 @@ class Predictor:
           finite: whether a logit that is not finite is an error; else its element's row is NaN.
 
         Raises:
-          UserError: a window does not fit into a row, or a logit is not finite.
+          UserError: a window does not fit into a row, a row not into memory, or a logit is not
+            finite.
         """
         order = self._plan(tokens, windows)
-        n_steps = self._count(order)
-        sums: np.ndarray | None = None
-        counts = np.zeros(len(tokens.element_ids))
-        pending: deque[tuple[Any, tuple[Array, Array]]] = deque()
+        if not order:
+            raise UserError(f"{description}: no window to predict")
+        sums = ElementSums(len(tokens.element_ids), self.model.n_labels)
+        # The rows don't depend on the steps that they are taken in, so what is in stays in.
+        while sums.rows < len(order):
+            try:
+                self._add(sums, params, tokens, windows, order[sums.rows :], description)
+            except _TooLargeError:
+                self._widen(description)
+            except machine.FAILURES as error:
+                reason = machine.short_of_memory(error)
+                if reason is None:
+                    raise
+                self._take_fewer_rows(reason, description)
+        logits = sums.means()
+        if finite and not np.isfinite(logits[sums.seen]).all():
+            raise UserError(f"{description}: a logit is not finite")
+        logits[~np.isfinite(logits).all(axis=-1)] = np.nan
+        return softmax(logits, axis=-1)
+
+    def _add(
+        self,
+        sums: ElementSums,
+        params: Any,
+        tokens: Tokens,
+        windows: Int[np.ndarray, " n"],
+        order: Plan,
+        description: str,
+    ) -> None:
+        """Add the rows of `order` to `sums`, step by step.
+
+        Raises:
+          _TooLargeError: a logit is not finite, and there is a wider model.
+        """
+        pending: deque[tuple[np.ndarray, tuple[Array, Array]]] = deque()
 
         def collect() -> None:
-            nonlocal sums
             element, outputs = pending.popleft()
-            slot_sum, slot_count = (np.asarray(a).reshape(*element.shape, -1) for a in outputs)
-            if sums is None:
-                sums = np.zeros((len(counts), slot_sum.shape[-1]))
-            used = element >= 0
-            np.add.at(sums, element[used], slot_sum[used].astype(np.float64))
-            np.add.at(counts, element[used], slot_count[used][:, 0])
+            # An error of a device comes while it is waited for; to read from an output that has
+            # failed would end the process on a CPU.
+            jax.block_until_ready(outputs)
+            logits, counts = (np.asarray(a).reshape(*element.shape, -1) for a in outputs)
+            if self._wider is not None and not np.isfinite(logits[element >= 0]).all():
+                raise _TooLargeError
+            sums.add(element, logits, counts[..., 0])
 
+        n_steps = self._count(order)
         stream = batches(tokens, windows, order, self.rows, self.model.config.pad_token_id)
         for batch in progress.track(stream, n_steps, "batch", description):
-            pending.append(
-                (batch.element, self.step(params, machine.split(batch, len(self._devices))))
-            )
+            share = machine.split(batch, len(self._devices))
+            pending.append((np.asarray(batch.element), self.step(params, share)))
             if len(pending) > _IN_FLIGHT:
                 collect()
         while pending:
             collect()
-        if sums is None:
-            raise UserError(f"{description}: no window to predict")
-        logits = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1.0)[:, None], np.nan)
-        if finite and not np.isfinite(logits[counts > 0]).all():
-            raise UserError(f"{description}: a logit is not finite")
-        logits[~np.isfinite(logits).all(axis=-1)] = np.nan
-        return softmax(logits, axis=-1)
+
+    def _widen(self, description: str) -> None:
+        """Take the wider model."""
+        progress.say(f"{description}: a logit is not finite in {self.dtype}, float32 from here on")
+        self._take(cast(TokenClassifier, self._wider))
+        self._wider = None
+
+    def _take_fewer_rows(self, reason: str, description: str) -> None:
+        """Halve the rows of a step.
+
+        Raises:
+          UserError: a device has one row already.
+        """
+        devices, before = len(self._devices), self.rows.per_step
+        if before == devices:
+            raise UserError(
+                f"{description}: out of memory with one row of {self.rows.length} tokens a device, "
+                f"expected a device with more memory or shorter rows (length); {reason}"
+            ) from None
+        after = before // devices // 2 * devices
+        self.rows = dataclasses.replace(self.rows, per_step=after)
+        progress.say(
+            f"{description}: out of memory with {before} rows a step, {after} from here on; "
+            f"{reason}"
+        )

@@ -236,6 +236,30 @@ def test_a_fold_of_broken_weights_leaves_the_baseline(
     assert f"{len(found)} elements are blended without {MODEL}\n" in capsys.readouterr().out
 
 
+def test_what_float16_can_not_hold_is_predicted_in_float32(
+    bundle: Path, competition: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A feed-forward layer of one fold beyond 65,504: its elements keep their predictions."""
+    path = bundle / f"models/{MODEL}/fold1/model.safetensors"
+    tensors = load_file(path)
+    name = "bert.encoder.layer.0.intermediate.dense.bias"
+    tensors[name] = tensors[name] + np.float32(1e6)
+    save_file(tensors, path, metadata={"format": "pt"})
+    expected = _infer(bundle, competition)
+    parameters = (bundle / "params.yaml").read_text()
+    half = parameters.replace("predict: {", "predict: {dtype: float16, ")
+    (bundle / "params.yaml").write_text(half)
+    capsys.readouterr()
+    found = _infer(bundle, competition)
+    said = capsys.readouterr().out
+    assert re.search(r"^on \d+ cpu device\(s\), float16$", said, re.MULTILINE)
+    line = f"{MODEL} fold 1: a logit is not finite in float16, float32 from here on\n"
+    assert said.count(line) == 1
+    told = json.loads((bundle.parent / "output/inference.json").read_text())
+    assert (told["dtypes"], told["rows_without_prediction"]) == ({MODEL: "float32"}, 0)
+    np.testing.assert_allclose(list(found.values()), list(expected.values()), atol=0.01)
+
+
 def test_folds_that_would_not_be_done_in_time_are_left_out(
     bundle: Path,
     competition: Path,

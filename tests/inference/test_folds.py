@@ -53,6 +53,13 @@ def test_folds_trained_elsewhere_predict_here():
 
 
 @pytest.mark.usefixtures("_project")
+def test_it_says_the_dtype_that_it_computed_in():
+    settings = Predict(per_step=2, length=8, slots=3, pool=10, dtype="float16")
+    made = predict_folds("small", "bert", settings, [0, 1])
+    assert made.computed == f"{jax.device_count()} cpu device(s) in float16"
+
+
+@pytest.mark.usefixtures("_project")
 def test_a_fold_that_is_missing_or_left_over_is_told():
     with pytest.raises(UserError, match=r"fold1 is not in params.yaml; `make prune`"):
         predict_folds("small", "bert", ROWS, [0])

@@ -141,14 +141,27 @@ def test_nothing_passes_between_segments(parts: list[jax.Array], implementation:
     assert not gradient.any()
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_half_precision_keeps_its_dtype_and_softmax_in_float32(
-    parts: list[jax.Array], implementation: str
+    parts: list[jax.Array], implementation: str, dtype: str
 ):
-    halves = [part.astype(jnp.bfloat16) for part in parts]
+    halves = [part.astype(dtype) for part in parts]
     ours = attend(*halves, jnp.asarray(SEGMENT), None, 0.0, implementation)
-    assert ours.dtype == jnp.bfloat16
-    np.testing.assert_allclose(ours.astype(jnp.float32), by_hand(halves), atol=0.03)
+    assert ours.dtype == dtype
+    close = 4 * float(jnp.finfo(dtype).eps)
+    np.testing.assert_allclose(ours.astype(jnp.float32), by_hand(halves), atol=close)
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_scores_beyond_float16_are_no_overflow(parts: list[jax.Array], implementation: str):
+    """Queries and keys of hundreds: their products pass 65,504, and a token sees the largest."""
+    query, key, value = parts
+    halves = [part.astype(jnp.float16) for part in (300 * query, 300 * key, value)]
+    scores = np.einsum("rqhw,rkhw->rhqk", *(np.asarray(half, np.float64) for half in halves[:2]))
+    assert np.abs(scores).max() > 2 * 65504
+    ours = attend(*halves, jnp.asarray(SEGMENT), None, 0.0, implementation)
+    np.testing.assert_allclose(ours.astype(jnp.float32), by_hand(halves), atol=4 * 2.0**-10)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +170,8 @@ def test_half_precision_keeps_its_dtype_and_softmax_in_float32(
         (("cpu", "cpu", "bfloat16"), "blocked"),
         (("gpu", "NVIDIA H100 80GB HBM3", "bfloat16"), "cudnn"),
         (("gpu", "NVIDIA H100 80GB HBM3", "float32"), "xla"),
+        (("gpu", "Tesla T4", "float16"), "xla"),
+        (("cpu", "cpu", "float16"), "blocked"),
         (("tpu", "TPU v3", "bfloat16"), "xla"),
         (("tpu", "TPU v4", "bfloat16"), "xla"),
         (("tpu", "TPU v5 lite", "bfloat16"), "fused"),
