@@ -34,7 +34,9 @@ def main() -> None:
         states = [state.dumpd() for state in repo.experiments.show(revs=starts)]
     if not states:
         raise UserError("experiments start from a commit, and there is none yet")
-    say(table(list(_groups(states)), shutil.get_terminal_size((_WIDTH, 24)).columns))
+    width = shutil.get_terminal_size((_WIDTH, 24)).columns
+    for line in table(list(_groups(states)), width).split("\n"):
+        say(line)
 
 
 def _starts(repo: Repo, git: Git) -> list[str]:

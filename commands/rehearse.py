@@ -16,7 +16,7 @@ from pipeline.bundle.pack import Packer
 from pipeline.bundle.rehearsal import compare, rehearse
 from pipeline.bundle.rounding import DTYPES
 from pipeline.configuration import load_configuration
-from pipeline.errors import UserError, exit_with_message
+from pipeline.errors import UserError, exit_with_message, naming
 from pipeline.progress import say
 
 TOLERANCE = 1e-5
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     source = Path(configuration.read("data", params.Data).source)
     made = Packer(configuration, arguments.dtype).pack(arguments.without_external)
     whole = arguments.dtype == "float32" and not configuration.read("members", dict)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, naming(Path(scratch), "rehearsal"):
         expected = paths.SUBMISSION
         if not whole:
             (Path(scratch) / "here").mkdir()

@@ -10,6 +10,8 @@ from typing import Any, TextIO, TypeVar, cast
 
 from tqdm import tqdm
 
+from pipeline.errors import one_line
+
 T = TypeVar("T")
 
 
@@ -138,7 +140,7 @@ def track(items: Iterable[T], total: int, unit: str, description: str) -> Iterat
 
 def say(line: str) -> None:
     """Print one line of a stage's own account at once."""
-    _send(f"{line}\n", sys.stdout)
+    _send(f"{one_line(line)}\n", sys.stdout)
 
 
 def _send(text: str, stream: TextIO) -> None:

@@ -63,7 +63,12 @@ def cases() -> list[Any]:
         (("roberta",), "max_position_embeddings", (2, 1), "more than 2 (pad_token_id + 1)"),
         (("modernbert",), "local_attention", (0, -4, 10**12), COUNT),
         (("deberta-v2",), "position_buckets", (1,), "none or at least 2"),
-        (("deberta-v2",), "max_relative_positions", (3,), "more than 3 (position_buckets // 2 + 1)"),
+        (
+            ("deberta-v2",),
+            "max_relative_positions",
+            (3,),
+            "more than 3 (position_buckets // 2 + 1)",
+        ),
         (("deberta-v2",), "max_relative_positions", (2**31,), "an integer up to 2147483647"),
         (DEBERTA, "pos_att_type", (5, [["c2p"]], [], "c2p|c2p"), "c2p, p2c or both"),
         (("modernbert",), "norm_bias", (1, "x"), "true or false"),
