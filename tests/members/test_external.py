@@ -251,7 +251,6 @@ def test_a_test_file_at_fault_leaves_no_out_of_fold_table() -> None:
     assert not Path("artifacts").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="the first table is written before the second is checked")
 def test_a_test_table_at_fault_leaves_no_out_of_fold_table() -> None:
     with pytest.raises(UserError, match=r"artifacts/test/theirs\.parquet: discourse_id 'x' stands"):
         adopt("theirs", MEMBER, ELEMENTS, ["x", "y", "x"])
