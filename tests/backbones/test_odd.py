@@ -164,6 +164,23 @@ def test_what_is_odd_is_named(tmp_path: Path, change: Change, message: str):
     assert refusal(tmp_path, change).startswith(message)
 
 
+def without_unknown(folder: Path) -> None:
+    """Leave an unknown word without a token to stand for it."""
+    made = read_json(folder / "tokenizer.json")
+    made["model"]["vocab"].pop("[UNK]")
+    made["added_tokens"] = [t for t in made["added_tokens"] if t["content"] != "[UNK]"]
+    (folder / "tokenizer.json").write_text(json.dumps(made))
+    fields("tokenizer_config.json", unk_token=None)(folder)
+
+
+@pytest.mark.xfail(strict=True, reason="ends in a traceback")
+def test_a_tokenizer_that_fails_on_a_text_is_named(tmp_path: Path):
+    assert refusal(tmp_path, without_unknown) == (
+        "mine: the tokenizer can't read odd texts: WordPiece error: Missing [UNK] token from the "
+        "vocabulary"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
