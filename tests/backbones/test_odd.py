@@ -173,7 +173,6 @@ def without_unknown(folder: Path) -> None:
     fields("tokenizer_config.json", unk_token=None)(folder)
 
 
-@pytest.mark.xfail(strict=True, reason="ends in a traceback")
 def test_a_tokenizer_that_fails_on_a_text_is_named(tmp_path: Path):
     assert refusal(tmp_path, without_unknown) == (
         "mine: the tokenizer can't read odd texts: WordPiece error: Missing [UNK] token from the "
