@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.doctor.examine import examine
-from pipeline.errors import exit_with_message
+from pipeline.errors import exit_with_message, one_line
 from pipeline.platforms import BUILDS
 from pipeline.progress import say
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = examine(Path("params.yaml"), wanted.accelerator, wanted.model)
     for finding in found:
         if finding.error:
-            print(f"error: {finding.text}", file=sys.stderr)
+            print(one_line(f"error: {finding.text}"), file=sys.stderr)
         else:
             say(f"note: {finding.text}")
     if any(finding.error for finding in found):

@@ -35,7 +35,7 @@ def main() -> None:
     if not states:
         raise UserError("experiments start from a commit, and there is none yet")
     width = shutil.get_terminal_size((_WIDTH, 24)).columns
-    for line in table(list(_groups(states)), width).splitlines():
+    for line in table(list(_groups(states)), width).split("\n"):
         say(line)
 
 

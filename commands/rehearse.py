@@ -18,7 +18,7 @@ from pipeline.bundle.rehearsal import compare, rehearse
 from pipeline.bundle.rounding import DTYPES
 from pipeline.competition.kaggle_files import locate
 from pipeline.configuration import load_configuration
-from pipeline.errors import UserError, exit_with_message
+from pipeline.errors import UserError, exit_with_message, naming
 from pipeline.progress import say
 
 TOLERANCE = 1e-5
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     source = locate(Path(configuration.read("data", params.Data).source))
     made = Packer(configuration, arguments.dtype).pack(arguments.without_external)
     whole = arguments.dtype == "float32" and not configuration.read("members", dict)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, naming(Path(scratch), "rehearsal"):
         expected = paths.SUBMISSION
         if not whole:
             (Path(scratch) / "here").mkdir()

@@ -1,7 +1,9 @@
 """The mistakes that a user can mend, and how a stage reports them."""
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run the same command again
 
@@ -33,8 +35,30 @@ def exit_with_message(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(one_line(f"error: {error}"), file=sys.stderr)
         raise SystemExit(1) from None
     except Stopped as stop:
-        print(f"stopped: {stop}", file=sys.stderr)
+        print(one_line(f"stopped: {stop}"), file=sys.stderr)
         raise SystemExit(STOPPED) from None
+
+
+def one_line(text: str) -> str:
+    """Escape what is not printable: ends of lines, a terminal's commands, half a surrogate pair.
+
+    Names in a message are a stranger's (an id, a file, a token), and may hold any of them.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+@contextlib.contextmanager
+def naming(temporary: Path, name: Path | str) -> Iterator[None]:
+    """Give the errors of a block a user's own name in place of a folder that will be gone."""
+    try:
+        yield
+    except UserError as error:
+        error.args = (str(error).replace(str(temporary), str(name)),)
+        raise
+    except OSError as error:
+        if isinstance(error.filename, str):
+            error.filename = error.filename.replace(str(temporary), str(name))
+        raise

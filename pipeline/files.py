@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, naming
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = _beside(path, _NEW)
     temporary.touch()
     try:
-        yield temporary
+        with naming(temporary, path):
+            yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
@@ -46,7 +47,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary, former = _beside(path, _NEW), _beside(path, _FORMER)
     temporary.mkdir()
     try:
-        yield temporary
+        with naming(temporary, path):
+            yield temporary
         temporary.chmod(0o755)
         # Two renames, as a folder can't replace one that holds files. After a kill in between, the
         # next writer finds the old folder and puts it back.
@@ -127,6 +129,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not found") from None
     except ValueError as error:
         raise UserError(f"{path}: not JSON: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: not JSON: nested too deeply") from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected a JSON object, found a {type(value).__name__}")
     return value

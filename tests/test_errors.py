@@ -1,35 +1,32 @@
-"""A user's mistake is one line, whatever stands in the names that it tells."""
+"""The one line that a user sees, whatever stands in the names that it holds."""
+
+from pathlib import Path
 
 import pytest
 
-from pipeline.configuration import ConfigurationError
-from pipeline.doctor.findings import Finding
-from pipeline.errors import UserError, exit_with_message
-from pipeline.progress import say
+from pipeline import progress
+from pipeline.errors import Stopped, UserError, exit_with_message
 
-ODD = "a\nb\r\x1b[31m\x00\u2028\u202e\ud800é"
-TOLD = "a\\nb\\r\\x1b[31m\\x00\\u2028\\u202e\\ud800é"
+NAME = "a\nerror: b\r\x1b[2J\u2028c\u2029d\x85e\u202ef\ud800 é…\u65e5"
+SAFE = r"a\nerror: b\r\x1b[2J\u2028c\u2029d\x85e\u202ef\ud800 é…日"
 
 
-def test_names_are_told_on_one_line(capsys: pytest.CaptureFixture[str]):
-    def stage() -> None:
-        raise UserError(f"data/{ODD}: not found")
+@pytest.mark.parametrize(
+    ("error", "line", "status"),
+    [(UserError(NAME), f"error: {SAFE}\n", 1), (Stopped(NAME), f"stopped: {SAFE}\n", 75)],
+)
+def test_a_message_is_one_line(
+    error: Exception, line: str, status: int, capsys: pytest.CaptureFixture[str]
+):
+    def main() -> None:
+        raise error
 
     with pytest.raises(SystemExit) as ended:
-        exit_with_message(stage)
-    assert ended.value.code == 1
-    assert capsys.readouterr().err == f"error: data/{TOLD}: not found\n"
+        exit_with_message(main)
+    assert ended.value.code == status
+    assert capsys.readouterr().err == line
 
 
-def test_every_line_of_a_configuration_s_mistakes_is_one():
-    error = ConfigurationError([f"{ODD}: one", f"{ODD}: two"])
-    assert (str(error), error.lines) == (f"{TOLD}: one", (f"{TOLD}: one", f"{TOLD}: two"))
-
-
-def test_a_finding_is_one_line():
-    assert Finding(ODD).text == TOLD
-
-
-def test_a_stage_s_account_is_one_line(capsys: pytest.CaptureFixture[str]):
-    say(f"{ODD}: not used")
-    assert capsys.readouterr().out == f"{TOLD}: not used\n"
+def test_what_a_stage_says_is_one_line(capsys: pytest.CaptureFixture[str]):
+    progress.say(f"{Path('x')}: {NAME}")
+    assert capsys.readouterr().out == f"x: {SAFE}\n"

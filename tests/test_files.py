@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.files import atomic_file, atomic_folder, write_text
+from pipeline.errors import UserError
+from pipeline.files import atomic_file, atomic_folder, read_json, write_text
 from tests.contract.project import ROOT
 
 # Writes with the calls that change folders counted, and dies before the one that it is told.
@@ -157,3 +159,20 @@ def test_a_new_folder_that_cannot_be_moved_in_costs_nothing(
         (folder / "new").touch()
     assert [path.name for path in target.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("whole", [atomic_file, atomic_folder])
+def test_an_error_names_what_was_to_be_written(whole: Any, tmp_path: Path):
+    with pytest.raises(UserError) as told, whole(tmp_path / "out") as temporary:
+        raise UserError(f"{temporary}: {temporary}/a: odd")
+    assert str(told.value) == f"{tmp_path}/out: {tmp_path}/out/a: odd"
+    with pytest.raises(OSError, match=r"Not a|No such") as missing, whole(tmp_path / "out") as out:
+        (out / "a/b").open()
+    assert missing.value.filename == f"{tmp_path}/out/a/b"
+
+
+def test_json_that_is_nested_too_deeply_is_named(tmp_path: Path):
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"deep\.json: not JSON: nested too deeply$"):
+        read_json(path)

@@ -1,5 +1,6 @@
 """A model's backbone from its source: config, tokenizer with the markers, weights, origin."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,14 @@ from pipeline.encoders.catalogue import check_served
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.registry import architecture
-from pipeline.encoders.weights.folders import canonical, grow, load_backbone
-from pipeline.encoders.weights.tensors import FILE, read_tensors, widen, write_tensors
-from pipeline.errors import UserError
+from pipeline.encoders.weights.folders import (
+    backbone_names,
+    backbone_shapes,
+    check_shapes,
+    grow,
+)
+from pipeline.encoders.weights.tensors import FILE, read_tensors, write_tensors
+from pipeline.errors import UserError, naming
 from pipeline.files import atomic_folder, read_json, sha256, write_json
 from pipeline.graph import code_hash
 from pipeline.graph.code_record import write_record
@@ -49,7 +55,11 @@ def make(
     Raises:
       UserError: the source is not there or not as expected, or the encoder does not serve it.
     """
-    with tempfile.TemporaryDirectory() as temporary:
+    at = "" if source.revision is None else f"@{source.revision}"
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        naming(Path(temporary), f"{source.source}{at}"),
+    ):
         raw, origin = _fetch(source, encoder, essays, task, Path(temporary))
         with atomic_folder(out) as folder:
             _prepare(raw, encoder, task, source.seed, folder)
@@ -87,13 +97,11 @@ def _hashes(files: list[Path]) -> dict[str, str]:
 def _prepare(raw: Path, encoder: str, task: Task, seed: int, folder: Path) -> None:
     """Normalise a checkpoint into `folder`, and hold it against the model that reads it."""
     offered = architecture(encoder)
-    model_type = read_json(raw / CONFIG).get("model_type")
-    check_served(encoder, model_type, raw / CONFIG)
+    fields = read_json(raw / CONFIG)
+    check_served(encoder, fields.get("model_type"), raw / CONFIG)
+    _hold_numbers(fields, raw / CONFIG)
     config = _read_config(raw)
-    try:
-        configured = offered.configure(config.to_dict())
-    except UserError as error:  # it names config.json and the field
-        raise UserError(f"{raw}/{error}") from None
+    configured = offered.read(config.to_dict(), raw / CONFIG)
     tokenizer = source_tokenizer.read(raw)
     _hold_ids(tokenizer.backend, config.vocab_size, raw)
     # Written twice: transformers opens the tokenizer only beside a config, and the number of its
@@ -104,17 +112,28 @@ def _prepare(raw: Path, encoder: str, task: Task, seed: int, folder: Path) -> No
     config.vocab_size = max(config.vocab_size, size)
     own = {"dtype": "float32", **name_classes(task.labels)}
     write_json(folder / CONFIG, _stable(config.to_dict(), _VOLATILE) | own)
-    family = offered.families[str(model_type)]
-    tensors = widen(canonical(read_tensors(raw), family, offered, configured), raw)
+    # All that training will look for is held here, where a message can name the user's own files.
+    model = build(folder, encoder, Settings())
+    wanted = backbone_shapes(model)
+    tensors = read_tensors(raw, backbone_names(raw, model, wanted))
     words = offered.tensors(configured)[WORDS].name
     _hold_words(tensors, words, configured.vocab_size, raw)
     _grow_words(tensors, words, config.vocab_size, seed)
+    check_shapes(tensors, wanted, raw)
+    family = offered.families[configured.model_type]
     outside = {place.name for place in offered.head_tensors(configured).values()}
     prefixed = {n if n in outside else family.prefix + n: array for n, array in tensors.items()}
     write_tensors(folder / FILE, prefixed)
     write_record(folder / "encoder.json", code_hash.network(encoder))
-    # Read as training will read it, so that a checkpoint that doesn't fit fails here.
-    load_backbone(folder, build(folder, encoder, Settings()), seed)
+
+
+def _hold_numbers(fields: Mapping[str, Any], path: Path) -> None:
+    """Refuse numbers that JSON has not: Python reads NaN and Infinity, and nothing writes them."""
+    for key, value in fields.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise UserError(f"{path}: {key}: expected finite numbers, found {value!r}") from None
 
 
 def _read_config(raw: Path) -> PreTrainedConfig:
@@ -137,16 +156,16 @@ def _hold_ids(tokenizer: Tokenizer, rows: int, raw: Path) -> None:
 
 def _hold_words(tensors: Mapping[str, np.ndarray], name: str, size: int, raw: Path) -> None:
     """Hold the table of words to the config: only rows of markers are ever drawn."""
-    if name in tensors and len(tensors[name]) != size:
-        raise UserError(
-            f"{raw}: {name}: expected {size} rows (vocab_size), found {len(tensors[name])}"
-        )
+    rows = tensors[name].shape[:1]
+    if rows != (size,):
+        found = rows[0] if rows else "a single number"
+        raise UserError(f"{raw}: {name}: expected {size} rows (vocab_size), found {found}")
 
 
 def _grow_words(tensors: dict[str, np.ndarray], name: str, size: int, seed: int) -> None:
     """Draw the rows of new words; rows that no word uses stay, for the checkpoint has them."""
-    words = tensors.get(name)
-    if words is not None and words.ndim == 2 and len(words) < size:
+    words = tensors[name]
+    if words.ndim == 2 and len(words) < size:
         tensors[name] = grow(words, size - len(words), name, seed)
 
 

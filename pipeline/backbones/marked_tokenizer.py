@@ -40,9 +40,10 @@ def write(source: SourceTokenizer, markers: Sequence[str], positions: int, folde
       The number of ids: one more than the highest.
 
     Raises:
-      UserError: a marker is a word already or does not come out as one token, or what was written
-        gives other tokens than the source.
+      UserError: a marker is a word already or does not come out as one token, the source fails on
+        a text, or what was written gives other tokens than the source.
     """
+    own = _encoded(source)
     marked = _with_markers(source, markers)
     write_text(folder / FILE, marked.to_str(pretty=True))
     config = {
@@ -55,8 +56,17 @@ def write(source: SourceTokenizer, markers: Sequence[str], positions: int, folde
     }
     write_json(folder / CONFIG, config)
     _hold_markers(marked, source, markers)
-    _hold_texts(source, folder)
+    _hold_texts(own, source, folder)
     return max(marked.get_vocab().values()) + 1
+
+
+def _encoded(source: SourceTokenizer) -> list[list[int]]:
+    """Encode odd texts by the source itself."""
+    try:
+        return [encoded.ids for encoded in source.backend.encode_batch(ODD)]
+    except Exception as error:  # the library raises nothing narrower
+        reason = " ".join(str(error).split())
+        raise UserError(f"{source.folder}: the tokenizer can't read odd texts: {reason}") from None
 
 
 def _with_markers(source: SourceTokenizer, markers: Sequence[str]) -> Tokenizer:
@@ -98,13 +108,12 @@ def _hold_markers(marked: Tokenizer, source: SourceTokenizer, markers: Sequence[
                 raise UserError(f"{where}: expected it as one token in {text!r}, found {found}")
 
 
-def _hold_texts(source: SourceTokenizer, folder: Path) -> None:
-    """Check that the written files give the tokens of the source on odd texts.
+def _hold_texts(own: Sequence[list[int]], source: SourceTokenizer, folder: Path) -> None:
+    """Check that the written files give the source's `own` tokens on odd texts.
 
     Raises:
       UserError: a text has other tokens, here or for whoever opens the folder in torch.
     """
-    own = [encoded.ids for encoded in source.backend.encode_batch(ODD)]
     written = Tokenizer.from_file(str(folder / FILE))
     _same(own, [encoded.ids for encoded in written.encode_batch(ODD)], source.folder / FILE)
     opened = AutoTokenizer.from_pretrained(folder, local_files_only=True)

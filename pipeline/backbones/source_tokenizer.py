@@ -57,11 +57,12 @@ def read(folder: Path) -> SourceTokenizer:
             f"{folder / CONFIG}: split_special_tokens: true would split the markers; set it to "
             "false"
         )
-    made = _by_transformers(folder)
     lowercase = bool(fields.get("do_lower_case", False))
+    own = _as_it_is(folder / FILE) if (folder / FILE).is_file() else None
+    made = _by_transformers(folder)
     spm = None
-    if (folder / FILE).is_file():
-        backend = _as_it_is(folder / FILE)
+    if own is not None:
+        backend = own
         _agree(fields, json.loads(backend.to_str()), folder)
     else:
         backend = Tokenizer.from_str(made.backend_tokenizer.to_str())  # type: ignore[attr-defined]
@@ -76,7 +77,7 @@ def read(folder: Path) -> SourceTokenizer:
     if len(words) <= len(set(roles.values())):
         raise UserError(f"{folder}: no tokenizer: found special tokens and no others")
     _plain(backend, roles.values())
-    if not (folder / FILE).is_file():
+    if own is None:
         _frame(backend, roles)
     return SourceTokenizer(folder, backend, roles, tuple(made.model_input_names), spm, lowercase)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from pipeline import params
 from pipeline.configuration import written
 from pipeline.encoders.catalogue import serving
-from pipeline.encoders.weights.tensors import weight_files
+from pipeline.encoders.weights.tensors import FILE, INDEX, weight_files
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256_of
 from pipeline.home import expanded
@@ -110,7 +111,14 @@ def _unused(source: params.Backbone, *keys: str) -> None:
 
 
 def lacking(folder: Path) -> Iterator[str]:
-    """Yield a line for each thing that a backbone needs and the folder lacks."""
+    """Yield a line for each thing that a backbone needs and the folder lacks.
+
+    A folder or a dead link in the place of a file is told alone: it isn't missing.
+    """
+    no_files = list(_no_files(folder))
+    yield from no_files
+    if no_files:
+        return
     if not (folder / CONFIG).is_file():
         yield f"{folder}: no {CONFIG}, so it is no backbone"
     try:
@@ -119,6 +127,14 @@ def lacking(folder: Path) -> Iterator[str]:
         yield str(error)
     if not any((folder / name).is_file() for name in TOKENIZER):
         yield f"{folder}: no tokenizer files; expected tokenizer.json or a vocabulary"
+
+
+def _no_files(folder: Path) -> Iterator[str]:
+    for name in (CONFIG, *TOKENIZER, FILE, INDEX):
+        path = folder / name
+        if os.path.lexists(path) and not path.is_file():
+            found = "a folder" if path.is_dir() else "a link" if path.is_symlink() else "a device"
+            yield f"{path}: expected a file, found {found}"
 
 
 def read_files(folder: Path) -> list[Path]:

@@ -158,5 +158,7 @@ if __name__ == "__main__":
         # By name, as the library's UserError can't be imported before the wheels are there.
         if type(error).__name__ not in ("Unusable", "UserError"):
             raise  # no mistake in what is mounted: the log gets the whole traceback
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        # As `pipeline.errors.one_line`, which can't be imported either.
+        told = "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"error: {error}")
+        print(told, file=sys.stderr, flush=True)
         sys.exit(1)

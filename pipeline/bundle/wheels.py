@@ -55,6 +55,7 @@ def build_own(root: Path, into: Path) -> None:
         )
     if done.returncode:
         last = (done.stdout.strip().splitlines() or ["no output"])[-1]
+        last = last.replace(str(copy), str(root))
         raise UserError(f"{root / 'pyproject.toml'}: its wheel can't be built: {last}")
 
 

@@ -14,8 +14,22 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention.dispatch import attend
-from pipeline.encoders.config import Settings, need, refuse
+from pipeline.encoders.config import (
+    COUNT,
+    LAYERS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    RATE,
+    TEXT,
+    Settings,
+    need,
+    need_heads,
+    need_vocabulary,
+    refusal,
+    refuse,
+)
 from pipeline.encoders.layers import (
+    ACTIVATION,
     PostNormConfig,
     Site,
     after_attention,
@@ -28,7 +42,6 @@ from pipeline.encoders.layers import (
 )
 from pipeline.encoders.registry import Architecture, Family, Tensor, embedding, linear, norm
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
-from pipeline.errors import UserError
 
 _ROBERTA = ("roberta", "camembert", "xlm-roberta")
 
@@ -47,34 +60,35 @@ def configure(fields: Mapping[str, Any]) -> BertConfig:
     refuse(fields, "position_embedding_type", "absolute", None)
     refuse(fields, "is_decoder", False, None)
     refuse(fields, "add_cross_attention", False, None)
-    width, heads = need(fields, "hidden_size", int), need(fields, "num_attention_heads", int)
-    if width % heads:
-        raise UserError(f"config.json: hidden_size {width} is not divisible by {heads} heads")
-    model_type = need(fields, "model_type", str)
-    pad = need(fields, "pad_token_id", int, 1 if model_type in _ROBERTA else 0)
+    width, heads = need_heads(fields)
+    model_type = need(fields, "model_type", TEXT)
+    words, pad = need_vocabulary(fields, 1 if model_type in _ROBERTA else 0)
     # RoBERTa numbers positions from behind its padding's id, so its table has that many rows less
     # for tokens.
     offset = pad + 1 if model_type in _ROBERTA else 0
-    hidden_dropout = need(fields, "hidden_dropout_prob", float)
+    table = need(fields, "max_position_embeddings", COUNT)
+    if table <= offset:
+        raise refusal("max_position_embeddings", f"more than {offset} (pad_token_id + 1)", table)
+    hidden_dropout = need(fields, "hidden_dropout_prob", RATE)
     return BertConfig(
         model_type=model_type,
-        vocab_size=need(fields, "vocab_size", int),
+        vocab_size=words,
         hidden_size=width,
-        layers=need(fields, "num_hidden_layers", int),
-        positions=need(fields, "max_position_embeddings", int) - offset,
+        layers=need(fields, "num_hidden_layers", LAYERS),
+        positions=table - offset,
         pad_token_id=pad,
-        std=need(fields, "initializer_range", float),
-        head_dropout=need(fields, "classifier_dropout", float, hidden_dropout),
-        embedding_size=need(fields, "embedding_size", int) if model_type == "electra" else width,
+        std=need(fields, "initializer_range", NOT_NEGATIVE),
+        head_dropout=need(fields, "classifier_dropout", RATE, hidden_dropout),
+        embedding_size=need(fields, "embedding_size", COUNT) if model_type == "electra" else width,
         heads=heads,
-        intermediate_size=need(fields, "intermediate_size", int),
-        type_vocab_size=need(fields, "type_vocab_size", int),
+        intermediate_size=need(fields, "intermediate_size", COUNT),
+        type_vocab_size=need(fields, "type_vocab_size", COUNT),
         offset=offset,
-        activation=need(fields, "hidden_act", str),
-        epsilon=need(fields, "layer_norm_eps", float),
+        activation=need(fields, "hidden_act", ACTIVATION),
+        epsilon=need(fields, "layer_norm_eps", POSITIVE),
         embedding_dropout=hidden_dropout,
         hidden_dropout=hidden_dropout,
-        attention_dropout=need(fields, "attention_probs_dropout_prob", float),
+        attention_dropout=need(fields, "attention_probs_dropout_prob", RATE),
     )
 
 

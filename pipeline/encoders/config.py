@@ -1,8 +1,8 @@
 """The two sides that make an encoder: a checkpoint's config.json, and the choices of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
@@ -10,6 +10,8 @@ from jax.typing import DTypeLike
 from pipeline.errors import UserError
 
 T = TypeVar("T", bool, int, float, str, list, dict)
+_LARGEST = jnp.iinfo(jnp.int32).max
+_SMALLEST, _HUGE = float(jnp.finfo(jnp.float32).tiny), float(jnp.finfo(jnp.float32).max)
 
 
 @dataclass(frozen=True)
@@ -67,27 +69,89 @@ class Config:
     head_dropout: float
 
 
-def need(fields: Mapping[str, Any], key: str, kind: type[T], default: T | None = None) -> T:
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """The values that a field of config.json may have.
+
+    Attributes:
+      type: of the value; an integer passes for a float.
+      expected: the same in words.
+      holds: tells whether a value of the type is one of them.
+    """
+
+    type: type[T]
+    expected: str
+    holds: Callable[[T], bool] = lambda value: True
+
+
+COUNT = Kind(int, f"an integer from 1 to {_LARGEST}", lambda value: 1 <= value <= _LARGEST)
+SIZE = Kind(int, f"an integer from 0 to {_LARGEST}", lambda value: 0 <= value <= _LARGEST)
+LAYERS = Kind(int, "an integer from 1 to 1000", lambda value: 1 <= value <= 1000)
+UP_TO = Kind(int, f"an integer up to {_LARGEST}", lambda value: value <= _LARGEST)
+RATE = Kind(float, "a number from 0 to below 1", lambda value: 0.0 <= value < 1.0)
+POSITIVE = Kind(float, "a float32 number above 0", lambda value: _SMALLEST <= value <= _HUGE)
+NOT_NEGATIVE = Kind(
+    float, "a float32 number that is not negative", lambda value: 0.0 <= value <= _HUGE
+)
+FLAG = Kind(bool, "true or false")
+TEXT = Kind(str, "a text")
+LIST = Kind(list, "a list")
+MAPPING = Kind(dict, "a mapping")
+
+
+def need(fields: Mapping[str, Any], key: str, kind: Kind[T], default: T | None = None) -> T:
     """Read one field of a config.json.
 
     Args:
       fields: the whole config.
       key: the field.
-      kind: its type; an integer passes for a float.
+      kind: what it may be.
       default: what an absent or null field means; None where it has to be there.
 
     Raises:
-      UserError: it is missing or of another type.
+      UserError: it is missing or something else.
     """
-    value = fields.get(key)
-    if value is None and default is not None:
+    given: Any = fields.get(key)
+    if given is None and default is not None:
         return default
-    # A bool is an int to Python, but `true` in a config is no number.
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UserError(f"config.json: {key}: expected {kind.__name__}, found {value!r}")
+    # Beyond 2 ** 53 not every integer is a float.
+    if kind.type is float and type(given) is int and abs(given) <= 2**53:
+        value: Any = float(given)
+    else:
+        value = given
+    # By `type`, as a bool is an int to Python, but `true` in a config is no number.
+    if type(value) is not kind.type or not kind.holds(value):
+        raise refusal(key, kind.expected, given)
     return value
+
+
+def need_heads(fields: Mapping[str, Any], even: bool = False) -> tuple[int, int]:
+    """Read the width of the layers and the number of heads that share it.
+
+    Args:
+      fields: the whole config.
+      even: whether the width of one head has to be.
+
+    Raises:
+      UserError: one is missing or out of bounds, or the heads' share is not whole.
+    """
+    width, heads = need(fields, "hidden_size", COUNT), need(fields, "num_attention_heads", COUNT)
+    parts, times = (2 * heads, "2 * ") if even else (heads, "")
+    if width % parts:
+        raise refusal("hidden_size", f"a multiple of {parts} ({times}num_attention_heads)", width)
+    return width, heads
+
+
+def need_vocabulary(fields: Mapping[str, Any], pad: int | None = None) -> tuple[int, int]:
+    """Read the size of the vocabulary and the id of its padding, by default `pad`.
+
+    Raises:
+      UserError: one is missing or out of bounds.
+    """
+    size, found = need(fields, "vocab_size", COUNT), need(fields, "pad_token_id", SIZE, pad)
+    if found >= size:
+        raise refusal("pad_token_id", f"an id below {size} (vocab_size)", found)
+    return size, found
 
 
 def refuse(fields: Mapping[str, Any], key: str, *served: object) -> None:
@@ -97,5 +161,9 @@ def refuse(fields: Mapping[str, Any], key: str, *served: object) -> None:
       UserError: it has another one.
     """
     if key in fields and fields[key] not in served:
-        expected = " or ".join(repr(value) for value in served)
-        raise UserError(f"config.json: {key}: expected {expected}, found {fields[key]!r}")
+        raise refusal(key, " or ".join(repr(value) for value in served), fields[key])
+
+
+def refusal(key: str, expected: str, found: object) -> UserError:
+    """Return the error on a field; `Architecture.read` puts the file before it."""
+    return UserError(f"{key}: expected {expected}, found {found!r}")

@@ -10,7 +10,15 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention.dispatch import attend
-from pipeline.encoders.config import Settings, need, refuse
+from pipeline.encoders.config import (
+    FLAG,
+    TEXT,
+    UP_TO,
+    Settings,
+    need,
+    refusal,
+    refuse,
+)
 from pipeline.encoders.deberta_common import (
     DROPPABLE,
     DebertaConfig,
@@ -21,6 +29,7 @@ from pipeline.encoders.deberta_common import (
     relative_terms,
 )
 from pipeline.encoders.layers import (
+    ACTIVATION,
     Site,
     activation,
     after_attention,
@@ -33,7 +42,6 @@ from pipeline.encoders.layers import (
 )
 from pipeline.encoders.registry import Architecture, Family, Tensor, linear, norm
 from pipeline.encoders.stack import Kind, layer_tensors
-from pipeline.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +63,30 @@ def configure(fields: Mapping[str, Any]) -> DebertaV2Config:
     """Read config.json; raises `UserError` for a variant that is not served."""
     refuse(fields, "conv_groups", 1)
     common = common_fields(fields)
-    buckets = need(fields, "position_buckets", int, -1)
+    buckets = need(fields, "position_buckets", UP_TO, -1)
+    if buckets == 1:
+        raise refusal("position_buckets", "none or at least 2", buckets)
     # With buckets the table's rows are buckets, and `max_relative_positions` says where they end.
     # Without, its rows are distances.
     if buckets > 0:
+        if common["span"] <= buckets // 2 + 1:
+            raise refusal(
+                "max_relative_positions",
+                f"more than {buckets // 2 + 1} (position_buckets // 2 + 1)",
+                common["span"],
+            )
         common |= {"span": buckets, "longest": common["span"]}
-    norm_positions = need(fields, "norm_rel_ebd", str, "none").lower()
+    norm_positions = need(fields, "norm_rel_ebd", TEXT, "none").lower()
     refuse({"norm_rel_ebd": norm_positions}, "norm_rel_ebd", "none", "layer_norm")
     common["norm_positions"] = norm_positions == "layer_norm"
-    kernel = max(need(fields, "conv_kernel_size", int, 0), 0)
+    kernel = max(need(fields, "conv_kernel_size", UP_TO, 0), 0)
     if kernel and kernel % 2 == 0:
-        raise UserError(f"config.json: conv_kernel_size: expected an odd number, found {kernel}")
+        raise refusal("conv_kernel_size", "an odd number", kernel)
     return DebertaV2Config(
         **common,
-        share_projections=need(fields, "share_att_key", bool, False),
+        share_projections=need(fields, "share_att_key", FLAG, False),
         kernel=kernel,
-        kernel_activation=need(fields, "conv_act", str, "tanh"),
+        kernel_activation=need(fields, "conv_act", ACTIVATION, "tanh"),
     )
 
 
@@ -147,7 +163,7 @@ class Convolution(nn.Module):
         seen = _neighbours(embedded, segment, c.kernel)
         convolved = jnp.einsum("rtki,kio->rto", seen, kernel.astype(dtype)) + bias.astype(dtype)
         convolved = dropout(convolved, site_keys(keys, Site.CONVOLUTION), c.hidden_dropout)
-        change = activation(c.kernel_activation, "conv_act")(convolved)
+        change = activation(c.kernel_activation)(convolved)
         return layer_norm(c.epsilon, dtype, "norm")(output + change)
 
 

@@ -9,8 +9,25 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention.disentangled import Relative, expand, table_rows
-from pipeline.encoders.config import Settings, need, refuse
+from pipeline.encoders.config import (
+    COUNT,
+    FLAG,
+    LAYERS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    RATE,
+    SIZE,
+    TEXT,
+    UP_TO,
+    Settings,
+    need,
+    need_heads,
+    need_vocabulary,
+    refusal,
+    refuse,
+)
 from pipeline.encoders.layers import (
+    ACTIVATION,
     PostNormConfig,
     Site,
     by_head,
@@ -21,7 +38,6 @@ from pipeline.encoders.layers import (
 )
 from pipeline.encoders.registry import Tensor, embedding, linear, norm
 from pipeline.encoders.stack import Kind, run_layers
-from pipeline.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,47 +72,45 @@ def common_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     refuse(fields, "relative_attention", True)
     refuse(fields, "talking_head", False, None)
-    width, heads = need(fields, "hidden_size", int), need(fields, "num_attention_heads", int)
-    if width % heads:
-        raise UserError(f"config.json: hidden_size {width} is not divisible by {heads} heads")
+    width, heads = need_heads(fields)
+    words, pad = need_vocabulary(fields, 0)
     refuse(fields, "attention_head_size", width // heads, None)
-    positions = need(fields, "max_position_embeddings", int)
-    span = need(fields, "max_relative_positions", int, -1)
-    dropout = need(fields, "hidden_dropout_prob", float)
+    positions = need(fields, "max_position_embeddings", COUNT)
+    span = need(fields, "max_relative_positions", UP_TO, -1)
+    dropout = need(fields, "hidden_dropout_prob", RATE)
     return {
-        "model_type": need(fields, "model_type", str),
-        "vocab_size": need(fields, "vocab_size", int),
+        "model_type": need(fields, "model_type", TEXT),
+        "vocab_size": words,
         "hidden_size": width,
-        "embedding_size": need(fields, "embedding_size", int, width),
-        "layers": need(fields, "num_hidden_layers", int),
+        "embedding_size": need(fields, "embedding_size", COUNT, width),
+        "layers": need(fields, "num_hidden_layers", LAYERS),
         "heads": heads,
-        "intermediate_size": need(fields, "intermediate_size", int),
+        "intermediate_size": need(fields, "intermediate_size", COUNT),
         "positions": positions,
-        "absolute": need(fields, "position_biased_input", bool, True),
-        "types": need(fields, "type_vocab_size", int, 0),
-        "pad_token_id": need(fields, "pad_token_id", int, 0),
+        "absolute": need(fields, "position_biased_input", FLAG, True),
+        "types": need(fields, "type_vocab_size", SIZE, 0),
+        "pad_token_id": pad,
         "span": positions if span < 1 else span,
         "longest": None,
         "terms": _terms(fields),
         "norm_positions": False,
-        "activation": need(fields, "hidden_act", str),
-        "epsilon": need(fields, "layer_norm_eps", float),
-        "std": need(fields, "initializer_range", float),
+        "activation": need(fields, "hidden_act", ACTIVATION),
+        "epsilon": need(fields, "layer_norm_eps", POSITIVE),
+        "std": need(fields, "initializer_range", NOT_NEGATIVE),
         "embedding_dropout": dropout,
         "hidden_dropout": dropout,
-        "attention_dropout": need(fields, "attention_probs_dropout_prob", float),
+        "attention_dropout": need(fields, "attention_probs_dropout_prob", RATE),
         "head_dropout": dropout,
     }
 
 
 def _terms(fields: Mapping[str, Any]) -> frozenset[str]:
     """Read the relative terms, which older configs write as one string."""
-    given = fields.get("pos_att_type") or []
+    given = fields.get("pos_att_type")
     named = [t.strip() for t in given.lower().split("|")] if isinstance(given, str) else given
-    terms = frozenset(named)
-    if not terms or not terms <= {"c2p", "p2c"} or len(named) > len(terms):
-        raise UserError(f"config.json: pos_att_type: expected c2p, p2c or both, found {given!r}")
-    return terms
+    if named not in (["c2p"], ["p2c"], ["c2p", "p2c"], ["p2c", "c2p"]):
+        raise refusal("pos_att_type", "c2p, p2c or both", given)
+    return frozenset(named)
 
 
 class Embeddings(nn.Module):

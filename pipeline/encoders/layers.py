@@ -16,10 +16,9 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
-from pipeline.encoders.config import Config, Settings
+from pipeline.encoders.config import Config, Kind, Settings
 from pipeline.encoders.dropout_masks import LEVELS, keep_mask, kept
 from pipeline.encoders.registry import Tensor, linear, norm
-from pipeline.errors import UserError
 
 
 class Site(enum.IntEnum):
@@ -174,15 +173,12 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def activation(name: str, key: str = "hidden_act") -> Callable[[Array], Array]:
-    """Look an activation up by Hugging Face's name of it, the value of `key` in config.json.
+ACTIVATION = Kind(str, f"one of {', '.join(sorted(_ACTIVATIONS))}", lambda v: v in _ACTIVATIONS)
+"""The names of activations in config.json."""
 
-    Raises:
-      UserError: it is not one that this project has.
-    """
-    if name not in _ACTIVATIONS:
-        valid = ", ".join(sorted(_ACTIVATIONS))
-        raise UserError(f"config.json: {key}: expected one of {valid}; found {name!r}")
+
+def activation(name: str) -> Callable[[Array], Array]:
+    """Look an activation up by Hugging Face's name of it, an `ACTIVATION`."""
     return _ACTIVATIONS[name]
 
 

@@ -10,12 +10,36 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
 from pipeline.encoders.attention.dispatch import attend
-from pipeline.encoders.config import Config, Settings, need, refuse
-from pipeline.encoders.layers import Site, activation, dense, dropout, layer_norm, site_keys
+from pipeline.encoders.config import (
+    COUNT,
+    FLAG,
+    LAYERS,
+    LIST,
+    MAPPING,
+    NOT_NEGATIVE,
+    POSITIVE,
+    RATE,
+    TEXT,
+    Config,
+    Settings,
+    need,
+    need_heads,
+    need_vocabulary,
+    refusal,
+    refuse,
+)
+from pipeline.encoders.layers import (
+    ACTIVATION,
+    Site,
+    activation,
+    dense,
+    dropout,
+    layer_norm,
+    site_keys,
+)
 from pipeline.encoders.registry import Architecture, Family, Tensor, embedding, linear, norm
 from pipeline.encoders.rotary import Rotation, rotate, rotation
 from pipeline.encoders.stack import Kind, layer_tensors, run_layers
-from pipeline.errors import UserError
 
 _GLOBAL, _LOCAL = "full_attention", "sliding_attention"
 
@@ -47,53 +71,51 @@ class ModernBertConfig(Config):
 
 def configure(fields: Mapping[str, Any]) -> ModernBertConfig:
     """Read config.json as transformers 5 writes it; raises `UserError` for what is not served."""
-    width, heads = need(fields, "hidden_size", int), need(fields, "num_attention_heads", int)
-    if width % (2 * heads):
-        raise UserError(
-            f"config.json: hidden_size {width} over {heads} heads: expected an even width of each"
-        )
+    # Rotation turns pairs.
+    width, heads = need_heads(fields, even=True)
+    words, pad = need_vocabulary(fields)
     return ModernBertConfig(
-        model_type=need(fields, "model_type", str),
-        vocab_size=need(fields, "vocab_size", int),
+        model_type=need(fields, "model_type", TEXT),
+        vocab_size=words,
         hidden_size=width,
-        layers=need(fields, "num_hidden_layers", int),
-        positions=need(fields, "max_position_embeddings", int),
-        pad_token_id=need(fields, "pad_token_id", int),
-        std=need(fields, "initializer_range", float),
-        embedding_dropout=need(fields, "embedding_dropout", float),
-        hidden_dropout=need(fields, "mlp_dropout", float),
-        attention_dropout=need(fields, "attention_dropout", float),
-        head_dropout=need(fields, "classifier_dropout", float),
+        layers=need(fields, "num_hidden_layers", LAYERS),
+        positions=need(fields, "max_position_embeddings", COUNT),
+        pad_token_id=pad,
+        std=need(fields, "initializer_range", NOT_NEGATIVE),
+        embedding_dropout=need(fields, "embedding_dropout", RATE),
+        hidden_dropout=need(fields, "mlp_dropout", RATE),
+        attention_dropout=need(fields, "attention_dropout", RATE),
+        head_dropout=need(fields, "classifier_dropout", RATE),
         heads=heads,
-        intermediate_size=need(fields, "intermediate_size", int),
+        intermediate_size=need(fields, "intermediate_size", COUNT),
         local=_local(fields),
         # config.json counts the tokens of both sides together.
-        window=need(fields, "local_attention", int) // 2,
+        window=need(fields, "local_attention", COUNT) // 2,
         global_theta=_theta(fields, _GLOBAL),
         local_theta=_theta(fields, _LOCAL),
-        activation=need(fields, "hidden_activation", str),
-        head_activation=need(fields, "classifier_activation", str),
-        epsilon=need(fields, "norm_eps", float),
-        norm_bias=need(fields, "norm_bias", bool),
-        attention_bias=need(fields, "attention_bias", bool),
-        mlp_bias=need(fields, "mlp_bias", bool),
-        head_bias=need(fields, "classifier_bias", bool),
+        activation=need(fields, "hidden_activation", ACTIVATION),
+        head_activation=need(fields, "classifier_activation", ACTIVATION),
+        epsilon=need(fields, "norm_eps", POSITIVE),
+        norm_bias=need(fields, "norm_bias", FLAG),
+        attention_bias=need(fields, "attention_bias", FLAG),
+        mlp_bias=need(fields, "mlp_bias", FLAG),
+        head_bias=need(fields, "classifier_bias", FLAG),
     )
 
 
 def _local(fields: Mapping[str, Any]) -> tuple[bool, ...]:
-    types, layers = need(fields, "layer_types", list), need(fields, "num_hidden_layers", int)
+    types, layers = need(fields, "layer_types", LIST), need(fields, "num_hidden_layers", LAYERS)
     if len(types) != layers:
-        raise UserError(f"config.json: layer_types: expected {layers}, found {len(types)}")
+        raise refusal("layer_types", f"{layers} (num_hidden_layers)", len(types))
     for name in types:
         refuse({"layer_types": name}, "layer_types", _GLOBAL, _LOCAL)
     return tuple(name == _LOCAL for name in types)
 
 
 def _theta(fields: Mapping[str, Any], layer_type: str) -> float:
-    rope = need(need(fields, "rope_parameters", dict), layer_type, dict)
+    rope = need(need(fields, "rope_parameters", MAPPING), layer_type, MAPPING)
     refuse(rope, "rope_type", "default")
-    return need(rope, "rope_theta", float)
+    return need(rope, "rope_theta", POSITIVE)
 
 
 class Embeddings(nn.Module):
@@ -167,7 +189,7 @@ class FeedForward(nn.Module):
         c, dtype = self.config, self.settings.activations
         both = dense(2 * c.intermediate_size, c.std, dtype, "input", c.mlp_bias)(hidden)
         value, gate = jnp.split(both, 2, axis=-1)
-        gated = activation(c.activation, "hidden_activation")(value) * gate
+        gated = activation(c.activation)(value) * gate
         gated = dropout(gated, site_keys(keys, Site.FEED_FORWARD, index), c.hidden_dropout)
         return dense(c.hidden_size, c.std, dtype, "output", c.mlp_bias)(gated)
 
@@ -246,7 +268,7 @@ class Head(nn.Module):
         """Transform every token."""
         c, dtype = self.config, self.settings.activations
         hidden = dense(c.hidden_size, c.std, dtype, "dense", c.head_bias)(hidden)
-        hidden = activation(c.head_activation, "classifier_activation")(hidden)
+        hidden = activation(c.head_activation)(hidden)
         return layer_norm(c.epsilon, dtype, "norm", c.norm_bias)(hidden)
 
 

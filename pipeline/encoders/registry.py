@@ -6,6 +6,7 @@ A file is imported only when its encoder is asked for.
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from flax import linen as nn
 
 from pipeline.encoders.catalogue import check_known
 from pipeline.encoders.config import Config, Settings
+from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Architecture:
     """One encoder and how its checkpoints map to it.
 
     Attributes:
-      configure: a config.json to the encoder's config; raises `UserError` for what it lacks.
+      configure: fields of a config.json to the encoder's config; its `UserError` begins with the
+        field, and `read` puts the file before it.
       encoder: the Linen module, called with (ids, segment, position, keys).
       families: by model type.
       tensors: every parameter of a config's encoder, by its path in the encoder's tree.
@@ -93,6 +96,21 @@ class Architecture:
     head: Callable[[Any, Settings], nn.Module] | None = None
     head_tensors: Callable[[Any], Mapping[str, Tensor]] = lambda config: {}
     drawn: tuple[str, ...] = tuple(CLASSIFIER)
+
+    def read(self, fields: Mapping[str, Any], path: Path) -> Config:
+        """Make the config of a config.json's fields.
+
+        Args:
+          fields: the whole config.
+          path: of the file, for messages.
+
+        Raises:
+          UserError: a field is missing, out of bounds, or of a variant that is not served.
+        """
+        try:
+            return self.configure(fields)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
 
 
 def architecture(encoder: str) -> Architecture:

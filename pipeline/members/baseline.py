@@ -17,7 +17,7 @@ from pipeline.members.features import Texts, numbers
 from pipeline.members.fitted import Fitted, save, vectorizer
 from pipeline.progress import track
 from pipeline.tables.elements import Elements
-from pipeline.tables.predictions import write_predictions
+from pipeline.tables.predictions import Predictions, write_tables
 
 _STEPS = 2000  # of L-BFGS at most; about 200 are taken
 
@@ -72,10 +72,13 @@ def run(
             save(folder / f"fold{fold}.npz", fitted)
     covered = np.isin(elements.folds, list(folds))
     there = elements.select(covered)
-    write_predictions(paths.oof("baseline"), there.element_ids, there.folds, out[covered])
-    write_predictions(
-        paths.test("baseline"),
-        test.element_ids * len(folds),
-        np.repeat(np.array(folds), len(test.element_ids)),
-        np.concatenate(tables),
+    write_tables(
+        {
+            paths.oof("baseline"): Predictions(there.element_ids, there.folds, out[covered]),
+            paths.test("baseline"): Predictions(
+                test.element_ids * len(folds),
+                np.repeat(np.array(folds), len(test.element_ids)),
+                np.concatenate(tables),
+            ),
+        }
     )

@@ -17,7 +17,7 @@ from pipeline.competition.rows import check_columns, check_once, read_rows
 from pipeline.competition.schema import ELEMENT_ID, LABELS, SUBMISSION_COLUMNS
 from pipeline.errors import UserError
 from pipeline.tables.elements import Elements
-from pipeline.tables.predictions import NO_FOLD, check_ids, write_predictions
+from pipeline.tables.predictions import NO_FOLD, Predictions, check_ids, write_tables
 
 _EXACT = 1e-6  # of a row's sum; a row that is further off is rescaled and counted
 _ROUNDED = (
@@ -51,8 +51,13 @@ def adopt(
     oof, test = read_probabilities(Path(member.oof)), read_probabilities(Path(member.test))
     of_elements = _in_order(oof, elements.element_ids, member.oof)
     of_test = _in_order(test, test_ids, member.test)
-    write_predictions(paths.oof(name), elements.element_ids, elements.folds, of_elements)
-    write_predictions(paths.test(name), test_ids, np.full(len(test_ids), NO_FOLD), of_test)
+    no_folds = np.full(len(test_ids), NO_FOLD)
+    write_tables(
+        {
+            paths.oof(name): Predictions(elements.element_ids, elements.folds, of_elements),
+            paths.test(name): Predictions(list(test_ids), no_folds, of_test),
+        }
+    )
     return oof.rescaled, test.rescaled
 
 

@@ -1,7 +1,7 @@
 """Tables of predictions: a probability of each label for each element and fold."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,31 @@ def write_predictions(
     Raises:
       UserError: a row is no distribution, or an element stands twice in a fold.
     """
-    rows = Predictions(list(element_ids), folds.astype(np.int8), probabilities.astype(np.float64))
-    check_predictions(rows, path)
-    columns: dict[str, Sequence[str] | np.ndarray] = {
-        ELEMENT_ID: rows.element_ids,
-        FOLD: rows.folds,
-    }
-    columns |= {label: rows.probabilities[:, i] for i, label in enumerate(LABELS)}
-    write_columns(path, columns)
+    write_tables({path: Predictions(list(element_ids), folds, probabilities)})
+
+
+def write_tables(tables: Mapping[Path, Predictions]) -> None:
+    """Write tables that belong together, once all of them are checked.
+
+    Raises:
+      UserError: as of `write_predictions`; nothing is written.
+    """
+    stored = {path: _stored(rows) for path, rows in tables.items()}
+    for path, rows in stored.items():
+        check_predictions(rows, path)
+    for path, rows in stored.items():
+        columns: dict[str, Sequence[str] | np.ndarray] = {
+            ELEMENT_ID: rows.element_ids,
+            FOLD: rows.folds,
+        }
+        columns |= {label: rows.probabilities[:, i] for i, label in enumerate(LABELS)}
+        write_columns(path, columns)
+
+
+def _stored(rows: Predictions) -> Predictions:
+    """Return a table in the types of its file."""
+    folds, values = rows.folds.astype(np.int8), rows.probabilities.astype(np.float64)
+    return Predictions(rows.element_ids, folds, values)
 
 
 def read_predictions(path: Path) -> Predictions:

@@ -249,3 +249,9 @@ def test_a_test_file_at_fault_leaves_no_out_of_fold_table() -> None:
     with pytest.raises(UserError, match=r"^test\.csv: discourse_id"):
         take()
     assert not Path("artifacts").exists()
+
+
+def test_a_test_table_at_fault_leaves_no_out_of_fold_table() -> None:
+    with pytest.raises(UserError, match=r"artifacts/test/theirs\.parquet: discourse_id 'x' stands"):
+        adopt("theirs", MEMBER, ELEMENTS, ["x", "y", "x"])
+    assert not Path("artifacts").exists()

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,13 @@ from jaxtyping import Float32
 from pipeline.encoders.config import Config
 from pipeline.encoders.head import TokenClassifier
 from pipeline.encoders.registry import CLASSIFIER, Architecture, Family, Tensor, architecture
-from pipeline.encoders.weights.tensors import FILE, listed, read_tensors, widen, write_tensors
+from pipeline.encoders.weights.tensors import (
+    FILE,
+    listed,
+    read_tensors,
+    tensor_files,
+    write_tensors,
+)
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, write_json
 from pipeline.seeds import tensor_draws
@@ -43,15 +49,43 @@ def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
       float32 numpy arrays; leaves of the layers are stacked along a leading axis.
 
     Raises:
-      UserError: a tensor is missing, unexpected or of another shape.
+      UserError: a tensor is missing, unexpected, not finite, or of another shape.
+    """
+    shapes, drawn = parameter_shapes(model), architecture(model.name_of_encoder).drawn
+    known = {path: shape for path, shape in shapes.items() if path not in drawn}
+    rest = {path: shape for path, shape in shapes.items() if path in drawn}
+    wanted = checkpoint_shapes(known, table(model))
+    tensors = read_tensors(folder, backbone_names(folder, model, wanted))
+    check_shapes(tensors, wanted, folder)
+    leaves = _gather(tensors, known, table(model))
+    return _tree(leaves | draw_all(rest, model.config.std, seed))
+
+
+def backbone_shapes(model: TokenClassifier) -> Shapes:
+    """Return the shapes of the tensors that a backbone brings, by their names without prefix."""
+    drawn = architecture(model.name_of_encoder).drawn
+    known = {path: s for path, s in parameter_shapes(model).items() if path not in drawn}
+    return checkpoint_shapes(known, table(model))
+
+
+def backbone_names(folder: Path, model: TokenClassifier, wanted: Iterable[str]) -> dict[str, str]:
+    """Find the tensors of a checkpoint that a model needs; those that it drops are never read.
+
+    Args:
+      folder: holds model.safetensors or its shards.
+      model: that needs them.
+      wanted: their names without prefix.
+
+    Returns:
+      The names of the tensors in their files, by those without prefix.
+
+    Raises:
+      UserError: a tensor is missing or unexpected, or stands there twice.
     """
     offered = architecture(model.name_of_encoder)
-    names = canonical(read_tensors(folder), _family(model), offered, model.config)
-    shapes = parameter_shapes(model)
-    drawn = {path: shape for path, shape in shapes.items() if path in offered.drawn}
-    known = {path: shape for path, shape in shapes.items() if path not in offered.drawn}
-    leaves = _gather(widen(names, folder), known, table(model), folder)
-    return _tree(leaves | draw_all(drawn, model.config.std, seed))
+    names = canonical(tensor_files(folder), _family(model), offered, model.config, folder)
+    _same_names(names, wanted, folder)
+    return names
 
 
 def load_fold(folder: Path, model: TokenClassifier, exact: bool = True) -> Params:
@@ -63,11 +97,14 @@ def load_fold(folder: Path, model: TokenClassifier, exact: bool = True) -> Param
       exact: whether another dtype is an error; else halves, as bundles hold them, are widened.
 
     Raises:
-      UserError: a tensor is missing, unexpected, or of another shape or dtype.
+      UserError: a tensor is missing, unexpected, not finite, or of another shape or dtype.
     """
-    tensors = read_tensors(folder, exact)
-    tensors = tensors if exact else widen(tensors, folder)
-    return _tree(_gather(tensors, parameter_shapes(model), table(model, prefixed=True), folder))
+    shapes, places = parameter_shapes(model), table(model, prefixed=True)
+    wanted = checkpoint_shapes(shapes, places)
+    _same_names(tensor_files(folder), wanted, folder)
+    tensors = read_tensors(folder, exact=exact)
+    check_shapes(tensors, wanted, folder)
+    return _tree(_gather(tensors, shapes, places))
 
 
 def save_fold(
@@ -127,25 +164,28 @@ def grow(
 
 
 def canonical(
-    tensors: Mapping[str, np.ndarray], family: Family, offered: Architecture, config: Config
-) -> dict[str, np.ndarray]:
+    stored: Iterable[str], family: Family, offered: Architecture, config: Config, where: Path
+) -> dict[str, str]:
     """Bring a checkpoint's names into one form: no prefix, today's endings, nothing needless.
 
     A tensor that the config has a place for is never needless.
 
+    Returns:
+      The names as they are stored, by those in one form.
+
     Raises:
       UserError: two tensors come to the same name.
     """
-    names: dict[str, np.ndarray] = {}
+    names: dict[str, str] = {}
     needed = {name for place in offered.tensors(config).values() for name in place.names()}
-    for name, array in tensors.items():
+    for name in stored:
         plain = _OLD_NORM.sub(_new_norm, name.removeprefix(family.prefix))
         droppable = any(re.fullmatch(pattern, plain) for pattern in offered.droppable)
         if droppable and plain not in needed:
             continue
         if plain in names:
-            raise UserError(f"the weights hold {plain} twice, with and without {family.prefix!r}")
-        names[plain] = array
+            raise UserError(f"{where}: the weights hold {plain} twice: {names[plain]} and {name}")
+        names[plain] = name
     return names
 
 
@@ -184,14 +224,9 @@ def export(params: Mapping[str, Any], places: Mapping[str, Tensor]) -> dict[str,
 
 
 def _gather(
-    tensors: Mapping[str, np.ndarray], shapes: Shapes, places: Mapping[str, Tensor], where: Path
+    tensors: Mapping[str, np.ndarray], shapes: Shapes, places: Mapping[str, Tensor]
 ) -> dict[str, np.ndarray]:
-    """Stack and transpose tensors into leaves, and hold both sides against each other."""
-    wanted = checkpoint_shapes(shapes, places)
-    _same_names(tensors, wanted, where)
-    for name, shape in wanted.items():
-        if tensors[name].shape != shape:
-            raise UserError(f"{where}: {name}: expected shape {shape}, found {tensors[name].shape}")
+    """Stack and transpose tensors into leaves."""
     leaves = {}
     for path in shapes:
         place = places[path]
@@ -212,12 +247,23 @@ def checkpoint_shapes(shapes: Shapes, places: Mapping[str, Tensor]) -> Shapes:
     return wanted
 
 
-def _same_names(tensors: Mapping[str, Any], wanted: Mapping[str, Any], where: Path) -> None:
-    missing, unexpected = wanted.keys() - tensors.keys(), tensors.keys() - wanted.keys()
-    found = [f"missing {listed(missing)}"] if missing else []
-    found += [f"unexpected {listed(unexpected)}"] if unexpected else []
-    if found:
-        raise UserError(f"{where}: the weights do not fit the model: {'; '.join(found)}")
+def check_shapes(tensors: Mapping[str, np.ndarray], wanted: Shapes, where: Path) -> None:
+    """Hold tensors to the shapes that a model needs.
+
+    Raises:
+      UserError: one has another shape.
+    """
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            raise UserError(f"{where}: {name}: expected shape {shape}, found {tensors[name].shape}")
+
+
+def _same_names(found: Iterable[str], wanted: Iterable[str], where: Path) -> None:
+    missing, unexpected = set(wanted) - set(found), set(found) - set(wanted)
+    faults = [f"missing {listed(missing)}"] if missing else []
+    faults += [f"unexpected {listed(unexpected)}"] if unexpected else []
+    if faults:
+        raise UserError(f"{where}: the weights do not fit the model: {'; '.join(faults)}")
 
 
 def _new_norm(match: re.Match[str]) -> str:

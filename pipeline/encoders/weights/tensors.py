@@ -1,7 +1,9 @@
 """Safetensors in and out, as named numpy arrays in float32."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -51,39 +53,73 @@ def shards(index: Path) -> list[str]:
     return sorted(set(names.values()))
 
 
-def read_tensors(folder: Path, exact: bool = False) -> dict[str, np.ndarray]:
-    """Read every tensor of a folder in float32.
+def tensor_files(folder: Path) -> dict[str, Path]:
+    """Find the file of each tensor of a folder, without reading any.
+
+    Raises:
+      UserError: a file cannot be read, or a tensor stands in two.
+    """
+    files: dict[str, Path] = {}
+    for path in weight_files(folder):
+        with _opened(path) as stream:
+            for name in stream.keys():  # noqa: SIM118  (not a mapping)
+                if name in files:
+                    raise UserError(f"{path}: {name}: stands in {files[name].name} too")
+                files[name] = path
+    return files
+
+
+def read_tensors(
+    folder: Path, names: Mapping[str, str] | None = None, exact: bool = False
+) -> dict[str, np.ndarray]:
+    """Read tensors of a folder in float32.
 
     Args:
       folder: holds model.safetensors or its shards.
+      names: of those to read, by the names to give them; None for all under their own.
       exact: whether another dtype is an error; otherwise halves are widened.
 
     Raises:
-      UserError: a file cannot be read, or a tensor is not of a float dtype.
+      UserError: a file cannot be read, or a tensor is of another dtype or not finite.
     """
+    files = tensor_files(folder)
+    wanted = {name: name for name in files} if names is None else names
+    dtypes = ("F32",) if exact else ("F32", "F16", "BF16")
     tensors: dict[str, np.ndarray] = {}
-    for path in weight_files(folder):
-        try:
-            with safe_open(path, framework="np") as stream:
-                for name in stream.keys():  # noqa: SIM118  (not a mapping)
-                    tensors[name] = stream.get_tensor(name)
-        except (SafetensorError, OSError, TypeError) as error:
-            raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
-    if exact:
-        _all_float32(tensors, folder)
+    for path in dict.fromkeys(files[stored] for stored in wanted.values()):
+        with _opened(path) as stream:
+            for name, stored in wanted.items():
+                if files[stored] == path:
+                    tensors[name] = _read(stream, stored, dtypes, path)
     return tensors
 
 
-def widen(tensors: Mapping[str, np.ndarray], where: Path) -> dict[str, np.ndarray]:
-    """Cast half precision to float32.
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="np") as stream:
+            yield stream
+    except (SafetensorError, OSError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
 
-    Raises:
-      UserError: a tensor is neither float32 nor narrower.
-    """
-    for name, array in tensors.items():
-        if array.dtype.name not in ("float32", "float16", "bfloat16"):
-            raise UserError(f"{where}: {name}: expected a float dtype, found {array.dtype.name}")
-    return {name: array.astype(np.float32, copy=False) for name, array in tensors.items()}
+
+def _read(stream: Any, name: str, dtypes: Sequence[str], path: Path) -> np.ndarray:
+    """Read one tensor, whole: rows that no word uses today are a checkpoint's too."""
+    # Before it is read: numpy lacks some of the dtypes.
+    dtype = stream.get_slice(name).get_dtype()
+    if dtype not in dtypes:
+        *others, last = dtypes
+        expected = f"{', '.join(others)} or {last}" if others else last
+        raise UserError(f"{path}: {name}: expected {expected}, found {dtype}")
+    array = stream.get_tensor(name).astype(np.float32, copy=False)
+    finite = np.isfinite(array)
+    if not finite.all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise UserError(
+            f"{path}: {name}: expected finite numbers, found {int((~finite).sum())} of "
+            f"{array.size} that are not, the first {array[first]} at {list(first)}"
+        )
+    return array
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
@@ -99,9 +135,3 @@ def listed(names: Iterable[str], limit: int = 6) -> str:
     found = sorted(names)
     more = f" and {len(found) - limit} more" if len(found) > limit else ""
     return ", ".join(found[:limit]) + more
-
-
-def _all_float32(tensors: Mapping[str, np.ndarray], folder: Path) -> None:
-    for name, array in tensors.items():
-        if array.dtype != np.float32:
-            raise UserError(f"{folder}: {name}: expected float32, found {array.dtype.name}")

@@ -20,7 +20,7 @@ from pipeline.encoders.weights.folders import (
     save_fold,
     table,
 )
-from pipeline.encoders.weights.tensors import read_tensors
+from pipeline.encoders.weights.tensors import FILE, read_tensors
 from pipeline.errors import UserError
 from tests.encoders.tiny import tensors, write
 
@@ -136,8 +136,14 @@ TYPES = "embeddings.token_type_embeddings.weight"
         (lambda s: s.update(surprise=s[TYPES]), "unexpected surprise$"),
         (lambda s: s.update({"encoder.layer.2.output.dense.bias": s[TYPES]}), "unexpected enc"),
         (lambda s: s.update({TYPES: s[TYPES][:1]}), rf"{TYPES}: expected shape \(2, 8\), found"),
-        (lambda s: s.update({TYPES: s[TYPES].astype(np.float64)}), "float dtype, found float64"),
-        (lambda s: s.update({f"bert.{TYPES}": s[TYPES]}), "twice, with and without 'bert.'"),
+        (
+            lambda s: s.update({TYPES: s[TYPES].astype(np.float64)}),
+            "F16 or BF16, found F64",
+        ),
+        (
+            lambda s: s.update({f"bert.{TYPES}": s[TYPES]}),
+            rf"{TYPES} twice: bert\.{TYPES} and",
+        ),
         (lambda s: s.clear(), r"missing embeddings\.LayerNorm\.bias, .* and 31 more$"),
     ],
 )
@@ -147,6 +153,70 @@ def test_what_does_not_fit_is_named(tmp_path: Path, change: Callable[[State], An
     write(tmp_path, state)
     with pytest.raises(UserError, match=message):
         loaded(tmp_path)
+
+
+WORDS = "embeddings.word_embeddings.weight"
+DENSE = "encoder.layer.1.output.dense.weight"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_counted_and_placed(
+    tmp_path: Path, value: float, dtype: Any
+):
+    """Rows of words that no essay has are part of a checkpoint too."""
+    state = {name: array.astype(dtype) for name, array in tensors().items()}
+    state[DENSE][3, 5] = state[DENSE][7, 0] = value
+    write(tmp_path, state)
+    with pytest.raises(UserError) as told:
+        loaded(tmp_path)
+    assert str(told.value) == (
+        f"{tmp_path}/model.safetensors: {DENSE}: expected finite numbers, found 2 of 96 that are "
+        f"not, the first {value} at [3, 5]"
+    )
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_fold_s_weights_are_finite(tmp_path: Path, exact: bool):
+    folder, model, _ = exported(tmp_path)
+    state = {name: np.array(array) for name, array in load_file(folder / FILE).items()}
+    state["classifier.bias"][1] = np.nan
+    save_file(state, folder / FILE)
+    with pytest.raises(UserError, match=r"classifier\.bias: .* 1 of 3 .*, the first nan at \[1\]$"):
+        load_fold(folder, model, exact)
+
+
+@pytest.mark.parametrize("name", ["pooler.dense.weight", "cls.predictions.bias", "classifier.bias"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8])
+def test_what_is_dropped_is_not_read(tmp_path: Path, name: str, dtype: Any):
+    array = np.full((8, 8), np.nan).astype(np.float32) if dtype is np.float32 else np.ones(3, dtype)
+    write(tmp_path, tensors() | {name: array})
+    assert same(loaded(tmp_path)[1]["encoder"]["embeddings"]["word"]["embedding"], tensors()[WORDS])
+
+
+def header(path: Path, dtype: str, size: int) -> None:
+    """Write a file of one tensor in a dtype that numpy lacks."""
+    fields = {WORDS: {"dtype": dtype, "shape": [4], "data_offsets": [0, size]}}
+    text = json.dumps(fields).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("F8_E4M3", 4), ("F4", 2)])
+def test_dtypes_that_numpy_lacks_are_named(tmp_path: Path, dtype: str, size: int):
+    header(tmp_path / FILE, dtype, size)
+    with pytest.raises(UserError) as told:
+        read_tensors(tmp_path)
+    expected = f"{tmp_path}/{FILE}: {WORDS}: expected F32, F16 or BF16, found {dtype}"
+    assert str(told.value) == expected
+
+
+def test_a_tensor_in_two_shards_is_named(tmp_path: Path):
+    files = {"a": "model-1.safetensors", "b": "model-2.safetensors"}
+    save_file({"a": np.zeros(1, np.float32)}, tmp_path / files["a"])
+    save_file(dict.fromkeys("ab", np.ones(1, np.float32)), tmp_path / files["b"])
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
+    with pytest.raises(UserError, match=r"model-2\.safetensors: a: stands in model-1\.saf"):
+        read_tensors(tmp_path)
 
 
 def test_a_file_that_is_no_safetensors_is_named(tmp_path: Path):
@@ -199,7 +269,7 @@ def test_a_fold_is_a_hugging_face_folder(tmp_path: Path):
         ),
         (
             lambda s: s.update({"classifier.bias": s["classifier.bias"].astype(np.float16)}),
-            "classifier.bias: expected float32, found float16",
+            "classifier.bias: expected F32, found F16",
         ),
     ],
 )
