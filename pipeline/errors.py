@@ -1,9 +1,46 @@
 """The mistakes that a user can mend, and how a stage reports them."""
 
+import contextlib
+import errno
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
 
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run the same command again
+
+# What the system may refuse to any program: what was found, and what mends it.
+_REFUSALS = {
+    errno.ENOENT: "not found",
+    errno.EACCES: "permission denied; this user needs the right to it and to its folder",
+    errno.EPERM: "not permitted; this user or this file system may not do it",
+    errno.EROFS: "a read-only file system; write elsewhere, or mount it for writing",
+    errno.ELOOP: "a circle of symbolic links; expected one that ends at a file or folder",
+    errno.ENAMETOOLONG: "name too long; expected at most 255 bytes between slashes",
+    errno.EISDIR: "found a folder, expected a file",
+    errno.ENOTDIR: "found a file in this path, expected a folder",
+    errno.EEXIST: "found no folder, expected one; move it away",
+    errno.ENOTEMPTY: "found a folder that is not empty, expected none; move it away",
+    errno.ENOSPC: "disk full; make room and run the same command again",
+    errno.EDQUOT: "disk quota used up; make room and run the same command again",
+    errno.EFBIG: "file too large for its file system, or for `ulimit -f`",
+    errno.EMFILE: "too many open files; raise the limit by `ulimit -n`",
+    errno.ENFILE: "too many open files on this machine; end what holds them",
+    errno.ENOLCK: "no lock to be had; expected a file system that knows locks",
+    errno.EBUSY: "in use by another program; end it and run the same command again",
+    errno.EIO: "input/output error; look after the disk, or the connection to it",
+    errno.ENOTCONN: "its drive is no longer connected; mount it again",
+    errno.ESTALE: "its network drive has changed meanwhile; mount it again",
+}
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+# An open file, or the next one, may meet these, and then the system gives no name.
+_WITHOUT_A_NAME = (*_OF_WRITING, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EMFILE,
+                   errno.ENFILE, errno.ENOLCK)  # fmt: skip
+# Arrow, libraries in Rust and TensorStore each put the number into the text of an error of their
+# own.
+_NUMBER = re.compile(r"(?:\[errno |\(os error |\bos_error_code=')(\d+)", re.IGNORECASE)
 
 
 class UserError(Exception):
@@ -22,8 +59,74 @@ def exit_with_message(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _end(f"error: {error}")
     except Stopped as stop:
-        print(f"stopped: {stop}", file=sys.stderr)
-        raise SystemExit(STOPPED) from None
+        _end(f"stopped: {stop}", STOPPED)
+    except Exception as error:
+        refused = refusal(error)
+        # Any other error is a bug, and the traceback says where.
+        if refused is None or not (_name(refused) or refused.errno in _WITHOUT_A_NAME):
+            raise
+        _end(f"error: {explain(refused)}")
+
+
+def _end(line: str, status: int = 1) -> NoReturn:
+    print(line, file=sys.stderr)
+    raise SystemExit(status) from None
+
+
+def refusal(error: BaseException) -> OSError | None:
+    """Find what the system refused behind an error, also where a library wraps it.
+
+    Returns:
+      None for what is no refusal of the system.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno in _REFUSALS:
+            return found
+        told = _NUMBER.search(str(found))
+        if told and int(told[1]) in _REFUSALS:
+            return OSError(int(told[1]), os.strerror(int(told[1])))
+        found = found.__cause__
+    return None
+
+
+def explain(refused: OSError) -> str:
+    """Say in one line where the system refused, what it found, and what mends it."""
+    said, name = _REFUSALS[refused.errno or 0], _name(refused)
+    return f"{name}: {said}" if name else said
+
+
+@contextlib.contextmanager
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Let what the system refuses in the block name a file of the user's.
+
+    Args:
+      path: named where the error has no name.
+      temporary: of what stands in for `path` and is gone by the time that the error is read; the
+        name of what lies in it becomes that in `path`.
+
+    Raises:
+      OSError: in place of the library's own error.
+    """
+    try:
+        yield
+    except Exception as error:
+        refused = None if isinstance(error, UserError) else refusal(error)
+        if refused is None:
+            raise
+        name = _name(refused) or os.fspath(path)
+        if temporary is not None:
+            name = name.replace(os.fspath(temporary), os.fspath(path))
+        raise OSError(refused.errno, refused.strerror, name) from error
+
+
+def _name(refused: OSError) -> str | None:
+    """Return the name of the file; None where there is only a number, or none."""
+    # A copy names its source first, whatever was wrong with its target.
+    written = refused.filename2 if refused.errno in _OF_WRITING else None
+    name = written or refused.filename
+    if isinstance(name, bytes):
+        return os.fsdecode(name)
+    return name if isinstance(name, str) else None
