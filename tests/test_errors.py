@@ -209,7 +209,8 @@ WRITERS = {
     "tokenizers": "from tokenizers import Tokenizer, models; "
     "Tokenizer(models.WordLevel({str(i): i for i in range(99999)}, '0')).save(str(file))",
     "zip": "import zipfile\nwith zipfile.ZipFile(file, 'w') as z: z.writestr('a', a.tobytes())",
-    "yaml": "from ruamel.yaml import YAML; YAML().dump(dict.fromkeys(map(str, range(9999)), 'x'), file)",
+    "yaml": "from ruamel.yaml import YAML; "
+    "YAML().dump(dict.fromkeys(map(str, range(9999)), 'x'), file)",
 }
 LIMITED = """
 import sys
@@ -245,3 +246,26 @@ def test_every_library_s_own_error_is_one_line(writer: str, tmp_path: Path) -> N
     told = "error: out/x: file too large for its file system, or for `ulimit -f`\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
     assert [path.read_text() for path in (tmp_path / "out").iterdir()] == ["old"]
+
+
+SAYING = """
+from pipeline.errors import exit_with_message
+from pipeline.progress import say
+exit_with_message(lambda: say("a line"))
+"""
+
+
+@pytest.mark.xfail(strict=True, reason="nothing says what is on that disk")
+def test_a_full_disk_under_standard_output_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", SAYING],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    told = "error: standard output: disk full; make room and run the same command again\n"
+    assert (done.returncode, done.stderr) == (1, told)
