@@ -83,13 +83,13 @@ def read_text(path: Path) -> str:
     """Read a file of the configuration.
 
     Raises:
-      UserError: it is missing, or cannot be read.
+      UserError: it is missing, or no UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run from the root of the project") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 

@@ -29,7 +29,7 @@ _REFUSALS = {
     errno.EMFILE: "too many open files; raise the limit by `ulimit -n`",
     errno.ENFILE: "too many open files on this machine; end what holds them",
     errno.ENOLCK: "no lock to be had; expected a file system that knows locks",
-    errno.EBUSY: "in use by another program; end it and run the same command again",
+    errno.EBUSY: "in use by another program, or mounted; end it and run the same command again",
     errno.EIO: "input/output error; look after the disk, or the connection to it",
     errno.ENOTCONN: "its drive is no longer connected; mount it again",
     errno.ESTALE: "its network drive has changed meanwhile; mount it again",
@@ -41,6 +41,14 @@ _WITHOUT_A_NAME = (*_OF_WRITING, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.
 # Arrow, libraries in Rust and TensorStore each put the number into the text of an error of their
 # own.
 _NUMBER = re.compile(r"(?:\[errno |\(os error |\bos_error_code=')(\d+)", re.IGNORECASE)
+
+# Of DVC's own tables. SQLite adds more words, such as SQLITE_IOERR_WRITE.
+_SQLITE = {
+    "SQLITE_FULL": errno.ENOSPC,
+    "SQLITE_IOERR": errno.EIO,
+    "SQLITE_READONLY": errno.EROFS,
+    "SQLITE_CANTOPEN": errno.EACCES,
+}
 
 
 class UserError(Exception):
@@ -65,7 +73,7 @@ def exit_with_message(main: Callable[[], None]) -> None:
     except Exception as error:
         refused = refusal(error)
         # Any other error is a bug, and the traceback says where.
-        if refused is None or not (_name(refused) or refused.errno in _WITHOUT_A_NAME):
+        if refused is None or not (refused.filename or refused.errno in _WITHOUT_A_NAME):
             raise
         _end(f"error: {explain(refused)}")
 
@@ -75,31 +83,43 @@ def _end(line: str, status: int = 1) -> NoReturn:
     raise SystemExit(status) from None
 
 
-def refusal(error: BaseException) -> OSError | None:
+def refusal(error: BaseException, path: Path | None = None) -> OSError | None:
     """Find what the system refused behind an error, also where a library wraps it.
+
+    Args:
+      error: of any kind.
+      path: named where the error has no name.
 
     Returns:
       None for what is no refusal of the system.
     """
     found: BaseException | None = error
     while found is not None:
-        if isinstance(found, OSError) and found.errno in _REFUSALS:
-            return found
         told = _NUMBER.search(str(found))
-        if told and int(told[1]) in _REFUSALS:
-            return OSError(int(told[1]), os.strerror(int(told[1])))
+        number = int(told[1]) if told else _of_sqlite(found)
+        if isinstance(found, OSError) and found.errno:
+            number = found.errno
+        if number in _REFUSALS:
+            name = _name(found) or (path and os.fspath(path))
+            return OSError(number, os.strerror(number), name)
         found = found.__cause__
     return None
 
 
+def _of_sqlite(error: BaseException) -> int:
+    """Return the system's number for an error of SQLite; 0 for any other error."""
+    name = getattr(error, "sqlite_errorname", "")
+    return next((number for word, number in _SQLITE.items() if name.startswith(word)), 0)
+
+
 def explain(refused: OSError) -> str:
     """Say in one line where the system refused, what it found, and what mends it."""
-    said, name = _REFUSALS[refused.errno or 0], _name(refused)
-    return f"{name}: {said}" if name else said
+    said = _REFUSALS[refused.errno or 0]
+    return f"{refused.filename}: {said}" if refused.filename else said
 
 
 @contextlib.contextmanager
-def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+def naming(path: Path, temporary: Path) -> Iterator[None]:
     """Let what the system refuses in the block name a file of the user's.
 
     Args:
@@ -113,20 +133,21 @@ def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        refused = None if isinstance(error, UserError) else refusal(error)
+        refused = None if isinstance(error, UserError) else refusal(error, path)
         if refused is None:
             raise
-        name = _name(refused) or os.fspath(path)
-        if temporary is not None:
-            name = name.replace(os.fspath(temporary), os.fspath(path))
-        raise OSError(refused.errno, refused.strerror, name) from error
+        if refused.filename:
+            refused.filename = refused.filename.replace(os.fspath(temporary), os.fspath(path))
+        raise refused from error
 
 
-def _name(refused: OSError) -> str | None:
+def _name(error: BaseException) -> str | None:
     """Return the name of the file; None where there is only a number, or none."""
+    if not isinstance(error, OSError):
+        return None
     # A copy names its source first, whatever was wrong with its target.
-    written = refused.filename2 if refused.errno in _OF_WRITING else None
-    name = written or refused.filename
+    written = error.filename2 if error.errno in _OF_WRITING else None
+    name = written or error.filename
     if isinstance(name, bytes):
         return os.fsdecode(name)
     return name if isinstance(name, str) else None

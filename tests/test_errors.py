@@ -3,15 +3,22 @@
 import errno
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
+from pipeline.bundle import kernel
+from pipeline.encoders.weights import tensors
 from pipeline.errors import UserError, exit_with_message
 from pipeline.files import atomic_file, atomic_folder, write_text
+from pipeline.inputs.tokens import read_tokens
+from pipeline.members import fitted
+from pipeline.tables.columns import Columns
 from tests.contract.project import ROOT
 
 
@@ -186,6 +193,58 @@ def test_a_copy_onto_a_full_disk_names_its_target(
             raise OSError(errno.ENOSPC, "", "source", None, os.fspath(folder / "x"))
 
     assert end(copy, capsys).startswith("out/x: disk full; ")
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "columns": lambda path: Columns(path, ["a"]),
+    "fitted": fitted.load,
+    "tokens": lambda path: read_tokens(path.parent),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(
+    reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    link = circle()
+    Path("state.json").write_text('{"_data_files": [{"filename": "a"}]}')
+    told = "a: a circle of symbolic links; expected one that ends at a file or folder"
+    assert end(lambda: READERS[reader](link), capsys) == told
+
+
+def test_nor_are_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise SafetensorError("I/O error: Permission denied (os error 13)")
+
+    monkeypatch.setattr(tensors, "safe_open", refuse)
+    path = tmp_path / "model.safetensors"
+    path.touch()
+    line = end(lambda: tensors.read_tensors(tmp_path), capsys)
+    assert line.startswith(f"{path}: permission denied; ")
+
+
+def test_what_dvc_s_own_tables_meet_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write() -> None:
+        with sqlite3.connect(tmp_path / "table") as table:
+            table.execute("pragma max_page_count = 2")
+            table.execute("create table t (x)")
+            table.execute("insert into t values (zeroblob(100000))")
+
+    assert end(write, capsys) == "disk full; make room and run the same command again"
+
+
+def test_the_kernel_says_it_too() -> None:
+    refused = PermissionError(errno.EACCES, "Permission denied", "/kaggle/working/x")
+    assert kernel.told(refused) == "/kaggle/working/x: permission denied"
+    assert kernel.told(OSError(errno.ENOSPC, "")) == ("the session's disk: no space left on device")
+    assert kernel.told(UserError("a mistake")) == "a mistake"
+    assert kernel.told(OSError("a bug")) is None
+    assert kernel.told(ValueError("a bug")) is None
 
 
 def test_a_mistake_told_in_a_number_s_words_stays_as_it_is(

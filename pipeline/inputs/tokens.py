@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float, Int
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, refusal
 from pipeline.files import read_json
 
 ELEMENTS = "elements.parquet"
@@ -83,6 +83,10 @@ def read_tokens(folder: Path) -> Tokens:
             index = file.read([ids])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        if refused := refusal(error, folder):
+            raise refused from None
+        raise UserError(f"{folder}: not whole: {' '.join(str(error).split())}") from None
     return tokens_of(parts, index.column(ids).to_pylist())
 
 

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.competition.schema import LABELS
-from pipeline.errors import UserError
+from pipeline.errors import UserError, refusal
 from pipeline.files import atomic_file
 from pipeline.members.features import Texts, kinds, numbers
 
@@ -85,6 +85,8 @@ def load(path: Path) -> Fitted:
     except FileNotFoundError:
         raise UserError(f"{path}: not found") from None
     except _DAMAGE as error:
+        if refused := refusal(error, path):
+            raise refused from None
         raise UserError(f"{path}: no fitted baseline: {' '.join(str(error).split())}") from None
 
 

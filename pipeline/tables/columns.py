@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Num
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, refusal
 from pipeline.files import atomic_file
 
 
@@ -36,6 +36,8 @@ class Columns:
         except FileNotFoundError:
             raise UserError(f"{path}: not found") from None
         except (pa.ArrowInvalid, OSError) as error:
+            if refused := refusal(error, path):
+                raise refused from None
             raise UserError(f"{path}: not Parquet: {' '.join(str(error).split())}") from None
 
     def strings(self, name: str) -> list[str]:

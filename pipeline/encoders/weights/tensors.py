@@ -7,7 +7,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, refusal
 from pipeline.files import atomic_file, read_json
 
 FILE = "model.safetensors"
@@ -68,6 +68,8 @@ def read_tensors(folder: Path, exact: bool = False) -> dict[str, np.ndarray]:
                 for name in stream.keys():  # noqa: SIM118  (not a mapping)
                     tensors[name] = stream.get_tensor(name)
         except (SafetensorError, OSError, TypeError) as error:
+            if refused := refusal(error, path):
+                raise refused from None
             raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
     if exact:
         _all_float32(tensors, folder)
