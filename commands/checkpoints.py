@@ -11,6 +11,7 @@ from pipeline import paths
 from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
+from pipeline.room import size
 from pipeline.training.abandoned import RunFolder, find, remove
 from pipeline.training.job import job_of
 
@@ -34,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     for run in found:
         state = f"abandoned: {run.reason}" if run.reason else "its run goes on from it"
-        measures = f"{_size(run.size)}, {_age(run.age)} old"
+        measures = f"{size(run.size)}, {_age(run.age)} old"
         say(f"{run.folder}: {run.stage}, {measures}, {run.in_use or state}")
     abandoned = [run for run in found if run.is_abandoned]
     freed = sum(run.size for run in abandoned)
     how = ": make checkpoints OPTIONS=--remove" if abandoned and not wanted.remove else ""
     total = sum(run.size for run in found)
-    say(f"{_size(total)} in {len(found)} folder(s), {_size(freed)} of it abandoned{how}")
+    say(f"{size(total)} in {len(found)} folder(s), {size(freed)} of it abandoned{how}")
     if wanted.remove:
         _remove(abandoned)
 
@@ -50,11 +51,7 @@ def _remove(abandoned: Sequence[RunFolder]) -> None:
     for run in gone:
         say(f"removed {run.folder}")
     if gone:
-        say(f"{_size(sum(run.size for run in gone))} freed")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+        say(f"{size(sum(run.size for run in gone))} freed")
 
 
 def _age(seconds: float) -> str:

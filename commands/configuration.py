@@ -1,10 +1,8 @@
 """Check params.yaml before DVC resolves dvc.yaml with it: python -m commands.configuration."""
 
-import sys
-
 from pipeline.configuration import ConfigurationError, load_configuration
 from pipeline.encoders.catalogue import check_encoders
-from pipeline.errors import exit_with_message
+from pipeline.errors import complain, exit_with_message
 
 
 def main() -> None:
@@ -17,7 +15,7 @@ def main() -> None:
         check_encoders(load_configuration())
     except ConfigurationError as error:
         for line in error.lines:
-            print(f"error: {line}", file=sys.stderr)
+            complain(f"error: {line}")
         raise SystemExit(1) from None
 
 

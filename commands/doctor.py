@@ -1,12 +1,11 @@
 """List what keeps params.yaml from running, before the first stage does: `make doctor`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.doctor.examine import examine
-from pipeline.errors import exit_with_message, one_line
+from pipeline.errors import complain, exit_with_message
 from pipeline.platforms import BUILDS
 from pipeline.progress import say
 
@@ -22,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = examine(Path("params.yaml"), wanted.accelerator, wanted.model)
     for finding in found:
         if finding.error:
-            print(one_line(f"error: {finding.text}"), file=sys.stderr)
+            complain(f"error: {finding.text}")
         else:
             say(f"note: {finding.text}")
     if any(finding.error for finding in found):

@@ -16,6 +16,7 @@ from dvc.scm import Git
 from pipeline import paths
 from pipeline.errors import UserError, exit_with_message
 from pipeline.graph.experiment_table import Experiment, Group, table
+from pipeline.graph.repository import opened
 from pipeline.progress import say
 
 _WIDTH = 100  # where there is no terminal
@@ -27,7 +28,7 @@ def main() -> None:
     Raises:
       UserError: there is no git, or no commit.
     """
-    with Repo() as repo:
+    with opened() as repo:
         if not isinstance(repo.scm, Git):
             raise UserError("experiments stand in git, and there is none here")
         starts = _starts(repo, repo.scm)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pipeline.errors import UserError, exit_with_message
 from pipeline.graph import lock_repair
+from pipeline.graph.repository import opened
 from pipeline.progress import say
 
 
@@ -31,9 +32,8 @@ def _mend() -> None:
     """
     # Here, because it takes a second that most runs need not spend.
     from dvc.lock import LockError
-    from dvc.repo import Repo
 
-    with Repo() as repo:
+    with opened() as repo:
         try:
             with repo.lock:
                 said = lock_repair.mend()

@@ -3,19 +3,25 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from dvc.repo import Repo
-
 from pipeline import paths
-from pipeline.errors import exit_with_message
+from pipeline.errors import UserError, exit_with_message
 from pipeline.graph import lock_repair
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
+from pipeline.graph.repository import opened
 from pipeline.progress import say
 
 
 def main() -> None:
-    """Ask DVC which stages there are; remove what belongs to none of them."""
-    with Repo() as repo, repo.lock:
+    """Ask DVC which stages there are; remove what belongs to none of them.
+
+    Raises:
+      UserError: there are none.
+    """
+    with opened() as repo, repo.lock:
         stages = list(repo.index.stages)
+        # Else everything would be a leftover.
+        if not stages:
+            raise UserError("dvc.yaml: no stages found, so nothing is removed")
         root = Path(repo.root_dir)
         outputs, dependencies = (
             [Path(item.fs_path) for stage in stages for item in getattr(stage, kind)]

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     source = locate(Path(configuration.read("data", params.Data).source))
     made = Packer(configuration, arguments.dtype).pack(arguments.without_external)
     whole = arguments.dtype == "float32" and not configuration.read("members", dict)
-    with tempfile.TemporaryDirectory() as scratch, naming(Path(scratch), "rehearsal"):
+    with tempfile.TemporaryDirectory() as scratch, naming(Path("rehearsal"), Path(scratch)):
         expected = paths.SUBMISSION
         if not whole:
             (Path(scratch) / "here").mkdir()

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from pipeline.errors import UserError, one_line
+from pipeline.errors import UserError
 from pipeline.home import unexpanded
 from pipeline.mistakes import explain, nearest
 from pipeline.params import Parameters, Rows
@@ -24,7 +24,7 @@ class ConfigurationError(UserError):
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__(lines[0])
-        self.lines = tuple(map(one_line, lines))
+        self.lines = tuple(lines)
 
 
 class Configuration:
@@ -86,7 +86,7 @@ def read_text(path: Path) -> str:
     """Read a file of the configuration.
 
     Raises:
-      UserError: it is missing, or cannot be read.
+      UserError: it is missing, or no UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -95,8 +95,6 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         found = f"the byte {error.object[error.start]:#04x} at {error.start}"
         raise UserError(f"{path}: expected UTF-8, found {found}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
 
 
 def parse(text: str, path: Path, yaml: YAML) -> Any:

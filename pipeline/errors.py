@@ -1,19 +1,15 @@
 """The mistakes that a user can mend, and how a stage reports them."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
+
+from pipeline.refusals import can_be_told, explain, refusal
 
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run the same command again
-
-
-def one_line(text: str) -> str:
-    """Write what a terminal would not show as a letter as Python writes it: a break as \\n.
-
-    Names of files and keys of tables are anybody's, line breaks and terminals' commands included.
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class UserError(Exception):
@@ -21,9 +17,6 @@ class UserError(Exception):
 
     The text names where it is (file, row or id, column), what was found and what was expected.
     """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
@@ -35,11 +28,25 @@ def exit_with_message(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print(one_line(f"error: {error}"), file=sys.stderr)
-        raise SystemExit(1) from None
+        _end(f"error: {error}")
     except Stopped as stop:
-        print(one_line(f"stopped: {stop}"), file=sys.stderr)
-        raise SystemExit(STOPPED) from None
+        _end(f"stopped: {stop}", STOPPED)
+    except Exception as error:
+        refused = refusal(error)
+        # Any other error is a bug, and the traceback says where.
+        if refused is None or not can_be_told(refused):
+            raise
+        _end(f"error: {explain(refused)}")
+
+
+def complain(line: str) -> None:
+    """Print one line on standard error."""
+    print(one_line(line), file=sys.stderr)
+
+
+def _end(line: str, status: int = 1) -> NoReturn:
+    complain(line)
+    raise SystemExit(status) from None
 
 
 def one_line(text: str) -> str:
@@ -51,14 +58,30 @@ def one_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def naming(temporary: Path, name: Path | str) -> Iterator[None]:
-    """Give the errors of a block a user's own name in place of a folder that will be gone."""
+def naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Let errors of the block name a file of the user's.
+
+    Args:
+      path: named where the system refuses something without a name.
+      temporary: of what stands in for `path` and is gone by the time that the error is read; the
+        name of what lies in it becomes that in `path`.
+
+    Raises:
+      OSError: in place of a library's own error, where the system refused something.
+    """
+
+    def theirs(text: str) -> str:
+        return text.replace(os.fspath(temporary), os.fspath(path))
+
     try:
         yield
     except UserError as error:
-        error.args = (str(error).replace(str(temporary), str(name)),)
+        error.args = (theirs(str(error)),)
         raise
-    except OSError as error:
-        if isinstance(error.filename, str):
-            error.filename = error.filename.replace(str(temporary), str(name))
-        raise
+    except Exception as error:
+        refused = refusal(error, path)
+        if refused is None:
+            raise
+        if refused.filename:
+            refused.filename = theirs(refused.filename)
+        raise refused from error

@@ -27,14 +27,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, moved onto it when the block ends without an error."""
     _prepare(path)
     temporary = _beside(path, _NEW)
-    temporary.touch()
-    try:
-        with naming(temporary, path):
+    with naming(path, temporary):
+        temporary.touch()
+        try:
             yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -42,25 +42,28 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`, moved onto it when the block ends without an error."""
     # A rename would replace the link, not the folder that it leads to.
     if path.is_symlink():
+        # Python up to 3.12 has no name for a circle of links; the system has one.
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()
         path = path.resolve()
     _prepare(path)
     temporary, former = _beside(path, _NEW), _beside(path, _FORMER)
-    temporary.mkdir()
-    try:
-        with naming(temporary, path):
+    with naming(path, temporary):
+        temporary.mkdir()
+        try:
             yield temporary
-        temporary.chmod(0o755)
-        # Two renames, as a folder can't replace one that holds files. After a kill in between, the
-        # next writer finds the old folder and puts it back.
-        if path.exists():
-            path.rename(former)
-        temporary.rename(path)
-    finally:
-        # The new one could not be moved in: nothing may be lost.
-        if former.exists() and not path.exists():
-            former.rename(path)
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
+            temporary.chmod(0o755)
+            # Two renames, as a folder can't replace one that holds files. After a kill in between,
+            # the next writer finds the old folder and puts it back.
+            if path.exists():
+                path.rename(former)
+            temporary.rename(path)
+        finally:
+            # The new one could not be moved in: nothing may be lost.
+            if former.exists() and not path.exists():
+                former.rename(path)
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(former, ignore_errors=True)
 
 
 def _beside(path: Path, kind: str) -> Path:

@@ -150,4 +150,5 @@ def _send(text: str, stream: TextIO) -> None:
         stream.flush()
     except OSError as error:
         if error.errno not in (errno.EIO, errno.EPIPE):
-            raise
+            name = "standard error" if stream is sys.stderr else "standard output"
+            raise OSError(error.errno, error.strerror, name) from None

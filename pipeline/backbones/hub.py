@@ -18,6 +18,7 @@ from huggingface_hub.errors import (
 from pipeline.backbones.sources import CONFIG, TOKENIZER
 from pipeline.encoders.weights.tensors import FILE, INDEX, shards
 from pipeline.errors import UserError
+from pipeline.refusals import refusal
 
 _PULLS = 30  # the newest that are looked through, a request each
 
@@ -39,6 +40,8 @@ def download(name: str, revision: str, into: Path) -> str:
     try:
         return _download(name, revision, into)
     except Exception as error:
+        if refused := refusal(error):
+            raise refused from error
         reason = _reason(error)
         if reason is None:
             raise

@@ -58,7 +58,7 @@ def make(
     at = "" if source.revision is None else f"@{source.revision}"
     with (
         tempfile.TemporaryDirectory() as temporary,
-        naming(Path(temporary), f"{source.source}{at}"),
+        naming(Path(f"{source.source}{at}"), Path(temporary)),
     ):
         raw, origin = _fetch(source, encoder, essays, task, Path(temporary))
         with atomic_folder(out) as folder:

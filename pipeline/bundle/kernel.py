@@ -14,6 +14,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +152,27 @@ def unpack(wheels: Path, into: Path) -> list[str]:
     return targets
 
 
+def told(error: Exception) -> str | None:
+    """Return the line on a mistake in what is mounted, or on what the system refuses.
+
+    The library's own words for both can't be imported before the wheels are there.
+    """
+    if type(error).__name__ in ("Unusable", "UserError"):
+        return str(error)
+    if isinstance(error, OSError) and error.errno and (error.filename or error.errno == ENOSPC):
+        where = error.filename or "the session's disk"
+        return f"{where}: {os.strerror(error.errno).lower()}"
+    return None
+
+
 if __name__ == "__main__":
     try:
         main()
     except Exception as error:
-        # By name, as the library's UserError can't be imported before the wheels are there.
-        if type(error).__name__ not in ("Unusable", "UserError"):
+        line = told(error)
+        if line is None:
             raise  # no mistake in what is mounted: the log gets the whole traceback
         # As `pipeline.errors.one_line`, which can't be imported either.
-        told = "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"error: {error}")
-        print(told, file=sys.stderr, flush=True)
+        safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+        print(f"error: {safe}", file=sys.stderr, flush=True)
         sys.exit(1)

@@ -1,18 +1,16 @@
 """Compare the free space on disks with what is still to be written."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipeline import paths
+from pipeline import paths, room
 from pipeline.competition import schema
 from pipeline.competition.kaggle_files import locate
 from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding
 from pipeline.params import Model
+from pipeline.training import needs
 
-_STATE = 3  # parameters and the two moments of AdamW
-_CHECKPOINTS = 3  # at once: two are kept, and a third while it is written
 _TOKENS = 1.5  # bytes of token arrays for a byte of Kaggle's tables, as on the sample
 _TOLD = 1e9  # bytes below which nobody needs to know
 
@@ -40,29 +38,18 @@ def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> 
         outputs += 0.0 if paths.tokens(name, "train").exists() else tokens
         if to_train:
             outputs += (to_train + (not paths.backbone(name).exists())) * size
-            held = _STATE + (model.train.select == "best")
-            checkpoints = max(checkpoints, _CHECKPOINTS * held * size)
-    root, elsewhere = _there(Path.cwd()), _there(paths.checkpoints().absolute())
-    if device(root) == device(elsewhere):
+            checkpoints = max(checkpoints, needs.checkpoints(model.train, size))
+    root, elsewhere = room.nearest(Path()), room.nearest(paths.checkpoints())
+    if room.device(root) == room.device(elsewhere):
         yield from _hold(root, outputs + checkpoints, sure)
     else:
         yield from _hold(root, outputs, sure)
         yield from _hold(elsewhere, checkpoints, sure)
 
 
-def device(path: Path) -> object:
-    """The file system that a path is on."""
-    return path.stat().st_dev
-
-
-def _there(path: Path) -> Path:
-    """Return the path, or the nearest folder above it that exists."""
-    return next(place for place in (path, *path.parents) if place.exists())
-
-
 def _hold(place: Path, needed: float, sure: bool) -> Iterator[Finding]:
-    free = shutil.disk_usage(place).free
-    line = f"{place}: the run needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
+    free = room.free(place)
+    line = f"{place}: the run needs about {room.size(needed)}, {room.size(free)} are free"
     if needed > free:
         advice = "; free some, or move checkpoints elsewhere with CHECKPOINT_ROOT"
         yield Finding(line + advice, error=sure)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.configuration import ConfigurationError
-from pipeline.errors import UserError, one_line
+from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,6 @@ class Finding:
 
     text: str
     error: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "text", one_line(self.text))
 
 
 def refusals(check: Callable[..., object], *arguments: object) -> list[str]:

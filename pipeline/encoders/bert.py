@@ -22,10 +22,10 @@ from pipeline.encoders.config import (
     RATE,
     TEXT,
     Settings,
+    mismatch,
     need,
     need_heads,
     need_vocabulary,
-    refusal,
     refuse,
 )
 from pipeline.encoders.layers import (
@@ -68,7 +68,7 @@ def configure(fields: Mapping[str, Any]) -> BertConfig:
     offset = pad + 1 if model_type in _ROBERTA else 0
     table = need(fields, "max_position_embeddings", COUNT)
     if table <= offset:
-        raise refusal("max_position_embeddings", f"more than {offset} (pad_token_id + 1)", table)
+        raise mismatch("max_position_embeddings", f"more than {offset} (pad_token_id + 1)", table)
     hidden_dropout = need(fields, "hidden_dropout_prob", RATE)
     return BertConfig(
         model_type=model_type,

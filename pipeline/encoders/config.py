@@ -121,7 +121,7 @@ def need(fields: Mapping[str, Any], key: str, kind: Kind[T], default: T | None =
         value = given
     # By `type`, as a bool is an int to Python, but `true` in a config is no number.
     if type(value) is not kind.type or not kind.holds(value):
-        raise refusal(key, kind.expected, given)
+        raise mismatch(key, kind.expected, given)
     return value
 
 
@@ -138,7 +138,7 @@ def need_heads(fields: Mapping[str, Any], even: bool = False) -> tuple[int, int]
     width, heads = need(fields, "hidden_size", COUNT), need(fields, "num_attention_heads", COUNT)
     parts, times = (2 * heads, "2 * ") if even else (heads, "")
     if width % parts:
-        raise refusal("hidden_size", f"a multiple of {parts} ({times}num_attention_heads)", width)
+        raise mismatch("hidden_size", f"a multiple of {parts} ({times}num_attention_heads)", width)
     return width, heads
 
 
@@ -150,7 +150,7 @@ def need_vocabulary(fields: Mapping[str, Any], pad: int | None = None) -> tuple[
     """
     size, found = need(fields, "vocab_size", COUNT), need(fields, "pad_token_id", SIZE, pad)
     if found >= size:
-        raise refusal("pad_token_id", f"an id below {size} (vocab_size)", found)
+        raise mismatch("pad_token_id", f"an id below {size} (vocab_size)", found)
     return size, found
 
 
@@ -161,9 +161,9 @@ def refuse(fields: Mapping[str, Any], key: str, *served: object) -> None:
       UserError: it has another one.
     """
     if key in fields and fields[key] not in served:
-        raise refusal(key, " or ".join(repr(value) for value in served), fields[key])
+        raise mismatch(key, " or ".join(repr(value) for value in served), fields[key])
 
 
-def refusal(key: str, expected: str, found: object) -> UserError:
+def mismatch(key: str, expected: str, found: object) -> UserError:
     """Return the error on a field; `Architecture.read` puts the file before it."""
     return UserError(f"{key}: expected {expected}, found {found!r}")

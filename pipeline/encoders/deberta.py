@@ -15,8 +15,8 @@ from pipeline.encoders.config import (
     TEXT,
     UP_TO,
     Settings,
+    mismatch,
     need,
-    refusal,
     refuse,
 )
 from pipeline.encoders.deberta_common import (
@@ -65,12 +65,12 @@ def configure(fields: Mapping[str, Any]) -> DebertaV2Config:
     common = common_fields(fields)
     buckets = need(fields, "position_buckets", UP_TO, -1)
     if buckets == 1:
-        raise refusal("position_buckets", "none or at least 2", buckets)
+        raise mismatch("position_buckets", "none or at least 2", buckets)
     # With buckets the table's rows are buckets, and `max_relative_positions` says where they end.
     # Without, its rows are distances.
     if buckets > 0:
         if common["span"] <= buckets // 2 + 1:
-            raise refusal(
+            raise mismatch(
                 "max_relative_positions",
                 f"more than {buckets // 2 + 1} (position_buckets // 2 + 1)",
                 common["span"],
@@ -81,7 +81,7 @@ def configure(fields: Mapping[str, Any]) -> DebertaV2Config:
     common["norm_positions"] = norm_positions == "layer_norm"
     kernel = max(need(fields, "conv_kernel_size", UP_TO, 0), 0)
     if kernel and kernel % 2 == 0:
-        raise refusal("conv_kernel_size", "an odd number", kernel)
+        raise mismatch("conv_kernel_size", "an odd number", kernel)
     return DebertaV2Config(
         **common,
         share_projections=need(fields, "share_att_key", FLAG, False),

@@ -20,10 +20,10 @@ from pipeline.encoders.config import (
     TEXT,
     UP_TO,
     Settings,
+    mismatch,
     need,
     need_heads,
     need_vocabulary,
-    refusal,
     refuse,
 )
 from pipeline.encoders.layers import (
@@ -109,7 +109,7 @@ def _terms(fields: Mapping[str, Any]) -> frozenset[str]:
     given = fields.get("pos_att_type")
     named = [t.strip() for t in given.lower().split("|")] if isinstance(given, str) else given
     if named not in (["c2p"], ["p2c"], ["c2p", "p2c"], ["p2c", "c2p"]):
-        raise refusal("pos_att_type", "c2p, p2c or both", given)
+        raise mismatch("pos_att_type", "c2p, p2c or both", given)
     return frozenset(named)
 
 

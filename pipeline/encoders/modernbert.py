@@ -22,10 +22,10 @@ from pipeline.encoders.config import (
     TEXT,
     Config,
     Settings,
+    mismatch,
     need,
     need_heads,
     need_vocabulary,
-    refusal,
     refuse,
 )
 from pipeline.encoders.layers import (
@@ -106,7 +106,7 @@ def configure(fields: Mapping[str, Any]) -> ModernBertConfig:
 def _local(fields: Mapping[str, Any]) -> tuple[bool, ...]:
     types, layers = need(fields, "layer_types", LIST), need(fields, "num_hidden_layers", LAYERS)
     if len(types) != layers:
-        raise refusal("layer_types", f"{layers} (num_hidden_layers)", len(types))
+        raise mismatch("layer_types", f"{layers} (num_hidden_layers)", len(types))
     for name in types:
         refuse({"layer_types": name}, "layer_types", _GLOBAL, _LOCAL)
     return tuple(name == _LOCAL for name in types)

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 from pipeline.errors import UserError
 from pipeline.files import read_json
+from pipeline.refusals import refusal
 
 ELEMENTS = "elements.parquet"
 """The index of elements, within a folder of tokens: id and essay, in this order.
@@ -83,6 +84,10 @@ def read_tokens(folder: Path) -> Tokens:
             index = file.read([ids])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        if refused := refusal(error, folder):
+            raise refused from None
+        raise UserError(f"{folder}: not whole: {' '.join(str(error).split())}") from None
     return tokens_of(parts, index.column(ids).to_pylist())
 
 

@@ -18,6 +18,7 @@ from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
 from pipeline.members.features import Texts, kinds, numbers
+from pipeline.refusals import refusal
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError,
            AttributeError, TypeError, ValueError)  # fmt: skip
@@ -85,6 +86,8 @@ def load(path: Path) -> Fitted:
     except FileNotFoundError:
         raise UserError(f"{path}: not found") from None
     except _DAMAGE as error:
+        if refused := refusal(error, path):
+            raise refused from None
         raise UserError(f"{path}: no fitted baseline: {' '.join(str(error).split())}") from None
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Num
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
+from pipeline.refusals import refusal
 
 
 class Columns:
@@ -36,6 +37,8 @@ class Columns:
         except FileNotFoundError:
             raise UserError(f"{path}: not found") from None
         except (pa.ArrowInvalid, OSError) as error:
+            if refused := refusal(error, path):
+                raise refused from None
             raise UserError(f"{path}: not Parquet: {' '.join(str(error).split())}") from None
 
     def strings(self, name: str) -> list[str]:

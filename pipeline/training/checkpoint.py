@@ -1,20 +1,25 @@
 """Checkpoints that survive any kill and notice any damage."""
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
 
 from pipeline import file_lock, progress
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.files import read_json, sha256, write_json
+from pipeline.refusals import refusal
+from pipeline.training.background import tell_once
+from pipeline.training.needs import KEPT, STATE
 
-_KEPT = 2  # where the last one turns out to be damaged, the run goes on from the one before
+T = TypeVar("T")
+
 DIGESTS = "digests.json"  # beside each checkpoint, to tell later that nothing in it has changed
 _PATIENCE = 60.0  # seconds: a killed trainer may still be saving
 
@@ -36,7 +41,7 @@ class Checkpoints:
         Raises:
           UserError: another process holds it, or it cannot be made.
         """
-        self.folder, self._state = folder, folder / "state"
+        self.folder, self._state = folder, folder / STATE
         try:
             held = file_lock.take(folder, _PATIENCE)
             self._state.mkdir(exist_ok=True)
@@ -45,12 +50,13 @@ class Checkpoints:
         if held is None:
             raise UserError(f"{folder}: another process is training this fold; wait or end it")
         self._lock = held
+        tell_once()
         # Before Orbax looks, so that its last step is one that can be restored.
         self._set_damaged_aside()
         self._manager = ocp.CheckpointManager(
             self._state.absolute(),
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=_KEPT,
+                max_to_keep=KEPT,
                 enable_async_checkpointing=True,
                 async_options=ocp.AsyncOptions(post_finalization_callback=self._note_digests),
             ),
@@ -67,9 +73,7 @@ class Checkpoints:
         The next to be damaged takes the place of those that were set aside before.
         """
         aside = self.folder / "damaged"
-        # Orbax gives a checkpoint its number only when it is whole: other names are cut-off saves.
-        for path in set(self._state.iterdir()) - set(self._steps()):
-            _remove(path)
+        self._remove_cut_off()
         damaged = []
         for path in self._steps():
             fault = _damage(path)
@@ -85,6 +89,12 @@ class Checkpoints:
                 f"{path}: damaged ({fault}); set aside as {aside / path.name}, going on without it"
             )
 
+    def _remove_cut_off(self) -> None:
+        """Remove what is left of saves that were cut off, each as large as a checkpoint."""
+        # Orbax gives a checkpoint its number only when it is whole.
+        for path in set(self._state.iterdir()) - set(self._steps()):
+            _remove(path)
+
     def _note_digests(self) -> None:
         """Put digests beside what was just written; Orbax gives it its final name afterwards.
 
@@ -94,41 +104,73 @@ class Checkpoints:
         _write_digests(unfinished, unfinished.name.split(".")[0])
 
     def save(self, step: int, arrays: Any, notes: Mapping[str, Any]) -> None:
-        """Save in the background; an old checkpoint goes only once the new one is whole."""
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                arrays=ocp.args.StandardSave(arrays), notes=ocp.args.JsonSave(dict(notes))
-            ),
+        """Save in the background; an old checkpoint goes only once the new one is whole.
+
+        Raises:
+          OSError: the system refuses this save, or the one before; such as on a full disk.
+        """
+        content = ocp.args.Composite(
+            arrays=ocp.args.StandardSave(arrays), notes=ocp.args.JsonSave(dict(notes))
         )
+        self._ask(lambda: self._manager.save(step, args=content))
 
     def restore(self, like: Any) -> Restored | None:
-        """Restore the last whole checkpoint onto the shardings of `like`; None if there is none."""
+        """Restore the last whole checkpoint onto the shardings of `like`; None if there is none.
+
+        Raises:
+          OSError: the system refuses to read it.
+        """
         step = self._manager.latest_step()
         if step is None:
             return None
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        found = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                arrays=ocp.args.StandardRestore(abstract), notes=ocp.args.JsonRestore()
-            ),
+        content = ocp.args.Composite(
+            arrays=ocp.args.StandardRestore(abstract), notes=ocp.args.JsonRestore()
         )
+        found = self._ask(lambda: self._manager.restore(step, args=content))
         return Restored(step, found["arrays"], found["notes"])
 
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Wait for a save in progress, whatever ended the run, and let go of the lock."""
-        self._manager.close()
-        self._lock.release()
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Wait for a save in progress, whatever ended the run, and let go of the lock.
+
+        Raises:
+          OSError: the system refuses that save, and no other error ended the run.
+        """
+        try:
+            self._ask(self._manager.close)
+        except OSError:
+            # What ended the run is told, not what came of it; unless it says that all is saved.
+            if kind in (None, Stopped):
+                raise
+        finally:
+            # Tasks that it holds would have more to say as Python ends.
+            del self._manager
+            # Where the disk is full, others need the room.
+            with contextlib.suppress(OSError):
+                self._remove_cut_off()
+            self._lock.release()
 
     def remove(self) -> None:
         """Delete what is saved: the fold is published."""
-        # A save in the background would otherwise write into a folder that is being removed.
-        self._manager.wait_until_finished()
+        # A save in the background would otherwise write into a folder that is being removed. Nobody
+        # needs it any more.
+        with contextlib.suppress(OSError):
+            self._ask(self._manager.wait_until_finished)
         shutil.rmtree(self.folder)
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Ask Orbax for something; what the system refuses it names the run's folder."""
+        try:
+            return call()
+        except Exception as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+        # Here, so that the error holds none of Orbax's tasks.
+        raise OSError(refused.errno, refused.strerror, str(self.folder))
 
 
 def _write_digests(folder: Path, name: str) -> None:

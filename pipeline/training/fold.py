@@ -14,6 +14,7 @@ from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
 from pipeline.memory import peak_megabytes
 from pipeline.tables.predictions import write_predictions
+from pipeline.training import needs
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
@@ -28,12 +29,16 @@ def train_fold(job: Job) -> float:
     """Train, predict the held-out essays, write the fold's outputs; return its log loss.
 
     Raises:
-      UserError: the platform, an input or a parameter is at fault, or a loss is not finite.
+      UserError: the platform, an input or a parameter is at fault, the disk has too little room,
+        or a loss is not finite.
       Stopped: asked to stop; the state is saved.
     """
     started = time.monotonic()
     # Before JAX starts, which takes seconds: a signal or the parent's death meanwhile counts too.
     interruptions = Interruptions(job.session)
+    origin = Origin.of(job.name, job.settings, job.inputs, job.code)
+    folder = _folder(job, origin)
+    needs.check(job, folder)
     devices = machine.start(job.compute)
     model = FoldModel(job, devices)
     data = FoldData(job, model.pad_id)
@@ -47,8 +52,7 @@ def train_fold(job: Job) -> float:
         return data.loss(model.predict(params, data))
 
     loop = Loop(job.name, data.schedule, model.step(), validate, devices)
-    origin = Origin.of(job.name, job.settings, job.inputs, job.code)
-    with Checkpoints(_folder(job, origin)) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         origin.write(checkpoints.folder)
         state, history = loop.run(
             model.initial_state(total),

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from pipeline import room
 from tests.doctor.project import HUB, Project, errors, findings
 
 GIGABYTE = 10**9
@@ -54,24 +55,15 @@ def test_token_arrays_take_room_too(project: Project, monkeypatch: pytest.Monkey
 def test_checkpoints_elsewhere_are_counted_there(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ):
-    from pipeline.doctor import disk
-
     elsewhere = tmp_path_factory.mktemp("bucket")
     monkeypatch.setenv("CHECKPOINT_ROOT", str(elsewhere / "not" / "made"))
     project.touch("data/backbones/tiny/model.safetensors", size=GIGABYTE)
     usage = shutil.disk_usage(project.root)._replace(free=8_500_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(
-        disk,
+        room,
         "device",
         lambda path: "bucket" if elsewhere in path.parents or path == elsewhere else "disk",
     )
     (line,) = errors()
     assert line.startswith(f"{elsewhere}: the run needs about 9.0 GB, 8.5 GB are free")
-
-
-def test_as_many_checkpoints_are_counted_as_there_can_be():
-    from pipeline.doctor import disk
-    from pipeline.training import checkpoint
-
-    assert disk._CHECKPOINTS == checkpoint._KEPT + 1

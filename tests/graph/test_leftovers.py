@@ -1,7 +1,10 @@
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
+from commands import prune
+from pipeline.errors import UserError
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
 
 
@@ -57,3 +60,18 @@ def test_metrics_and_plots_of_a_model_that_is_no_more(
     kept = [new, Path("plots/new/learning.csv"), Path("plots/new/confusion.csv")]
     _touch(tmp_path, *map(str, [old, Path("plots/old/learning.csv"), *kept]))
     assert leftover_paths(TERRITORY, kept, []) == [old, Path("plots/old")]
+
+
+def test_where_no_stage_is_found_nothing_is_pruned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder in the place of dvc.yaml would else make everything a leftover."""
+    monkeypatch.chdir(tmp_path)
+    Repo.init(no_scm=True).close()
+    Path("dvc.yaml").mkdir()
+    Path("artifacts").mkdir()
+    Path("artifacts/mine").touch()
+    Path("dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    with pytest.raises(UserError, match=r"dvc\.yaml: no stages found, so nothing is removed"):
+        prune.main()
+    assert Path("artifacts/mine").exists()

@@ -1,5 +1,6 @@
 """Checkpoints restore the same bits, belong to one process and to one set of inputs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.origin import Origin
+from tests.contract.project import ROOT
 
 
 def arrays(shift: float) -> dict:
@@ -74,3 +76,72 @@ def test_the_fingerprint_follows_settings_and_inputs(tmp_path: Path) -> None:
     assert fingerprint(1e-4) != first
     file.write_text("two")
     assert fingerprint(1e-3) != first
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import jax
+from pipeline import devices as machine
+from pipeline.errors import Stopped, exit_with_message
+from pipeline.training.checkpoint import Checkpoints
+folder, last = Path(sys.argv[1]), sys.argv[2]
+def arrays(seed):
+    weights = jax.random.normal(jax.random.key(seed), (200, 200))
+    return machine.replicate({"state": {"a": weights, "b": weights + 1}}, jax.devices()[:1])
+def main():
+    with Checkpoints(folder) as checkpoints:
+        found = checkpoints.restore(arrays(0))
+        if found is not None:
+            assert (found.arrays["state"]["a"] == arrays(found.step)["state"]["a"]).all()
+        print(found and found.step)
+        if last == "look":
+            return
+        for step in (3, 5):
+            checkpoints.save(step, arrays(step), {"step": step})
+        checkpoints._manager.wait_until_finished()
+        # No file may grow beyond 32 KiB any more, as a stand-in for a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**15, -1))
+        checkpoints.save(8, arrays(8), {"step": 8})
+        if last == "save":
+            checkpoints.save(9, arrays(9), {"step": 9})
+        elif last == "error":
+            raise ZeroDivisionError
+        elif last == "stop":
+            raise Stopped("saved")
+        elif last == "remove":
+            checkpoints.remove()
+        print("left")
+exit_with_message(main)
+"""
+
+
+def full(folder: Path, last: str) -> tuple[int, str, str]:
+    """Save three times, the third on a full disk, and end in a way."""
+    command = [sys.executable, "-c", FULL, str(folder), last]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("last", ["save", "leave", "stop"])
+def test_a_full_disk_is_one_line_and_the_last_whole_one_stays(tmp_path: Path, last: str) -> None:
+    folder = tmp_path / "run"
+    told = f"error: {folder}: file too large for its file system, or for `ulimit -f`\n"
+    status, said, wrong = full(folder, last)
+    assert (status, wrong) == (1, told)
+    assert said == ("None\nleft\n" if last == "leave" else "None\n")
+    assert sorted(path.name for path in (folder / "state").iterdir()) == ["3", "5"]
+    assert full(folder, "look") == (0, "5\n", "")
+
+
+def test_a_full_disk_hides_no_other_error(tmp_path: Path) -> None:
+    status, _, wrong = full(tmp_path / "run", "error")
+    assert status == 1
+    assert wrong.count("Traceback") == 1
+    assert wrong.endswith("\nZeroDivisionError\n")
+
+
+def test_a_last_save_on_a_full_disk_costs_a_published_fold_nothing(tmp_path: Path) -> None:
+    assert full(tmp_path / "run", "remove") == (0, "None\nleft\n", "")
+    assert not (tmp_path / "run").exists()

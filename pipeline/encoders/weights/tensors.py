@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_file, read_json
+from pipeline.refusals import refusal
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -100,6 +101,8 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="np") as stream:
             yield stream
     except (SafetensorError, OSError, TypeError) as error:
+        if refused := refusal(error, path):
+            raise refused from None
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
 
 

@@ -1,0 +1,51 @@
+"""The room on disk that a fold needs, and the check that it is there."""
+
+from pathlib import Path
+
+from pipeline import params, paths, room
+from pipeline.encoders.weights.tensors import FILE
+from pipeline.errors import UserError
+from pipeline.training.job import Job
+
+KEPT = 2  # where the last one turns out to be damaged, the run goes on from the one before
+STATE = "state"  # of a run's folder: its checkpoints
+_AT_ONCE = KEPT + 1  # one more while it is written
+_PARTS = 3  # parameters and the two moments of AdamW
+
+
+def checkpoints(train: params.Train, weights: float) -> float:
+    """Return the most bytes that a fold's checkpoints take, for `weights` bytes of parameters."""
+    return _AT_ONCE * (_PARTS + (train.select == "best")) * weights
+
+
+def check(job: Job, folder: Path) -> None:
+    """Hold the free room against what the fold has still to write.
+
+    Args:
+      job: the fold; its weights take as many bytes as its backbone's.
+      folder: of its checkpoints; what an interrupted run left there is room that it has already.
+
+    Raises:
+      UserError: a disk has too little.
+    """
+    weights = float((paths.backbone(job.model) / FILE).stat().st_size)
+    state = folder / STATE
+    there = sum(path.stat().st_size for path in state.rglob("*") if path.is_file())
+    saved = max(checkpoints(job.train, weights) - there, 0.0)
+    root, elsewhere = room.nearest(Path()), room.nearest(folder)
+    if room.device(root) == room.device(elsewhere):
+        told = f" ({room.size(weights)} for weights, {room.size(saved)} for checkpoints)"
+        _hold(job.name, root, weights + saved, told, movable=True)
+    else:
+        _hold(job.name, root, weights, " for weights", movable=False)
+        _hold(job.name, elsewhere, saved, " for checkpoints", movable=True)
+
+
+def _hold(name: str, place: Path, needed: float, told: str, movable: bool) -> None:
+    free = room.free(place)
+    if needed > free:
+        advice = ", or put checkpoints elsewhere by CHECKPOINT_ROOT" if movable else ""
+        raise UserError(
+            f"{place}: its disk has {room.size(free)} free, {name} needs about "
+            f"{room.size(needed)}{told}; make room{advice}"
+        )
