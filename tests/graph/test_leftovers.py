@@ -1,7 +1,10 @@
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from pipeline.graph import leftovers
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
 
 
@@ -57,3 +60,46 @@ def test_metrics_and_plots_of_a_model_that_is_no_more(
     kept = [new, Path("plots/new/learning.csv"), Path("plots/new/confusion.csv")]
     _touch(tmp_path, *map(str, [old, Path("plots/old/learning.csv"), *kept]))
     assert leftover_paths(TERRITORY, kept, []) == [old, Path("plots/old")]
+
+
+@pytest.mark.xfail(strict=True, reason="prune knows none of it")
+def test_what_killed_writers_left_anywhere_in_the_project_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    root, disk = tmp_path / "project", tmp_path / "disk"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    end = f"{dead.pid}.abc.unfinished"
+    left = [
+        f".submission.csv.new.{end}",
+        f"data/.raw.new.{end}/train.csv",
+        f".cache/.params.yaml.new.{end}",
+        f"artifacts/.bundle.new.{end}/manifest.json",
+        f"artifacts/submit/.upload.former.{end}/manifest.json",
+        f"artifacts/submit/.output.new.{end}/submission.csv",
+        f"data/tokens/m/.train.new.{end}/state.json",
+    ]
+    _touch(root, *left, "artifacts/submit/upload/manifest.json")
+    _touch(disk, f".submission.csv.new.{end}", f".another.new.{end}", "submission.csv")
+    (root / "submission.csv").symlink_to(disk / "submission.csv")
+    assert len(leftovers.clear_killed()) == len(left) + 1
+    assert sorted(path.name for path in root.rglob("*") if path.is_file()) == [
+        "manifest.json",
+        "submission.csv",
+    ]
+    assert sorted(path.name for path in disk.iterdir()) == [
+        f".another.new.{end}",
+        "submission.csv",
+    ], "what is not the project's stays"
+
+
+@pytest.mark.xfail(strict=True, reason="prune knows none of it")
+def test_what_is_being_written_is_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    writing = Path(f"artifacts/.bundle.new.{os.getppid()}.abc.unfinished")
+    _touch(tmp_path, f"{writing}/manifest.json", "artifacts/old/x", "artifacts/new/x")
+    assert leftover_paths(TERRITORY, [Path("artifacts/new/x")], []) == [Path("artifacts/old")]
+    assert leftovers.clear_killed() == []
+    assert writing.exists()

@@ -129,3 +129,20 @@ def test_a_failure_of_dvc_keeps_the_files(tracked: Project, command: Command):
     config.write_text(good)
     assert command(data.main).status == 0
     assert Path("data/raw.dvc").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="DVC refuses to track a link")
+def test_the_files_go_where_a_link_leads(tracked: Project, command: Command):
+    """To a larger disk, say. DVC tracks nothing behind a link."""
+    disk = tracked.folder.parent / "disk"
+    paths.RAW.symlink_to(disk)
+    done = command(data.main)
+    assert (done.status, done.err) == (0, "")
+    assert paths.RAW.is_symlink()
+    assert files(disk) == tracked.world.competitions[COMPETITION].files
+    assert done.out.splitlines()[-1] == (
+        "data/raw: a link, behind which DVC tracks nothing; next: in params.yaml data.source: "
+        "data/raw"
+    )
+    assert not Path("data/raw.dvc").exists()
+    assert command(data.main).status == 0

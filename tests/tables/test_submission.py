@@ -1,8 +1,10 @@
 """submission.csv: order, format, and what is refused."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,3 +86,18 @@ def test_a_submission_is_read_back_against_kaggles_rules(tmp_path: Path) -> None
     path.write_text("")
     with pytest.raises(UserError, match="expected columns"):
         check_submission(path, ["a", "b", "c"])
+
+
+ODD_IDS = ["a,1", 'a"2', "a\n3", "a\u20284", "a\u20295", "a\x856", "a\r7", " a8 ", "a\r\n9"]
+
+
+@pytest.mark.xfail(strict=True, reason="ids are joined and cut as plain text")
+def test_odd_ids_are_written_and_read_back_as_csv(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    write_submission(path, ODD_IDS, ODD_IDS[::-1], np.full((len(ODD_IDS), 3), [0.25, 0.5, 0.25]))
+    check_submission(path, ODD_IDS)
+    assert pd.read_csv(path)["discourse_id"].tolist() == ODD_IDS
+    with path.open(encoding="utf-8", newline="") as stream:
+        assert [row[0] for row in csv.reader(stream)][1:] == ODD_IDS
+    with pytest.raises(UserError, match=r"expected sample_submission\.csv's ids in its order"):
+        check_submission(path, ODD_IDS[::-1])
