@@ -18,12 +18,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--pause", type=float, default=1.0, help=argparse.SUPPRESS)
     wanted = parser.parse_args(argv)
     need_dvc()
-    source = bring(lambda: connect(wanted.pause), wanted.competition, paths.RAW, paths.DOWNLOADS)
+    brought = bring(lambda: connect(wanted.pause), wanted.competition, paths.RAW, paths.DOWNLOADS)
     for split in paths.SPLITS:
-        found = getattr(source, split)
+        found = getattr(brought, split)
         say(f"{split}: {len(found.rows):,} elements of {len(found.essays):,} essays")
     tracked = put_under_dvc(paths.RAW)
-    say(f"next: git add {tracked}, and in params.yaml data.source: {paths.RAW}")
+    source = f"in params.yaml data.source: {paths.RAW}"
+    if tracked:
+        say(f"next: git add {tracked}, and {source}")
+    else:
+        say(f"{paths.RAW}: a link, behind which DVC tracks nothing; next: {source}")
 
 
 if __name__ == "__main__":

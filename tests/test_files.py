@@ -145,7 +145,6 @@ def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.xfail(strict=True, reason="not done yet")
 @pytest.mark.parametrize("there", [True, False])
 def test_a_file_behind_a_link_is_replaced_where_it_is(
     tmp_path: Path, elsewhere: Path, there: bool
@@ -194,7 +193,6 @@ def test_a_link_into_dvc_s_cache_is_replaced_and_the_cache_keeps_its_bytes(tmp_p
     assert (cached.read_text(), link.read_text()) == ("old", "new")
 
 
-@pytest.mark.xfail(strict=True, reason="not done yet")
 def test_a_mounted_disk_itself_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     (tmp_path / "disk").mkdir()
@@ -208,7 +206,6 @@ def test_a_mounted_disk_itself_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link"]
 
 
-@pytest.mark.xfail(strict=True, reason="not done yet")
 def test_what_killed_writers_left_in_a_folder_is_cleared(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as dead:
         pass

@@ -62,7 +62,6 @@ def test_metrics_and_plots_of_a_model_that_is_no_more(
     assert leftover_paths(TERRITORY, kept, []) == [old, Path("plots/old")]
 
 
-@pytest.mark.xfail(strict=True, reason="prune knows none of it")
 def test_what_killed_writers_left_anywhere_in_the_project_is_cleared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -95,7 +94,6 @@ def test_what_killed_writers_left_anywhere_in_the_project_is_cleared(
     ], "what is not the project's stays"
 
 
-@pytest.mark.xfail(strict=True, reason="prune knows none of it")
 def test_what_is_being_written_is_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     writing = Path(f"artifacts/.bundle.new.{os.getppid()}.abc.unfinished")

@@ -88,7 +88,6 @@ def test_a_folder_that_is_not_whole(tmp_path: Path, name: str) -> None:
         read_tokens(tmp_path / "t")
 
 
-@pytest.mark.xfail(strict=True, reason="ends in a traceback")
 @pytest.mark.parametrize("name", ["data-00000-of-00001.arrow", "elements.parquet"])
 def test_a_damaged_folder_is_one_line_or_still_whole(tmp_path: Path, name: str) -> None:
     """Whatever lengths it claims: no more is read than the file holds."""
@@ -112,7 +111,6 @@ def test_a_damaged_folder_is_one_line_or_still_whole(tmp_path: Path, name: str) 
     assert all(line.startswith(f"{tmp_path / 't'}") for line in refused)
 
 
-@pytest.mark.xfail(strict=True, reason="ends in a traceback")
 def test_a_store_of_something_else_is_one_line(tmp_path: Path) -> None:
     datasets.Dataset.from_list([{"essay_id": "E", "text": "x"}]).save_to_disk(tmp_path / "t")
     pq.write_table(pa.table({"discourse_id": ["e0"]}), tmp_path / "t/elements.parquet")

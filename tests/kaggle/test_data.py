@@ -131,7 +131,6 @@ def test_a_failure_of_dvc_keeps_the_files(tracked: Project, command: Command):
     assert Path("data/raw.dvc").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="DVC refuses to track a link")
 def test_the_files_go_where_a_link_leads(tracked: Project, command: Command):
     """To a larger disk, say. DVC tracks nothing behind a link."""
     disk = tracked.folder.parent / "disk"

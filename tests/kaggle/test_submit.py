@@ -283,7 +283,6 @@ def test_the_kernel_s_log_and_output_are_kept(project: Project, command: Command
     assert (output / "submission.csv").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="they stay")
 def test_what_killed_runs_left_does_not_outlive_a_good_one(project: Project, command: Command):
     """Not even where no step writes those folders again."""
     assert command(submit.main, *QUICK).status == 0
