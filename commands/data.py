@@ -23,16 +23,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = parser.parse_args(argv)
     need_dvc()
     if wanted.zip is None:
-        source = bring(
+        brought = bring(
             lambda: connect(wanted.pause), wanted.competition, paths.RAW, paths.DOWNLOADS
         )
     else:
-        source = take(expanded(wanted.zip), wanted.competition, paths.RAW)
+        brought = take(expanded(wanted.zip), wanted.competition, paths.RAW)
     for split in paths.SPLITS:
-        found = getattr(source, split)
+        found = getattr(brought, split)
         say(f"{split}: {len(found.rows):,} elements of {len(found.essays):,} essays")
     tracked = put_under_dvc(paths.RAW)
-    say(f"next: git add {tracked}, and in params.yaml data.source: {paths.RAW}")
+    source = f"in params.yaml data.source: {paths.RAW}"
+    if tracked:
+        say(f"next: git add {tracked}, and {source}")
+    else:
+        say(f"{paths.RAW}: a link, behind which DVC tracks nothing; next: {source}")
 
 
 if __name__ == "__main__":

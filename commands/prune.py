@@ -1,4 +1,7 @@
-"""Remove outputs and lock entries that no stage of the present configuration owns: `make prune`."""
+"""Remove outputs and lock entries that no stage of the present configuration owns: `make prune`.
+
+And what killed writers left unfinished, wherever the project writes.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +9,13 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.errors import UserError, exit_with_message
 from pipeline.graph import lock_repair
-from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
+from pipeline.graph.leftovers import (
+    TERRITORY,
+    clear_killed,
+    drop_lock_entries,
+    leftover_paths,
+    remove,
+)
 from pipeline.graph.repository import opened
 from pipeline.progress import say
 
@@ -32,12 +41,15 @@ def main() -> None:
     for path in found:
         remove(path)
         say(f"removed {path}")
+    unfinished = clear_killed()
+    for path in unfinished:
+        say(f"cleared away {path}, which a killed writer left")
     dead = drop_lock_entries(lock_repair.LOCK, [stage.addressing for stage in stages])
     if dead:
         lock_repair.keep()  # else it could look as if a kill had cut it short
     for name in dead:
         say(f"removed the lock entry of {name}")
-    if not found and not dead:
+    if not (found or unfinished or dead):
         say("nothing to prune: every output and lock entry belongs to a stage of params.yaml")
 
 

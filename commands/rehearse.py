@@ -1,8 +1,9 @@
 """Run the kernel offline and compare its predictions with the graph's: `make kaggle`.
 
-With weights in float32 the submission has to be the graph's own, to 1e-5 in every probability.
-With halves, whose predictions differ by the rounding, it has to be what this environment's own run
-of the same bundle gives.
+The test is the visible one with every oddity beside it that a hidden one may hold. With weights in
+float32 the visible part of the submission has to be the graph's own, to 1e-5 in every probability,
+and the odd part as it is expected. With halves, whose predictions differ by the rounding, all of it
+has to be what this environment's own run of the same bundle gives.
 """
 
 import argparse
@@ -12,9 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import params, paths
+from pipeline.bundle import contents
+from pipeline.bundle.blend import read_blend
 from pipeline.bundle.forecast import read_forecast
+from pipeline.bundle.hidden_oddities import write_odd_test
 from pipeline.bundle.pack import Packer
-from pipeline.bundle.rehearsal import compare, rehearse
+from pipeline.bundle.rehearsal import compare, read_submission, rehearse
 from pipeline.bundle.rounding import DTYPES
 from pipeline.competition.kaggle_files import locate
 from pipeline.configuration import load_configuration
@@ -38,19 +42,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     made = Packer(configuration, arguments.dtype).pack(arguments.without_external)
     whole = arguments.dtype == "float32" and not configuration.read("members", dict)
     with tempfile.TemporaryDirectory() as scratch, naming(Path("rehearsal"), Path(scratch)):
-        expected = paths.SUBMISSION
-        if not whole:
-            (Path(scratch) / "here").mkdir()
-            expected = rehearse(Path(sys.executable), made.folder, source, Path(scratch) / "here")
-        (Path(scratch) / "there").mkdir()
-        found = rehearse(arguments.python, made.folder, source, Path(scratch) / "there")
-        difference = compare(found, expected)
+        test, here, there = (Path(scratch) / name for name in ("test", "here", "there"))
+        odd = write_odd_test(source, test)
+        there.mkdir()
+        found = rehearse(arguments.python, made.folder, test, there)
+        if whole:
+            priors = read_blend(made.folder / contents.BLEND).priors
+            visible = read_submission(paths.SUBMISSION)
+            difference = odd.compare(read_submission(found), visible, priors)
+        else:
+            here.mkdir()
+            difference = compare(found, rehearse(Path(sys.executable), made.folder, test, here))
         expected_time = read_forecast(found.parent)
     what = str(paths.SUBMISSION) if whole else "this environment's run"
     if difference > TOLERANCE:
         raise UserError(f"the kernel differs from {what} by {difference:.1e} at most")
     # On this machine's processors; that of the run on Kaggle is what `submit` goes by.
     say(f"forecast for this machine: {expected_time}")
+    say(
+        f"{odd.rows:,} rows of test.csv with {len(odd.oddities)} oddities "
+        f"({'; '.join(odd.oddities)}): {len(odd.order):,} ids written, {len(odd.predicted):,} of "
+        f"them odd and predicted, {len(odd.priors):,} with priors"
+    )
     say(f"rehearsed with {arguments.python}: within {difference:.1e} of {what}")
 
 

@@ -13,7 +13,7 @@ from pipeline import paths
 from pipeline.bundle import kernel
 from pipeline.competition.address import COMPETITION
 from pipeline.errors import Stopped, UserError, exit_with_message
-from pipeline.files import read_json, sha256
+from pipeline.files import clear_unfinished, read_json, sha256
 from pipeline.kaggle import dry_run, target
 from pipeline.kaggle.client import TIMEOUT, Client, connect
 from pipeline.kaggle.csv_route import CsvRoute, source_here
@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     _refuse_partial()
     try:
         with alone(paths.SUBMIT):
+            # A step that is not taken again doesn't clear what a kill in it left.
+            clear_unfinished(paths.SUBMIT)
             _submit_file(wanted) if wanted.csv else _submit_bundle(wanted)
     except KeyboardInterrupt:
         raise Stopped(AGAIN) from None

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 # What is being written has such a name beside its target; .dvcignore and .gitignore know the end.
 _UNFINISHED = ".unfinished"
 _FORMER, _NEW = "former", "new"  # in the order in which what a kill left is seen to
+_LEFT = re.compile(rf"\.(.+)\.({_FORMER}|{_NEW})\.(\d{{1,9}})\.[^.]+{_UNFINISHED}", re.DOTALL)
+_CACHED = re.compile(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}")  # an output in DVC's cache
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, moved onto it when the block ends without an error."""
+    """Yield a temporary path beside `path`, moved onto it when the block ends without an error.
+
+    A link stays: the file that it leads to is replaced, on its own disk.
+    """
+    path = real_place(path)
     _prepare(path)
     temporary = _beside(path, _NEW)
     with naming(path, temporary):
@@ -39,13 +45,19 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`, moved onto it when the block ends without an error."""
-    # A rename would replace the link, not the folder that it leads to.
-    if path.is_symlink():
-        # Python up to 3.12 has no name for a circle of links; the system has one.
-        with contextlib.suppress(FileNotFoundError):
-            path.stat()
-        path = path.resolve()
+    """Yield an empty folder beside `path`, moved onto it when the block ends without an error.
+
+    A link stays: the folder that it leads to is replaced, on its own disk.
+
+    Raises:
+      UserError: the folder is where a disk is mounted, and so can't be replaced.
+    """
+    named, path = path, real_place(path)
+    if os.path.ismount(path):
+        raise UserError(
+            f"{named}: found a mounted disk itself, expected a folder on it: the whole folder is "
+            "replaced"
+        )
     _prepare(path)
     temporary, former = _beside(path, _NEW), _beside(path, _FORMER)
     with naming(path, temporary):
@@ -66,6 +78,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(former, ignore_errors=True)
 
 
+def real_place(path: Path) -> Path:
+    """Follow a link to the place that it leads to, whether or not anything is there yet.
+
+    A rename would replace the link. Only a link into DVC's cache is to be replaced, for the cache
+    keeps what other commits have.
+    """
+    if not path.is_symlink():
+        return path
+    # The system has a name for a circle of links, which Python would only follow to no end.
+    with contextlib.suppress(FileNotFoundError):
+        path.stat()
+    place = Path(os.path.realpath(path))
+    return path if _CACHED.fullmatch("/".join(place.parts[-4:])) else place
+
+
 def _beside(path: Path, kind: str) -> Path:
     """Make a new name in the folder of `path`; it holds the number of this process."""
     unique = f"{os.getpid()}.{secrets.token_hex(4)}"
@@ -73,23 +100,43 @@ def _beside(path: Path, kind: str) -> Path:
 
 
 def _prepare(path: Path) -> None:
-    """Make the folder of `path`, and clear it of what killed writers of `path` left.
+    """Make the folder of `path`, and clear it of what killed writers of `path` left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clear_unfinished(path.parent, path.name)
+
+
+def clear_unfinished(folder: Path, name: str | None = None) -> list[Path]:
+    """Clear a folder of what killed writers left in it.
 
     A kill may have come after the old folder was moved away and before the new one was moved in.
     The old one is put back then.
+
+    Args:
+      folder: need not be there; what lies deeper stays.
+      name: of the file or folder that was written; None for all.
+
+    Returns:
+      What was removed or put back.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = rf"\.{re.escape(path.name)}\.({_FORMER}|{_NEW})\.(\d{{1,9}})\.[^.]+{_UNFINISHED}"
-    for left in sorted(path.parent.iterdir()):
-        found = re.fullmatch(name, left.name)
-        if not found or _is_another(int(found[2])):
+    cleared = []
+    for left in sorted(folder.iterdir()) if folder.is_dir() else []:
+        found = _LEFT.fullmatch(left.name)
+        if not found or name not in (None, found[1]) or _is_another(int(found[3])):
             continue
-        if found[1] == _FORMER and not path.exists():
+        path = left.with_name(found[1])
+        if found[2] == _FORMER and not path.exists():
             left.rename(path)
         elif left.is_dir():
             shutil.rmtree(left)
         else:
             left.unlink()
+        cleared.append(left)
+    return cleared
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a path is that of something which is being written, or was when a kill came."""
+    return _LEFT.fullmatch(path.name) is not None
 
 
 def _is_another(process: int) -> bool:

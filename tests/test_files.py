@@ -4,11 +4,14 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline import files
 from pipeline.errors import UserError
 from pipeline.files import atomic_file, atomic_folder, read_json, write_text
 from tests.contract.project import ROOT
@@ -131,6 +134,98 @@ def test_a_folder_behind_a_link_is_replaced_where_it_is(tmp_path: Path) -> None:
         (folder / "new").touch()
     assert (tmp_path / "link").is_symlink()
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["new"]
+
+
+@pytest.fixture(params=["here", "another disk"])
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """An empty folder outside the project's, on the same file system and on another one."""
+    root = Path("/dev/shm") if request.param == "another disk" else tmp_path
+    if not root.is_dir() or not os.access(root, os.W_OK):
+        pytest.skip(f"no {root} here")
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_behind_a_link_is_replaced_where_it_is(
+    tmp_path: Path, elsewhere: Path, there: bool
+) -> None:
+    target, link = elsewhere / "deep/one", tmp_path / "project/one"
+    if there:
+        write_text(target, "old")
+    link.parent.mkdir()
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert content(target) == {"": "new"}
+    assert [path.name for path in target.parent.iterdir()] == ["one"]
+    assert [path.name for path in link.parent.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_behind_a_link_is_replaced_on_its_own_disk(
+    tmp_path: Path, elsewhere: Path, there: bool
+) -> None:
+    target, link = elsewhere / "deep/one", tmp_path / "project/one"
+    if there:
+        write_text(target / "a", "old")
+    link.parent.mkdir()
+    link.symlink_to(target)
+    with atomic_folder(link) as folder:
+        write_text(folder / "b", "new")
+    assert link.is_symlink()
+    assert content(target) == {"b": "new"}
+    assert [path.name for path in target.parent.iterdir()] == ["one"]
+    # And inside a folder behind a link.
+    with atomic_folder(link / "inner") as folder:
+        write_text(folder / "a", "new")
+    write_text(link / "b", "newer")
+    assert content(target / "inner") == {"a": "new"}
+    assert (target / "b").read_text() == "newer"
+
+
+def test_a_link_into_dvc_s_cache_is_replaced_and_the_cache_keeps_its_bytes(tmp_path: Path) -> None:
+    cached = tmp_path / "cache/files/md5/5d/41402abc4b2a76b9719d911017c592"
+    write_text(cached, "old")
+    link = tmp_path / "one"
+    link.symlink_to(cached)
+    write_text(link, "new")
+    assert not link.is_symlink()
+    assert (cached.read_text(), link.read_text()) == ("old", "new")
+
+
+def test_a_mounted_disk_itself_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path).name == "disk")
+    with pytest.raises(UserError) as error, atomic_folder(tmp_path / "link"):
+        pass
+    assert str(error.value) == (
+        f"{tmp_path / 'link'}: found a mounted disk itself, expected a folder on it: the whole "
+        "folder is replaced"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link"]
+
+
+def test_what_killed_writers_left_in_a_folder_is_cleared(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    left = [
+        tmp_path / f".{name}.{dead.pid}.abc.unfinished"
+        for name in ("one.new", "two.new", "two.former", "three.former")
+    ]
+    for path in left:
+        write_text(path / "a", "old")
+    kept = [tmp_path / f".one.new.{os.getppid()}.abc.unfinished", tmp_path / ".one.unfinished"]
+    for path in kept:
+        path.touch()
+    write_text(tmp_path / "two/a", "new")
+    assert files.clear_unfinished(tmp_path, "one") == [left[0]]
+    assert sorted(files.clear_unfinished(tmp_path)) == sorted(left[1:])
+    assert content(tmp_path / "two") == {"a": "new"}
+    assert content(tmp_path / "three") == {"a": "old"}, "it was moved aside and none came for it"
+    assert sorted(tmp_path.iterdir()) == sorted([*kept, tmp_path / "two", tmp_path / "three"])
+    assert files.clear_unfinished(tmp_path / "none") == []
 
 
 def test_an_error_leaves_the_old_one(tmp_path: Path) -> None:

@@ -112,17 +112,20 @@ def devices_line(backend: machine.Backend, dtypes: Iterable[str]) -> str:
 
 
 def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
-    """End the run where most essays can't be encoded: the bundle or the image is at fault then.
+    """End the run where most elements can't be encoded: the bundle or the image is at fault then.
 
     Kaggle shows the log of the run on the few public essays only, so it has to fail there.
 
     Raises:
-      UserError: more than half of the essays failed, or no element is left.
+      UserError: more than half of the essays failed, or more than half of the elements.
     """
-    failed = len(prepared.failed)
-    if 2 * failed > len(hidden.essays) or not prepared.element_ids:
+    failed, left, all_of_them = len(prepared.failed), len(prepared.element_ids), len(hidden.types)
+    if 2 * failed > len(hidden.essays) or 2 * left < all_of_them:
         notes = prepared.failed + hidden.notes
-        raise UserError(f"{failed:,} of {len(hidden.essays):,} essays failed: {notes[0]}")
+        raise UserError(
+            f"{failed:,} of {len(hidden.essays):,} essays and {all_of_them - left:,} of "
+            f"{all_of_them:,} elements failed: {notes[0]}"
+        )
 
 
 def _reader(bundle: Path, configuration: Configuration, model: str) -> Reader:

@@ -71,8 +71,8 @@ class Prepared:
             element, essay = self.not_found[0]
             yield (
                 f"{table}: {len(self.not_found):,} of {len(self.element_ids):,} elements do not "
-                f"stand in their essay, the first is {schema.ELEMENT_ID} {element} of "
-                f"test/{essay}.txt; their texts are inserted"
+                f"stand in their essay, the first is {schema.ELEMENT_ID} {element!r} of essay "
+                f"{essay!r}; their texts are inserted"
             )
         if self.out_of_order:
             yield f"{table}: {self.out_of_order:,} rows are out of the order of their essay's text"

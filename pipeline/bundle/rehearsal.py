@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.bundle import kernel
-from pipeline.competition.schema import LABELS, SAMPLE_SUBMISSION, TABLES
+from pipeline.competition.rows import read_rows
+from pipeline.competition.schema import SAMPLE_SUBMISSION, TABLES
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
 
@@ -61,17 +62,15 @@ def compare(found: Path, expected: Path) -> float:
     Raises:
       UserError: other ids, or another order.
     """
-    (ids, values), (other_ids, others) = _read(found), _read(expected)
-    if ids != other_ids:
+    rows, others = read_submission(found), read_submission(expected)
+    if list(rows) != list(others):
         raise UserError(f"{found}: expected the ids of {expected} in their order")
-    return float(np.abs(values - others).max())
+    return max(float(np.abs(rows[element] - others[element]).max()) for element in rows)
 
 
-def _read(path: Path) -> tuple[list[str], Float[np.ndarray, "rows labels"]]:
-    rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-    return [row[0] for row in rows], np.array([row[1:] for row in rows], float).reshape(
-        -1, len(LABELS)
-    )
+def read_submission(path: Path) -> dict[str, Float[np.ndarray, "labels"]]:
+    """Read a submission's probabilities by id, in its order."""
+    return {fields[0]: np.array(fields[1:], float) for fields in read_rows(path).fields}
 
 
 def _mount_test(source: Path, target: Path) -> None:

@@ -24,7 +24,8 @@ class Hidden:
     Attributes:
       order: the ids of the submission.
       types: the type of each element, by id.
-      essays: the essays' ids in the order of their first rows.
+      essays: the essays' ids in the order of their first rows; those with an element of a known
+        type.
       notes: what was odd, a line each.
     """
 
@@ -32,34 +33,37 @@ class Hidden:
         """Read the tables of `folder`; a row without an id, or with one seen before, is left out.
 
         Raises:
-          UserError: neither table is there with its ids, so that there is nothing to submit.
+          UserError: test.csv can't be read, or a table holds no id below its header.
         """
         self._texts = folder / "test"
         self.notes: list[str] = []
         rows = self._rows(folder / schema.TABLES["test"], schema.TEST_COLUMNS)
+        if not rows:
+            raise UserError(f"{folder}: {self.notes[-1]}")
         self._table = pd.DataFrame(rows, columns=list(schema.TEST_COLUMNS), dtype=str)
         ids = self._table[schema.ELEMENT_ID].tolist()
         self.types = dict(zip(ids, self._table[schema.ELEMENT_TYPE], strict=True))
+        self._note_types()
         self.order = self._order(folder / schema.SAMPLE_SUBMISSION, ids)
         self._places: dict[str, list[int]] = defaultdict(list)
-        for place, essay in enumerate(self._table[schema.ESSAY_ID]):
-            self._places[essay].append(place)
+        for place, (essay, kind) in enumerate(
+            zip(self._table[schema.ESSAY_ID], self._table[schema.ELEMENT_TYPE], strict=True)
+        ):
+            if kind in schema.TYPES:
+                self._places[essay].append(place)
         self.essays = list(self._places)
 
     def split(self, essays: Sequence[str]) -> RawSplit:
-        """Return the rows and texts of some essays.
+        """Return the rows of known types and the texts of some essays.
 
         Raises:
-          UserError: a text is not there, or an element's type is unknown.
+          UserError: a text is not there.
         """
         rows = self._table.iloc[[place for essay in essays for place in self._places[essay]]]
-        for kind in rows[schema.ELEMENT_TYPE]:
-            if kind not in schema.TYPES:
-                raise UserError(f"unknown {schema.ELEMENT_TYPE} {kind!r}")
         return RawSplit(rows, {essay: self._read(essay) for essay in essays}, [])
 
     def elements(self, essay: str) -> int:
-        """Count the elements of an essay."""
+        """Count the elements of an essay that have a known type."""
         return len(self._places[essay])
 
     def _read(self, essay: str) -> str:
@@ -72,35 +76,64 @@ class Hidden:
             raise UserError(f"{path.name}: empty")
         return text
 
+    def _note_types(self) -> None:
+        # No model knows the type, so its elements alone go without a prediction.
+        unknown = [(i, kind) for i, kind in self.types.items() if kind not in schema.TYPES]
+        if unknown:
+            self.notes.append(
+                f"{schema.TABLES['test']}: {len(unknown):,} rows with an unknown "
+                f"{schema.ELEMENT_TYPE}: the first is {schema.ELEMENT_ID} {unknown[0][0]!r} with "
+                f"{unknown[0][1]!r}"
+            )
+
     def _order(self, path: Path, ids: list[str]) -> list[str]:
+        """Return the sample's ids where it is of this test, and the test's own elsewhere.
+
+        Kaggle replaces test.csv by the hidden one, and not always the sample of the visible one.
+        """
         order = [row[0] for row in self._rows(path, (schema.ELEMENT_ID,))]
-        known = set(order)
-        absent = [i for i in ids if i not in known]
-        if order and absent:
-            self.notes.append(f"{path.name}: {len(absent):,} ids of the test set are not in it")
-        if not order and not ids:
-            raise UserError(f"{path.parent}: no id in {schema.TABLES['test']} or {path.name}")
-        # An id that only the table has is predicted too: the submission lacks none.
-        return order + absent
+        table = schema.TABLES["test"]
+        sampled, known = set(order), set(ids)
+        if not sampled & known:
+            if order:
+                self.notes.append(
+                    f"{path.name}: no id of {table} is in it: those of {table} are written"
+                )
+            return ids
+        unwanted = [i for i in ids if i not in sampled]
+        unknown = [i for i in order if i not in known]
+        if unwanted:
+            self.notes.append(f"{path.name}: {_some(unwanted)} of {table} not in it: not written")
+        if unknown:
+            self.notes.append(f"{path.name}: {_some(unknown)} not in {table}: priors are written")
+        return order
 
     def _rows(self, path: Path, columns: Sequence[str]) -> list[list[str]]:
-        """Read a table whose first column is the id; note what can't be read and leave it out."""
+        """Read a table whose first column is the id; note what can't be read and leave it out.
+
+        Raises:
+          UserError: no row has an id.
+        """
         try:
             with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-                return self._checked(csv.reader(stream), path.name, columns)
+                reader = csv.reader(stream)
+                header = next(reader, [])
+                missing = [column for column in columns if column not in header]
+                if missing:
+                    self.notes.append(f"{path.name}: no column {missing[0]!r}")
+                    return []
+                places = [header.index(column) for column in columns]
+                found = self._checked(reader, path.name, places)
         except OSError as error:
             self.notes.append(f"{path.name}: {error.strerror}")
             return []
+        if not found:
+            raise UserError(f"{path}: found no id below the header, expected some")
+        return found
 
     def _checked(
-        self, reader: Iterator[list[str]], name: str, columns: Sequence[str]
+        self, reader: Iterator[list[str]], name: str, places: Sequence[int]
     ) -> list[list[str]]:
-        header = next(reader, [])
-        missing = [column for column in columns if column not in header]
-        if missing:
-            self.notes.append(f"{name}: no column {missing[0]!r}")
-            return []
-        places = [header.index(column) for column in columns]
         found: dict[str, list[str]] = {}
         odd: Counter[str] = Counter()
         for fields in reader:
@@ -111,3 +144,7 @@ class Hidden:
                 odd["an id seen before" if row[0] else "no id"] += 1
         self.notes += [f"{name}: {n:,} rows with {what}" for what, n in sorted(odd.items())]
         return list(found.values())
+
+
+def _some(ids: Sequence[str]) -> str:
+    return f"{len(ids):,} ids (the first: {ids[0]!r})"

@@ -1,5 +1,6 @@
 """Outputs and lock entries that no stage of the present configuration owns."""
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from pipeline import paths
-from pipeline.files import atomic_file
+from pipeline.files import atomic_file, clear_unfinished, is_unfinished, real_place
 
 # What the graph writes into; everything below belongs to some stage, or to nobody any more.
 TERRITORY = (
@@ -18,6 +19,9 @@ TERRITORY = (
     paths.METRICS,
     paths.PLOTS,
 )
+
+# What is written beside it, by commands and by the graph.
+_NEIGHBOURS = (Path(), paths.RAW.parent, paths.DOWNLOADS.parent, paths.DOWNLOADS)
 
 
 def leftover_paths(
@@ -39,7 +43,8 @@ def leftover_paths(
 
 
 def _unknown(path: Path, known: set[Path], above: set[Path]) -> Iterator[Path]:
-    if path in known or not path.exists():
+    # What is being written, or was when a kill came, is for `clear_killed` to tell apart.
+    if path in known or is_unfinished(path) or not path.exists():
         return
     if path not in above:
         yield path
@@ -48,6 +53,21 @@ def _unknown(path: Path, known: set[Path], above: set[Path]) -> Iterator[Path]:
         # DVC and git put these beside outputs; they belong to the folder.
         if child.name != ".gitignore":
             yield from _unknown(child, known, above)
+
+
+def clear_killed() -> list[Path]:
+    """Clear the project of what killed writers left; return what was removed or put back.
+
+    What a link leads to has its unfinished successor beside it, outside the project.
+    """
+    below = [Path(folder) for root in TERRITORY for folder, _, _ in os.walk(root)]
+    cleared = []
+    for folder in dict.fromkeys([*_NEIGHBOURS, *below]):
+        cleared += clear_unfinished(folder)
+        for link in (p for p in sorted(folder.glob("*")) if p.is_symlink()):
+            place = real_place(link)
+            cleared += clear_unfinished(place.parent, place.name)
+    return cleared
 
 
 def remove(path: Path) -> None:

@@ -24,6 +24,9 @@ ELEMENTS = "elements.parquet"
 The columns have the competition's names, so they are read by their place.
 """
 
+# Arrow's own errors are of the first three kinds; the others come of what is not a store of ours.
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError)
+
 REPORT = "counts.json"
 """The counts of what was cut, continued and inserted, within a folder of tokens."""
 
@@ -82,13 +85,13 @@ def read_tokens(folder: Path) -> Tokens:
         with pq.ParquetFile(folder / ELEMENTS) as file:
             ids = file.schema_arrow.names[0]
             index = file.read([ids])
+        return tokens_of(parts, index.column(ids).to_pylist())
     except FileNotFoundError as error:
         raise UserError(f"{folder}: not whole, {error.filename or error} is missing") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except _DAMAGE as error:
         if refused := refusal(error, folder):
             raise refused from None
-        raise UserError(f"{folder}: not whole: {' '.join(str(error).split())}") from None
-    return tokens_of(parts, index.column(ids).to_pylist())
+        raise UserError(f"{folder}: no store of tokens: {' '.join(str(error).split())}") from None
 
 
 def tokens_of(parts: Sequence[pa.RecordBatch], element_ids: list[str]) -> Tokens:
@@ -110,7 +113,11 @@ def mapped_windows(path: Path) -> list[pa.RecordBatch]:
     if not path.stat().st_size:
         return []
     with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
-        return [batch for batch in stream if batch.num_rows]
+        batches = [batch for batch in stream if batch.num_rows]
+    for batch in batches:
+        # Before anything is read by its offsets, which may lead out of the file.
+        batch.validate(full=True)
+    return batches
 
 
 def _chunks(parts: Sequence[pa.RecordBatch]) -> list[_Chunk]:

@@ -98,12 +98,16 @@ def need_dvc() -> None:
         raise UserError(".dvc: not found; run from the root of the project")
 
 
-def put_under_dvc(target: Path) -> Path:
+def put_under_dvc(target: Path) -> Path | None:
     """Let DVC track a folder; return the file that git is to track instead.
+
+    DVC tracks nothing behind a link; None is returned then.
 
     Raises:
       UserError: DVC fails; the folder stays.
     """
+    if target.is_symlink():
+        return None
     command = ["dvc", "--wait-for-lock", "add", str(target)]
     done = subprocess.run(
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False

@@ -1,6 +1,7 @@
 """Unpack an archive that isn't trusted: every name inside the folder, no links, no bombs."""
 
 import errno
+import lzma
 import shutil
 import stat
 import zipfile
@@ -11,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.kaggle.refusals import disk_full
 from pipeline.progress import track
 
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 LARGEST = 50 * 10**9  # bytes, unpacked
 MOST = 200_000  # files
 
@@ -32,28 +34,26 @@ def unpack(archive: Path, folder: Path, advice: str) -> int:
     """
     try:
         with zipfile.ZipFile(archive) as source:
-            members = [member for member in source.infolist() if not member.is_dir()]
             _check(archive, source.infolist(), folder)
+            members = [member for member in source.infolist() if not member.is_dir()]
             for member in track(members, len(members), "file", f"unpack {archive.name}"):
                 _extract(source, member, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise UserError(f"{archive}: no whole zip file ({error}); {advice}") from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise disk_full(folder.parent) from None
-        raise UserError(f"{archive}: cannot be unpacked: {error}") from None
+        raise UserError(f"{archive}: cannot be unpacked: {error.strerror or error}") from None
     return len(members)
 
 
 def _check(archive: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
-    seen: set[str] = set()
+    files: set[PurePosixPath] = set()
+    folders: set[PurePosixPath] = set()
     for member in members:
-        finding = _finding(member)
-        if not finding and member.filename.lower() in seen:
-            finding = "a name that comes twice"
+        finding = _finding(member) or _clash(member, files, folders)
         if finding:
             raise UserError(f"{archive}: {member.filename!r}: {finding}; nothing was unpacked")
-        seen.add(member.filename.lower())
     total = sum(member.file_size for member in members)  # zipfile reads no more than this
     if total > LARGEST or len(members) > MOST:
         raise UserError(
@@ -69,13 +69,35 @@ def _finding(member: zipfile.ZipInfo) -> str | None:
     """Say what is wrong with one member; None where nothing is."""
     # The name as the archive has it: zipfile cuts `filename` at a null byte.
     path = PurePosixPath(member.orig_filename)
-    if path.is_absolute() or ".." in path.parts or any(c in member.orig_filename for c in "\\:\0"):
+    # No parts are the folder itself, which an archive may name as a folder.
+    names_none = not path.parts and not member.orig_filename.endswith("/")
+    outside = path.is_absolute() or ".." in path.parts
+    if names_none or outside or any(c in member.orig_filename for c in "\\:\0"):
         return "a path that leads out of the folder"
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "a link or device, expected files and folders"
     if member.flag_bits & 1:
         return "encrypted"
+    return None
+
+
+def _clash(
+    member: zipfile.ZipInfo, files: set[PurePosixPath], folders: set[PurePosixPath]
+) -> str | None:
+    """Note one member's path among those before it; say what it clashes with, if anything.
+
+    Case makes no difference on some disks, so here it makes none.
+    """
+    path = PurePosixPath(member.filename.lower())
+    if not member.is_dir() and path in files:
+        return "a name that comes twice"
+    above = {*path.parents, *([path] if member.is_dir() else [])}
+    if (path in folders and not member.is_dir()) or above & files:
+        return "a name that comes as a file and as a folder"
+    folders |= above
+    if not member.is_dir():
+        files.add(path)
     return None
 
 

@@ -2,13 +2,13 @@
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from numpy.lib.npyio import NpzFile
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -17,10 +17,11 @@ from sklearn.preprocessing import StandardScaler
 from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
+from pipeline.members.arrays import read_arrays
 from pipeline.members.features import Texts, kinds, numbers
 from pipeline.refusals import refusal
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError,
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,
            AttributeError, TypeError, ValueError)  # fmt: skip
 
 
@@ -81,17 +82,19 @@ def load(path: Path) -> Fitted:
       UserError: the file is missing or damaged, or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return _rebuilt(arrays)
+        return _rebuilt(read_arrays(path))
     except FileNotFoundError:
         raise UserError(f"{path}: not found") from None
+    except KeyError as error:
+        lacks = f"{error.args[0]} is not a file in the archive"
+        raise UserError(f"{path}: no fitted baseline: {lacks}") from None
     except _DAMAGE as error:
         if refused := refusal(error, path):
             raise refused from None
         raise UserError(f"{path}: no fitted baseline: {' '.join(str(error).split())}") from None
 
 
-def _rebuilt(arrays: NpzFile) -> Fitted:
+def _rebuilt(arrays: Mapping[str, np.ndarray]) -> Fitted:
     """Put fitted attributes, by the names that scikit-learn documents, into new estimators."""
     vocabulary = arrays["words"].item().decode().split("\n")
     words = vectorizer(int(arrays["ngrams"]), vocabulary=vocabulary)

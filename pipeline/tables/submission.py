@@ -1,5 +1,6 @@
 """submission.csv in the order of Kaggle's sample, checked before it stands there."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from jaxtyping import Float
 
 from pipeline import paths
 from pipeline.clean_tables import ORDER_FILE
+from pipeline.competition.rows import read_rows
 from pipeline.competition.schema import (
     ELEMENT_ID,
     LABELS,
@@ -49,7 +51,7 @@ def write_submission(
     values = align(rows, order, path)
     check_predictions(Predictions(list(order), folds[: len(order)], values), path)
     with atomic_file(path) as temporary:
-        temporary.write_text(_text(order, values), encoding="utf-8", newline="\n")
+        temporary.write_text(_text(order, values), encoding="utf-8", newline="")
         # Before the file gets its name: what stands there has been read back and is right.
         check_submission(temporary, order, path)
 
@@ -66,14 +68,14 @@ def check_submission(path: Path, order: Sequence[str], name: Path | None = None)
       UserError: other columns, other ids or another order, or a row that is no distribution.
     """
     name = name or path
-    head, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
-    if head != ",".join(SUBMISSION_COLUMNS):
-        raise UserError(f"{name}: expected columns {','.join(SUBMISSION_COLUMNS)}, found {head}")
-    cells = [line.split(",") for line in lines]
-    if [row[0] for row in cells] != list(order):
+    header, rows, _ = read_rows(path)
+    if tuple(header) != SUBMISSION_COLUMNS:
+        columns = ",".join(SUBMISSION_COLUMNS)
+        raise UserError(f"{name}: expected columns {columns}, found {','.join(header)!r}")
+    if [row[0] for row in rows] != list(order):
         raise UserError(f"{name}: {ELEMENT_ID}: expected {SAMPLE_SUBMISSION}'s ids in its order")
     try:
-        values = np.array([row[1:] for row in cells], float).reshape(len(order), len(LABELS))
+        values = np.array([row[1:] for row in rows], float).reshape(len(order), len(LABELS))
     except ValueError:
         raise UserError(f"{name}: expected {len(LABELS)} numbers in each row") from None
     check_predictions(Predictions(list(order), np.zeros(len(order), np.int8), values), name)
@@ -82,5 +84,13 @@ def check_submission(path: Path, order: Sequence[str], name: Path | None = None)
 def _text(order: Sequence[str], values: Float[np.ndarray, "rows labels"]) -> str:
     lines = [",".join(SUBMISSION_COLUMNS)]
     for element_id, row in zip(order, values.tolist(), strict=True):
-        lines.append(",".join([element_id, *(f"{value:.{_DECIMALS}f}" for value in row)]))
+        lines.append(",".join([_quoted(element_id), *(f"{value:.{_DECIMALS}f}" for value in row)]))
     return "\n".join(lines) + "\n"
+
+
+def _quoted(cell: str) -> str:
+    """Quote a cell that CSV would take for more than one."""
+    # Before Python 3.13 `csv` leaves a carriage return as it is where lines end without one.
+    if re.search(r'[,"\r\n]', cell) is None:
+        return cell
+    return '"' + cell.replace('"', '""') + '"'

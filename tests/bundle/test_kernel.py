@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.bundle import kernel
-from pipeline.bundle.rehearsal import compare, rehearse
+from pipeline.bundle.blend import read_blend
+from pipeline.bundle.contents import BLEND
+from pipeline.bundle.hidden_oddities import write_odd_test
+from pipeline.bundle.rehearsal import compare, read_submission, rehearse
 from pipeline.errors import UserError
 from tests.bundle.graph import MODEL
 
@@ -24,14 +27,36 @@ def test_until_the_wheels_are_there_it_needs_the_standard_library_only() -> None
 
 
 @pytest.mark.slow
-def test_the_file_alone_predicts_as_the_graph(
-    bundle: Path, competition: Path, tmp_path: Path
+def test_the_file_alone_predicts_as_the_graph_whatever_is_odd(
+    bundle: Path, competition: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Offline, from read-only mounts, with nothing of the repository on the path."""
+    """Offline, from read-only mounts, with nothing of the repository on the path.
+
+    Beside the visible test stands every oddity at once.
+    """
     scratch = tmp_path / "kaggle"
     scratch.mkdir()
-    found = rehearse(Path(sys.executable), bundle, competition, scratch)
-    assert compare(found, Path("submission.csv")) < 1e-6
+    odd = write_odd_test(competition, tmp_path / "odd")
+    found = read_submission(rehearse(Path(sys.executable), bundle, tmp_path / "odd", scratch))
+    visible, priors = read_submission(Path("submission.csv")), read_blend(bundle / BLEND).priors
+    assert odd.compare(found, visible, priors) < 1e-6
+    assert set(visible) < set(found)
+    assert len(odd.oddities) == 15
+    said = [line for line in capfd.readouterr().out.splitlines() if line.startswith("odd: ")]
+    assert [line for line in said if " rows are out of the order " not in line] == [
+        "odd: test.csv: 1 rows with an id seen before",
+        "odd: test.csv: 1 rows with no id",
+        "odd: test.csv: 2 rows with an unknown discourse_type: the first is discourse_id 'type0' "
+        "with 'Digression'",
+        "odd: sample_submission.csv: 3 ids (the first: 'unsampled0') of test.csv not in it: not "
+        "written",
+        "odd: sample_submission.csv: 1 ids (the first: 'only,sampled') not in test.csv: priors are "
+        "written",
+        "odd: test.csv: 42 of 93 elements do not stand in their essay, the first is discourse_id "
+        "'elsewhere0' of essay 'elsewhere'; their texts are inserted",
+        "odd: essay 'absent' (3 elements): absent.txt: No such file or directory",
+        "odd: essay 'empty' (3 elements): empty.txt: empty",
+    ]
 
 
 @pytest.mark.parametrize("place", ["bundle", "datasets/me/bundle", "me/models/bundle/2/bundle"])

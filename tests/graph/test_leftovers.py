@@ -1,3 +1,5 @@
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,7 @@ from dvc.repo import Repo
 
 from commands import prune
 from pipeline.errors import UserError
+from pipeline.graph import leftovers
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
 
 
@@ -75,3 +78,44 @@ def test_where_no_stage_is_found_nothing_is_pruned(
     with pytest.raises(UserError, match=r"dvc\.yaml: no stages found, so nothing is removed"):
         prune.main()
     assert Path("artifacts/mine").exists()
+
+
+def test_what_killed_writers_left_anywhere_in_the_project_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    root, disk = tmp_path / "project", tmp_path / "disk"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    end = f"{dead.pid}.abc.unfinished"
+    left = [
+        f".submission.csv.new.{end}",
+        f"data/.raw.new.{end}/train.csv",
+        f".cache/.params.yaml.new.{end}",
+        f"artifacts/.bundle.new.{end}/manifest.json",
+        f"artifacts/submit/.upload.former.{end}/manifest.json",
+        f"artifacts/submit/.output.new.{end}/submission.csv",
+        f"data/tokens/m/.train.new.{end}/state.json",
+    ]
+    _touch(root, *left, "artifacts/submit/upload/manifest.json")
+    _touch(disk, f".submission.csv.new.{end}", f".another.new.{end}", "submission.csv")
+    (root / "submission.csv").symlink_to(disk / "submission.csv")
+    assert len(leftovers.clear_killed()) == len(left) + 1
+    assert sorted(path.name for path in root.rglob("*") if path.is_file()) == [
+        "manifest.json",
+        "submission.csv",
+    ]
+    assert sorted(path.name for path in disk.iterdir()) == [
+        f".another.new.{end}",
+        "submission.csv",
+    ], "what is not the project's stays"
+
+
+def test_what_is_being_written_is_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    writing = Path(f"artifacts/.bundle.new.{os.getppid()}.abc.unfinished")
+    _touch(tmp_path, f"{writing}/manifest.json", "artifacts/old/x", "artifacts/new/x")
+    assert leftover_paths(TERRITORY, [Path("artifacts/new/x")], []) == [Path("artifacts/old")]
+    assert leftovers.clear_killed() == []
+    assert writing.exists()

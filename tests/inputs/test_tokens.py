@@ -88,6 +88,36 @@ def test_a_folder_that_is_not_whole(tmp_path: Path, name: str) -> None:
         read_tokens(tmp_path / "t")
 
 
+@pytest.mark.parametrize("name", ["data-00000-of-00001.arrow", "elements.parquet"])
+def test_a_damaged_folder_is_one_line_or_still_whole(tmp_path: Path, name: str) -> None:
+    """Whatever lengths it claims: no more is read than the file holds."""
+    path, refused = save(tmp_path / "t", 2, 1) / name, []
+    content = path.read_bytes()
+    damages = [content[:place] for place in range(0, len(content), 97)]
+    for place in range(0, len(content), 5):
+        for byte in (b"\x00", b"\x7f", b"\xff"):
+            damages.append(content[:place] + byte + content[place + 1 :])
+    for damage in damages:
+        path.unlink()  # what was mapped stays as it was
+        path.write_bytes(damage)
+        try:
+            tokens = read_tokens(tmp_path / "t")
+        except UserError as error:
+            refused.append(str(error))
+        else:
+            assert all(len(tokens.window(i).ids) >= 0 for i in range(len(tokens)))
+    assert len(refused) > len(content) // 97
+    assert not any("\n" in line for line in refused)
+    assert all(line.startswith(f"{tmp_path / 't'}") for line in refused)
+
+
+def test_a_store_of_something_else_is_one_line(tmp_path: Path) -> None:
+    datasets.Dataset.from_list([{"essay_id": "E", "text": "x"}]).save_to_disk(tmp_path / "t")
+    pq.write_table(pa.table({"discourse_id": ["e0"]}), tmp_path / "t/elements.parquet")
+    with pytest.raises(UserError, match=r"t: no store of tokens: .*input_ids"):
+        read_tokens(tmp_path / "t")
+
+
 def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
     folder = save(tmp_path / "t", 3, 1)
     program = (

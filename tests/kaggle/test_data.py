@@ -214,3 +214,19 @@ def test_an_archive_needs_no_client(signed_out: Project):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_files_go_where_a_link_leads(tracked: Project, command: Command):
+    """To a larger disk, say. DVC tracks nothing behind a link."""
+    disk = tracked.folder.parent / "disk"
+    paths.RAW.symlink_to(disk)
+    done = command(data.main)
+    assert (done.status, done.err) == (0, "")
+    assert paths.RAW.is_symlink()
+    assert files(disk) == tracked.world.competitions[COMPETITION].files
+    assert done.out.splitlines()[-1] == (
+        "data/raw: a link, behind which DVC tracks nothing; next: in params.yaml data.source: "
+        "data/raw"
+    )
+    assert not Path("data/raw.dvc").exists()
+    assert command(data.main).status == 0

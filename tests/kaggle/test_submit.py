@@ -3,12 +3,14 @@
 import hashlib
 import io
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from commands import submit
+from pipeline import paths
 from pipeline.kaggle import ledger
 from tests.kaggle.conftest import Command
 from tests.kaggle.failures import DATASET, KERNEL, SENT, SHA256, interrupts
@@ -341,3 +343,17 @@ def test_the_kernel_s_log_and_output_are_kept(project: Project, command: Command
     output = Path("artifacts/submit/output")
     assert (output / "kernel.log").read_text().endswith("\nwrote submission.csv\n")
     assert (output / "submission.csv").exists()
+
+
+def test_what_killed_runs_left_does_not_outlive_a_good_one(project: Project, command: Command):
+    """Not even where no step writes those folders again."""
+    assert command(submit.main, *QUICK).status == 0
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    for name in ("upload.former", "upload.new", "output.new", "kernel.new", "journal.json.new"):
+        left = paths.SUBMIT / f".{name}.{dead.pid}.abc.unfinished"
+        left.mkdir()
+        (left / "part").write_text("half")
+    assert command(submit.main, *QUICK).status == 0
+    found = sorted(path.name for path in paths.SUBMIT.iterdir())
+    assert found == ["journal.json", "kernel", "lock", "output", "upload"]

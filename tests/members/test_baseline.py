@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 import subprocess
 import sys
 import zipfile
@@ -224,6 +225,54 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         np.save(stream, np.zeros(3))
     with pytest.raises(UserError, match=r"f\.npz: no fitted baseline: "):
         load(path)
+
+
+def _claiming(kind: str, shape: str, data: bytes = b"", version: int = 1) -> bytes:
+    """An array in NumPy's format whose header says what it is told to."""
+    text = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    size = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes((version, 0)) + size + text + data
+
+
+CLAIMS: dict[str, tuple[bytes, str]] = {
+    "petabytes": (_claiming("'<f8'", f"({10**15},)"), f"claims {8 * 10**15} bytes, holds 0"),
+    "gigabytes": (_claiming("'<f8'", f"({10**10},)", b"8 bytes."), f"claims {8 * 10**10} bytes"),
+    "beyond a word": (_claiming("'<f8'", f"({10**30},)"), f"claims {8 * 10**30} bytes, holds 0"),
+    "a product of 0": (_claiming("'<f8'", f"({2**32}, {2**32})"), f"claims {8 * 2**64} bytes"),
+    "no end": (_claiming("'<f8'", "(2,)", b"8 bytes."), "claims 16 bytes, holds 8"),
+    "a tail": (_claiming("'<f8'", "(2,)", bytes(24)), "claims 16 bytes, holds 24"),
+    "less than nothing": (_claiming("'<f8'", "(-2,)", bytes(16)), "claims -16 bytes, holds 16"),
+    "less times less": (_claiming("'<f8'", "(-2, -1)", bytes(16)), "can only specify one unknown"),
+    "objects": (_claiming("'|O'", "(2,)", b"cos\nsystem\n...."), "Object arrays cannot be loaded"),
+    "a later version": (_claiming("'<f8'", "(2,)", bytes(16), 9), "we only support format version"),
+    "open brackets": (_claiming("'<f8'", "(((", bytes(16)), "no header of an array"),
+    "open quotes": (_claiming("'<f8'", 3 * '"', bytes(16)), "no header of an array"),
+    "depth": (_claiming("-" * 9000 + "1", "(2,)"), "no header of an array"),
+    "no array": (b"hello", "EOF: reading magic string"),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_an_array_that_is_not_what_it_claims_is_refused(name: str, tmp_path: Path) -> None:
+    """Before any room is taken for it."""
+    array, found = CLAIMS[name]
+    path = tmp_path / "f.npz"
+    np.savez(path, **{name: value for name, value in ARRAYS.items() if name != "idf"})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("idf.npy", array)
+    with pytest.raises(UserError) as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}: no fitted baseline: idf: {found}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array_under_a_later_version_of_the_format_is_read(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "f.npz"
+    np.savez(path, **{name: value for name, value in ARRAYS.items() if name != "idf"})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("idf.npy", _claiming("'<f8'", "(2,)", np.ones(2).tobytes(), version))
+    assert load(path).words.idf_.tolist() == [1.0, 1.0]
 
 
 def test_a_damaged_file_is_refused_or_says_the_same(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """submission.csv: order, format, and what is refused."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,10 +79,29 @@ def test_a_submission_is_read_back_against_kaggles_rules(tmp_path: Path) -> None
     path.write_text(good.replace("Adequate", "Fair"))
     with pytest.raises(UserError, match="expected columns discourse_id,Ineffective,Adequate"):
         check_submission(path, ["a", "b", "c"])
-    for text in (good.replace("0.30000000", "high"), good.replace(",0.30000000", "")):
-        path.write_text(text)
-        with pytest.raises(UserError, match="expected 3 numbers in each row"):
-            check_submission(path, ["a", "b", "c"])
-    path.write_text("")
-    with pytest.raises(UserError, match="expected columns"):
+    path.write_text(good.replace("0.30000000", "high"))
+    with pytest.raises(UserError, match="expected 3 numbers in each row"):
         check_submission(path, ["a", "b", "c"])
+    path.write_text(good.replace(",0.30000000", ""))
+    with pytest.raises(UserError, match=r"row 1 \(ends on line 2\): found 3 fields, expected 4"):
+        check_submission(path, ["a", "b", "c"])
+    path.write_text(good.splitlines()[0] + "\n")
+    with pytest.raises(UserError, match=r"expected sample_submission\.csv's ids in its order"):
+        check_submission(path, ["a", "b", "c"])
+    path.write_text("")
+    with pytest.raises(UserError, match="found no header, expected column names"):
+        check_submission(path, ["a", "b", "c"])
+
+
+ODD_IDS = ["a,1", 'a"2', "a\n3", "a\u20284", "a\u20295", "a\x856", "a\r7", " a8 ", "a\r\n9"]
+
+
+def test_odd_ids_are_written_and_read_back_as_csv(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    write_submission(path, ODD_IDS, ODD_IDS[::-1], np.full((len(ODD_IDS), 3), [0.25, 0.5, 0.25]))
+    check_submission(path, ODD_IDS)
+    assert pd.read_csv(path)["discourse_id"].tolist() == ODD_IDS
+    with path.open(encoding="utf-8", newline="") as stream:
+        assert [row[0] for row in csv.reader(stream)][1:] == ODD_IDS
+    with pytest.raises(UserError, match=r"expected sample_submission\.csv's ids in its order"):
+        check_submission(path, ODD_IDS[::-1])
