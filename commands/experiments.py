@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+from dvc.repo import Repo
 from dvc.repo.experiments.utils import exp_refs
 from dvc.scm import Git
 

@@ -1,3 +1,5 @@
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ from dvc.repo import Repo
 from commands import prune
 from pipeline.errors import UserError
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
+from pipeline.graph.repository import opened
 
 
 def _touch(root: Path, *names: str) -> None:
@@ -75,3 +78,19 @@ def test_where_no_stage_is_found_nothing_is_pruned(
     with pytest.raises(UserError, match=r"dvc\.yaml: no stages found, so nothing is removed"):
         prune.main()
     assert Path("artifacts/mine").exists()
+
+
+def test_dvc_s_own_tables_on_a_full_disk_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Repo.init(no_scm=True).close()
+
+    def write() -> None:
+        with opened(), contextlib.closing(sqlite3.connect(":memory:")) as table:
+            table.execute("pragma max_page_count = 1")
+            table.execute("create table t (x)")
+
+    with pytest.raises(OSError, match="No space left") as raised:
+        write()
+    assert raised.value.filename == ".dvc"
