@@ -1,7 +1,9 @@
 """DVC's own view of the project, opened in this process."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UserError
@@ -25,7 +27,8 @@ def opened() -> "Iterator[Repo]":
     try:
         with Repo() as repo:
             yield repo
-    except DvcException as error:
-        if refusal(error) is not None:
-            raise
+    except (DvcException, sqlite3.OperationalError) as error:
+        # Of its tables in .dvc/tmp, SQLite doesn't say which.
+        if refused := refusal(error, Path(".dvc")):
+            raise refused from None
         raise UserError(f"dvc: {' '.join(str(error).split())}") from None

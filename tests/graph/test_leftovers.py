@@ -1,4 +1,6 @@
+import contextlib
 import os
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from commands import prune
 from pipeline.errors import UserError
 from pipeline.graph import leftovers
 from pipeline.graph.leftovers import TERRITORY, drop_lock_entries, leftover_paths, remove
+from pipeline.graph.repository import opened
 
 
 def _touch(root: Path, *names: str) -> None:
@@ -119,3 +122,19 @@ def test_what_is_being_written_is_no_leftover(tmp_path: Path, monkeypatch: pytes
     assert leftover_paths(TERRITORY, [Path("artifacts/new/x")], []) == [Path("artifacts/old")]
     assert leftovers.clear_killed() == []
     assert writing.exists()
+
+
+def test_dvc_s_own_tables_on_a_full_disk_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Repo.init(no_scm=True).close()
+
+    def write() -> None:
+        with opened(), contextlib.closing(sqlite3.connect(":memory:")) as table:
+            table.execute("pragma max_page_count = 1")
+            table.execute("create table t (x)")
+
+    with pytest.raises(OSError, match="No space left") as raised:
+        write()
+    assert raised.value.filename == ".dvc"
