@@ -16,8 +16,12 @@ from tests.kaggle.failures import (
     another,
     broken_journal,
     fails,
+    has_dataset,
+    has_kernel,
     in_the_ledger,
+    linked,
     on_the_list,
+    outside,
     rules,
     sets,
     tampered,
@@ -43,6 +47,22 @@ SUBMIT = [
         "bundle/models/tiny/config.json: not as manifest.json has it; make the bundle again",
     ),
     Case(
+        "link in a bundle",
+        linked,
+        "bundle/extra: a link or device, expected files and folders; nothing was sent",
+    ),
+    Case(
+        "file that no manifest names",
+        lambda _: Path("bundle/notes.txt").touch(),
+        "bundle/notes.txt: no file that manifest.json names; nothing was sent; make the bundle "
+        "again",
+    ),
+    Case(
+        "name that leads out of the bundle",
+        outside,
+        "bundle/../kernel.py: not in its folder; nothing was sent; make the bundle again",
+    ),
+    Case(
         "bundle of another format",
         lambda _: write_bundle(Path("bundle"), format=1),
         "bundle/manifest.json: format: found 1, expected 2",
@@ -57,6 +77,20 @@ SUBMIT = [
         "another submission under way",
         another,
         "artifacts/submit: another submission is under way; wait for it",
+    ),
+    Case(
+        "public dataset of the same name",
+        lambda p: has_dataset(p, private=False),
+        f"dataset {DATASET}: there is one already, and Kaggle does not call it private; nothing "
+        f"was sent; make it private at https://www.kaggle.com/datasets/{DATASET}, or take another "
+        "name with --dataset",
+    ),
+    Case(
+        "public kernel of the same name",
+        lambda p: has_kernel(p, isPrivate=False),
+        f"kernel {KERNEL}: there is one already, and Kaggle does not call it private; nothing "
+        f"was sent; make it private at https://www.kaggle.com/code/{KERNEL}, or take another "
+        "name with --kernel",
     ),
     *RUNS,
     Case(
