@@ -11,7 +11,6 @@ from pipeline import params, paths
 from pipeline.bundle import contents, wheels
 from pipeline.bundle.blend import Blend, priors_of
 from pipeline.bundle.kernel import WHEELS
-from pipeline.bundle.locked_outputs import PARAMETERS, check_outputs
 from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
@@ -19,6 +18,7 @@ from pipeline.errors import UserError
 from pipeline.evaluation.ensemble import Pooled, pooled
 from pipeline.evaluation.nesting import nested_split
 from pipeline.files import atomic_folder
+from pipeline.graph.locked_outputs import PARAMETERS, check_outputs
 from pipeline.metrics import log_loss
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
