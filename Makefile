@@ -20,7 +20,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready recipe options doctor submission data submit leaderboard test test-slow \
-	check parity compat bundle kaggle peers tpu-check smoke prune checkpoints accept plots \
+	check parity compat bundle kaggle peers tpu-check smoke prune mend checkpoints accept plots \
 	experiments queue code lock clean
 
 help:  ## list the targets
@@ -108,6 +108,9 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 
 prune: ready  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune
+
+mend: ready  ## remove from DVC's cache what was edited through a link; make submission makes it anew
+	@python -m commands.mend
 
 checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: what none goes on from)
 	@python -m commands.checkpoints $(OPTIONS)

@@ -9,7 +9,8 @@ from pipeline.competition.schema import SAMPLE_SUBMISSION, TABLES
 from pipeline.configuration import Configuration
 from pipeline.errors import UserError
 from pipeline.files import sha256, write_json
-from pipeline.graph.locked_outputs import LOCK, PARAMETERS
+from pipeline.graph.lock_repair import LOCK
+from pipeline.graph.locked_outputs import PARAMETERS
 from pipeline.recipes import compositions, matching
 
 LIMIT = 200 * 10**9  # bytes: what Kaggle's documentation allows a dataset

@@ -182,7 +182,6 @@ def test_a_partial_run_is_refused(graph: Path) -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the advice mends nothing")
 def test_weights_that_are_not_the_lock_s_are_refused(graph: Path) -> None:
     path = paths.weights(MODEL, 1) / "model.safetensors"
     expected = md5(path.parent)
@@ -197,7 +196,6 @@ def test_weights_that_are_not_the_lock_s_are_refused(graph: Path) -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="labels and folds are not held to the lock")
 @pytest.mark.parametrize("path", ["data/folds.parquet", "data/clean/train"])
 def test_elements_that_are_not_the_lock_s_are_refused(graph: Path, path: str) -> None:
     """They fit the blend, and say what it is worth."""

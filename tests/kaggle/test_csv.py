@@ -72,7 +72,6 @@ def test_a_file_of_other_ids_is_not_sent(project: Project, command: Command):
     assert project.world.log == []
 
 
-@pytest.mark.xfail(strict=True, reason="nobody looks at the bytes")
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
 @pytest.mark.parametrize("path", ["submission.csv", "metrics/ensemble.json"])
 def test_what_the_graph_did_not_write_is_not_sent(
@@ -91,7 +90,6 @@ def test_what_the_graph_did_not_write_is_not_sent(
     assert project.world.log == []
 
 
-@pytest.mark.xfail(strict=True, reason="nobody looks at the parameters")
 def test_a_file_of_other_parameters_is_not_sent(project: Project, command: Command):
     lock = json.loads(Path("dvc.lock").read_text())
     lock["stages"]["ensemble"]["params"] = {"params.yaml": {"folds": [0]}}
