@@ -8,6 +8,7 @@ from tests.kaggle.failures import (
     AGAIN,
     DATASET,
     KERNEL,
+    MD5,
     REMOVE,
     SENT,
     SIGN_IN,
@@ -187,6 +188,13 @@ SUBMIT = [
         fails("CreateDataset", 0),
         f"could not upload dataset {DATASET}: no connection to Kaggle, or it broke off; check the "
         f"network and any proxy, then {AGAIN}",
+    ),
+    Case(
+        "--csv of a file that was edited",
+        lambda _: paths.SUBMISSION.write_text("by hand\n"),
+        f"submission.csv: expected md5 {MD5} as dvc.lock has it, found "
+        "8a33f8f9c69a8b33b90326e7faecaa4d; run make mend, then make submission",
+        ("--csv",),
     ),
     Case(
         "--csv where notebooks are asked for",

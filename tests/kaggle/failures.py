@@ -5,14 +5,14 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
 from pipeline import paths
 from pipeline.kaggle import ledger, unpack
 from tests.kaggle.archives import archive
-from tests.kaggle.project import COMPETITION, SCRIPT, Project, manifest_text
+from tests.kaggle.project import COMPETITION, SCRIPT, Project, manifest_text, submission_text
 from tests.kaggle.stand_in import services
 from tests.kaggle.stand_in.world import (
     Body,
@@ -44,6 +44,8 @@ SENT = sha256(
     ).encode()
 ).hexdigest()
 """Of the bundle's files, the script, and the devices that it runs on."""
+MD5 = md5(submission_text().encode()).hexdigest()
+"""Of submission.csv."""
 DOWNLOAD = f"could not download the data of {COMPETITION}"
 
 

@@ -87,6 +87,11 @@ def write_bundle(folder: Path, changed: Mapping[str, bytes] = FILES, **changes: 
     return folder
 
 
+def submission_text() -> str:
+    rows = [",".join(SUBMISSION[0]), *(f"{one},0.2,0.5,0.3" for one in ORDER)]
+    return "\n".join(rows) + "\n"
+
+
 def write_results(folder: Path, partial: bool = False) -> None:
     """What the graph leaves and the commands read, in the current folder."""
     Path(".dvc").mkdir(exist_ok=True)
@@ -96,8 +101,7 @@ def write_results(folder: Path, partial: bool = False) -> None:
     order = paths.clean("test") / "order.parquet"
     order.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame({"discourse_id": ORDER}).to_parquet(order)
-    rows = [",".join(SUBMISSION[0]), *(f"{one},0.2,0.5,0.3" for one in ORDER)]
-    paths.SUBMISSION.write_text("\n".join(rows) + "\n")
+    paths.SUBMISSION.write_text(submission_text())
     configurations.write(configurations.SMALL)
     write_lock()
     write_bundle(folder / "bundle")
