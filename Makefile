@@ -23,8 +23,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check smoke compare prune checkpoints \
-	accept plots experiments queue code lock clean
+	test-slow check parity compat bundle kaggle peers tpu-check smoke compare prune mend \
+	checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -120,6 +120,9 @@ compare: checked  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=anoth
 
 prune: checked  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune
+
+mend: ready  ## remove from DVC's cache what was edited through a link; make submission makes it anew
+	@python -m commands.mend
 
 checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: what none goes on from)
 	@python -m commands.checkpoints $(OPTIONS)

@@ -14,6 +14,7 @@ from pipeline.bundle import kernel
 from pipeline.competition.address import COMPETITION
 from pipeline.errors import Stopped, UserError, exit_with_message
 from pipeline.files import clear_unfinished, read_json, sha256
+from pipeline.graph.locked_outputs import check_outputs
 from pipeline.kaggle import dry_run, target
 from pipeline.kaggle.client import TIMEOUT, Client, connect
 from pipeline.kaggle.csv_route import CsvRoute, source_here
@@ -93,6 +94,7 @@ def _submit_file(wanted: argparse.Namespace) -> None:
     path, source = paths.SUBMISSION, source_here()
     if not path.is_file():
         raise UserError(f"{path}: not found; run make submission")
+    check_outputs([path, paths.metrics("ensemble")])
     digest = sha256(path)
     if wanted.dry_run:
         size = path.stat().st_size

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from pipeline import git, paths
 from pipeline.bundle.kernel import FORMAT, MANIFEST
-from pipeline.bundle.locked_outputs import LOCK, PARAMETERS
 from pipeline.competition.schema import SAMPLE_SUBMISSION, TABLES
 from pipeline.configuration import Configuration
 from pipeline.errors import UserError
 from pipeline.files import sha256, write_json
+from pipeline.graph.lock_repair import LOCK
+from pipeline.graph.locked_outputs import PARAMETERS
 from pipeline.recipes import compositions, matching
 
 LIMIT = 200 * 10**9  # bytes: what Kaggle's documentation allows a dataset

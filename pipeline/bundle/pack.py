@@ -11,7 +11,6 @@ from pipeline import params, paths
 from pipeline.bundle import contents, wheels
 from pipeline.bundle.blend import BASELINE, Blend, fit_parts, priors_of
 from pipeline.bundle.kernel import WHEELS
-from pipeline.bundle.locked_outputs import PARAMETERS, check_outputs
 from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.pace import count_rows
 from pipeline.bundle.rounding import HeldOut, pack_model
@@ -20,6 +19,7 @@ from pipeline.errors import UserError
 from pipeline.evaluation.ensemble import Pooled, pooled
 from pipeline.evaluation.nesting import nested_split
 from pipeline.files import atomic_folder, write_json
+from pipeline.graph.locked_outputs import PARAMETERS, check_outputs
 from pipeline.inputs.tokens import read_tokens
 from pipeline.metrics import log_loss
 from pipeline.progress import say
@@ -42,12 +42,21 @@ class Packer:
     """The bundle of one configuration in the making."""
 
     def __init__(self, configuration: Configuration, dtype: str) -> None:
-        """`dtype` is that of the weights in the bundle: float32, float16 or bfloat16."""
+        """Hold the outputs that it is made from to dvc.lock, before the first is read.
+
+        Args:
+          configuration: whose models, folds and members are packed.
+          dtype: of the weights in the bundle: float32, float16 or bfloat16.
+
+        Raises:
+          UserError: an output isn't that of dvc.lock.
+        """
         self.configuration, self.dtype = configuration, dtype
         self.folds = sorted(configuration.read("folds", list))
         self.models = list(configuration.read("models", dict))
         self.external = list(configuration.read("members", dict))
         self.members = [BASELINE, *self.models]
+        check_outputs(self._outputs())
         self.elements = read_elements(self.folds)
 
     def pack(self, without_external: bool) -> PackedBundle:
@@ -58,15 +67,14 @@ class Packer:
             hidden test.
 
         Raises:
-          UserError: the run is partial, an output isn't that of dvc.lock, the blend has external
-            members and may not do without, or a weight doesn't fit the dtype.
+          UserError: the run is partial, the blend has external members and may not do without, or
+            a weight doesn't fit the dtype.
         """
         if self.elements.partial(self.folds):
             raise UserError(
                 f"{PARAMETERS}: folds: {self.folds} leave essays out, expected "
                 f"{sorted(set(self.elements.folds.tolist()))}: a partial run is not submitted"
             )
-        check_outputs(self._outputs())
         probabilities = self._gather(self.members)
         blend = self._pool(probabilities)
         if self.external:
@@ -87,7 +95,8 @@ class Packer:
         weights = [paths.weights(m, fold) for m in self.models for fold in self.folds]
         oof = [paths.oof(member) for member in [*self.members, *self.external]]
         tokens = [paths.tokens(m, "train") for m in self.models]
-        return [*weights, paths.BASELINE, *oof, *tokens]
+        elements = [paths.clean("train"), paths.FOLDS]
+        return [*weights, paths.BASELINE, *oof, *elements, *tokens]
 
     def _gather(self, members: list[str]) -> Probabilities:
         return gather_members(members, self.folds, self.elements)

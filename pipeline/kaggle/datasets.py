@@ -10,9 +10,8 @@ import requests
 from pipeline.errors import UserError
 from pipeline.kaggle.client import Client, field
 from pipeline.kaggle.patience import Patience, wait
-from pipeline.kaggle.refusals import AGAIN, FailedError, RefusedError
+from pipeline.kaggle.refusals import ABSENT, AGAIN, FailedError, RefusedError
 
-_ABSENT = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)  # Kaggle answers either
 _OVER = (None, "ready", "failed", "deleted")  # nothing is being processed
 
 
@@ -93,6 +92,13 @@ def current_version(client: Client, ref: str) -> int:
     return found.current_version_number if found else 0
 
 
+def is_private(client: Client, ref: str) -> bool | None:
+    """Tell whether Kaggle calls the dataset private; None where there is none."""
+    found = _look(client, ref)
+    # The client's default for an answer without the field is that it is not.
+    return None if found is None else found.is_private is True
+
+
 def _number(dataset: Any, notes: str, before: int) -> int | None:
     """The number of the version with these notes.
 
@@ -141,7 +147,7 @@ def _status(client: Client, ref: str) -> str | None:
     try:
         return client.call(f"look at {ref}", lambda: str(client.api.dataset_status(ref)))
     except RefusedError as error:
-        if error.status in _ABSENT:
+        if error.status in ABSENT:
             return None
         raise
 
@@ -160,6 +166,6 @@ def _find(client: Client, ref: str) -> Any:
         try:
             return kaggle.datasets.dataset_api_client.get_dataset(request)
         except requests.HTTPError as error:
-            if error.response is not None and error.response.status_code in _ABSENT:
+            if error.response is not None and error.response.status_code in ABSENT:
                 return None
             raise

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json
 from pipeline.kaggle.client import Client, field
 from pipeline.kaggle.patience import Patience, wait
-from pipeline.kaggle.refusals import FailedError, RefusedError
+from pipeline.kaggle.refusals import ABSENT, FailedError, RefusedError
 from pipeline.kaggle.target import Target, title
 from pipeline.tables.submission import check_submission
 
@@ -48,6 +48,17 @@ def kernel_metadata(target: Target) -> dict[str, Any]:
         "kernel_sources": [],
         "model_sources": [],
     }
+
+
+def is_private(client: Client, ref: str) -> bool | None:
+    """Tell whether Kaggle calls the kernel private; None where there is none with a version."""
+    try:
+        found = client.call(f"look at kernel {ref}", lambda: _get(client, ref))
+    except RefusedError as error:
+        if error.status in ABSENT:
+            return None
+        raise
+    return found.metadata is not None and found.metadata.is_private is True
 
 
 def push(client: Client, target: Target, script: str, folder: Path, patience: Patience) -> int:
@@ -200,6 +211,15 @@ def _status(client: Client, ref: str, version: int) -> Any:
     request.version_label = _label(version)
     with client.api.build_kaggle_client() as kaggle:
         return kaggle.kernels.kernels_api_client.get_kernel_session_status(request)
+
+
+def _get(client: Client, ref: str) -> Any:
+    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
+
+    request = ApiGetKernelRequest()
+    request.user_name, request.kernel_slug = ref.split("/")
+    with client.api.build_kaggle_client() as kaggle:
+        return kaggle.kernels.kernels_api_client.get_kernel(request)
 
 
 def _list(client: Client, ref: str, version: int) -> tuple[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""A bundle as it is sent: checked against its manifest, each folder an archive of its own.
+"""A bundle as it is sent: what its manifest names and nothing else, each folder an archive.
 
 Kaggle's datasets take files only and unpack archives into folders of the same names.
 """
@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,8 +42,11 @@ class CheckedBundle:
 def read_bundle(folder: Path) -> CheckedBundle:
     """Read a bundle and check every file in it.
 
+    A file that the manifest doesn't name is refused and not left out: the folder is then not what
+    was packed, and only its owner knows why.
+
     Raises:
-      UserError: no manifest, or files that are not as the manifest has them.
+      UserError: no manifest, a link, or files that are not as the manifest has them.
     """
     path = folder / MANIFEST
     manifest = read_json(path)
@@ -53,14 +56,35 @@ def read_bundle(folder: Path) -> CheckedBundle:
         if key not in manifest or not isinstance(manifest[key], kind):
             raise UserError(f"{path}: {key}: found {manifest.get(key)!r}; make the bundle again")
     files: dict[str, dict[str, Any]] = manifest["files"]
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    odd = sorted((present - {MANIFEST}) ^ set(files))
-    changed = [name for name in files if not odd and sha256(folder / name) != files[name]["sha256"]]
-    if odd or changed:
-        raise UserError(
-            f"{folder / (odd + changed)[0]}: not as {MANIFEST} has it; make the bundle again"
-        )
+    present = _present(folder) - {MANIFEST}
+    for name in sorted(present ^ set(files)):
+        found = "not in its folder" if name in files else f"no file that {MANIFEST} names"
+        raise UserError(f"{folder / name}: {found}; nothing was sent; make the bundle again")
+    for name, said in files.items():
+        if not isinstance(said, dict) or _facts(folder / name) != said:
+            raise UserError(f"{folder / name}: not as {MANIFEST} has it; make the bundle again")
     return CheckedBundle(folder, manifest, sha256(path))
+
+
+def _present(folder: Path) -> set[str]:
+    """List the files in a folder, relative to it.
+
+    Raises:
+      UserError: something is no regular file. A link could lead anywhere.
+    """
+    found: set[str] = set()
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise UserError(
+                f"{path}: a link or device, expected files and folders; nothing was sent"
+            )
+        if path.is_file():
+            found.add(path.relative_to(folder).as_posix())
+    return found
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return {"sha256": sha256(path), "bytes": path.stat().st_size}
 
 
 def dataset_metadata(target: Target, bundle: CheckedBundle) -> dict[str, Any]:
@@ -91,7 +115,8 @@ def pack(
     """Make the files that are uploaded.
 
     What was packed of the same bundle stays untouched, for an upload goes on where it broke off
-    only if names, sizes and times of the files are the same.
+    only if names, sizes and times of the files are the same. Beside other files it is made anew:
+    Kaggle's client uploads whatever lies in the folder.
 
     Args:
       bundle: to pack.
@@ -107,14 +132,15 @@ def pack(
     digest = sha256(path) if path.is_file() else None
     if digest in (bundle.digest, begun) and digest:
         packed = CheckedBundle(folder, read_json(path), digest)
-        if read_json(folder / METADATA) == dataset_metadata(target, packed):
+        whole = _is_only(folder, {METADATA, *_parcels(packed.manifest["files"])})
+        if whole and read_json(folder / METADATA) == dataset_metadata(target, packed):
             return packed
     with atomic_folder(folder) as temporary:
-        for entry in sorted(bundle.folder.iterdir()):
-            if entry.is_dir():
-                _archive(entry, temporary / f"{entry.name}.zip")
+        for parcel, names in _parcels(bundle.manifest["files"]).items():
+            if names == [parcel]:
+                shutil.copyfile(bundle.folder / parcel, temporary / parcel)
             else:
-                shutil.copyfile(entry, temporary / entry.name)
+                _archive(bundle.folder, names, temporary / parcel)
         write_json(temporary / METADATA, dataset_metadata(target, bundle))
     return CheckedBundle(folder, bundle.manifest, bundle.digest)
 
@@ -131,14 +157,37 @@ def names_and_sizes(bundle: CheckedBundle) -> Iterator[tuple[str, int]]:
         yield name, facts["bytes"]
 
 
-def _archive(folder: Path, path: Path) -> None:
-    """Archive a folder's files; the same files give the same bytes. Weights don't compress."""
+def _parcels(named: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """Group the manifest and what it names by the file that is uploaded: itself, or an archive."""
+    parcels = {MANIFEST: [MANIFEST]}
+    for name in sorted(named):
+        top, slash, _ = name.partition("/")
+        parcels.setdefault(f"{top}.zip" if slash else top, []).append(name)
+    return parcels
+
+
+def _is_only(folder: Path, names: set[str]) -> bool:
+    """Tell whether a folder holds regular files of these names, and nothing else."""
+    there = list(folder.iterdir())
+    regular = all(path.is_file() and not path.is_symlink() for path in there)
+    return regular and {path.name for path in there} == names
+
+
+def _archive(folder: Path, names: Iterable[str], path: Path) -> None:
+    """Archive files of one subfolder; the same files give the same bytes.
+
+    Weights don't compress.
+
+    Args:
+      folder: above the subfolder.
+      names: of the files, relative to `folder`.
+      path: of the archive, in which names begin below the subfolder.
+    """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                # ZipInfo's default date keeps the files' own times out, so that the bytes repeat.
-                entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
-                entry.file_size = file.stat().st_size  # decides about zip64
-                entry.external_attr = 0o644 << 16
-                with file.open("rb") as stream, archive.open(entry, "w") as out:
-                    shutil.copyfileobj(stream, out, 1 << 20)
+        for name in names:
+            # ZipInfo's default date keeps the files' own times out, so that the bytes repeat.
+            entry = zipfile.ZipInfo(name.partition("/")[2])
+            entry.file_size = (folder / name).stat().st_size  # decides about zip64
+            entry.external_attr = 0o644 << 16
+            with (folder / name).open("rb") as stream, archive.open(entry, "w") as out:
+                shutil.copyfileobj(stream, out, 1 << 20)

@@ -11,6 +11,7 @@ TOKENS = "https://www.kaggle.com/settings/api"
 HOW = f"make a token at {TOKENS} and save it to ~/.kaggle/access_token, or set KAGGLE_API_TOKEN"
 AGAIN = "run the same command again: it goes on from here"
 
+ABSENT = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)  # Kaggle answers either
 UPLOAD = "Upload unsuccessful: "  # Kaggle's client, before the name of a file
 _LIMIT = "submission limit"
 _RULES = "must accept this competition's rules"

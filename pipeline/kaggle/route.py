@@ -66,6 +66,7 @@ class Route:
           UserError: whatever is in the way; the same command goes on from there.
         """
         self.guard.check()
+        self._refuse_public()
         self._upload()
         for left in reversed(range(_PUSHES)):
             version = self._push()
@@ -87,6 +88,25 @@ class Route:
         score = score_of(submissions, reference, self.journal)
         source = noted_source(self.journal)
         return Submitted(submissions.competition, sent, source, reference, digest, score)
+
+    def _refuse_public(self) -> None:
+        """Refuse to add to a dataset or a kernel that others see, before anything is sent.
+
+        A push asks for a private kernel, but the versions before it were read as public, and no
+        documentation says what becomes of the whole.
+        """
+        if self.journal.get("pushed"):
+            return
+        for kind, place, ref, private in (
+            ("dataset", "datasets", self.target.dataset_ref, datasets.is_private),
+            ("kernel", "code", self.target.kernel_ref, kernel_runs.is_private),
+        ):
+            if private(self.client, ref) is False:
+                raise UserError(
+                    f"{kind} {ref}: there is one already, and Kaggle does not call it private; "
+                    f"nothing was sent; make it private at https://www.kaggle.com/{place}/{ref}, "
+                    f"or take another name with --{kind}"
+                )
 
     def _upload(self) -> None:
         """Have this bundle as the dataset's current version, as long as no kernel is pushed."""

@@ -11,11 +11,11 @@ from ruamel.yaml import YAML
 
 from pipeline import devices as machine
 from pipeline import params, paths
-from pipeline.bundle.locked_outputs import md5
 from pipeline.configuration import load_configuration
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import draw_all, parameter_shapes, save_fold
+from pipeline.graph.locked_outputs import md5
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.tables.essay_folds import held_out
@@ -56,7 +56,8 @@ def outputs() -> list[Path]:
     """What a bundle takes from the graph."""
     weights = [paths.weights(MODEL, fold) for fold in FOLDS]
     tables = [paths.oof("baseline"), paths.oof(MODEL)]
-    return [*weights, *tables, paths.BASELINE, paths.tokens(MODEL, "train")]
+    elements = [paths.clean("train"), paths.FOLDS]
+    return [*weights, *tables, paths.BASELINE, *elements, paths.tokens(MODEL, "train")]
 
 
 def write_lock(extra: Sequence[Path] = ()) -> None:

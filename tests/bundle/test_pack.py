@@ -18,10 +18,10 @@ from safetensors.numpy import load_file, save_file
 
 from commands import bundle as stage
 from pipeline import paths
-from pipeline.bundle.locked_outputs import md5
 from pipeline.bundle.wheels import LACKING, build_own, repack
 from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
+from pipeline.graph.locked_outputs import md5
 from pipeline.tables.elements import read_elements
 from pipeline.tables.predictions import write_predictions
 from tests.bundle.graph import MODEL, edit_configuration, write_lock
@@ -192,8 +192,18 @@ def test_weights_that_are_not_the_lock_s_are_refused(graph: Path) -> None:
         stage.main([])
     assert str(error.value) == (
         f"{path.parent}: expected md5 {expected} as dvc.lock has it, found {md5(path.parent)}; "
-        "run dvc checkout stage@1"
+        "run make mend, then make submission"
     )
+
+
+@pytest.mark.parametrize("path", ["data/folds.parquet", "data/clean/train"])
+def test_elements_that_are_not_the_lock_s_are_refused(graph: Path, path: str) -> None:
+    """They fit the blend, and say what it is worth."""
+    file = Path(path) / "elements.parquet" if Path(path).is_dir() else Path(path)
+    with file.open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(UserError, match=rf"^{path}: expected md5 \w+(\.dir)? as dvc.lock has it"):
+        stage.main([])
 
 
 def test_a_configuration_that_the_graph_did_not_run_with_is_refused(graph: Path) -> None:

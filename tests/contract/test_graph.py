@@ -42,6 +42,12 @@ def test_what_refuses_its_input_in_minutes_comes_before_training():
     assert {"baseline", "member"} <= set(order[: order.index("train")])
 
 
+def test_the_submission_is_a_file_of_its_own():
+    """Not cached, so no link; persistent, so that no run cache brings one of former days back."""
+    outs = graph()["stages"]["ensemble"]["outs"]
+    assert {"submission.csv": {"cache": False, "persist": True}} in outs
+
+
 def test_every_stage_is_hashed_but_the_one_that_hashes():
     assert sorted(map(entry, STAGES.values())) == sorted([HASHING, *stages(ROOT)])
 
@@ -128,9 +134,9 @@ def test_every_parameter_is_read_somewhere():
     assert unread == []
 
 
-def test_outputs_are_cached_but_for_what_stands_in_git():
+def test_outputs_are_cached_but_for_what_stands_in_git_and_the_submission():
     """An uncached output isn't pushed: of `train`, each machine would train again."""
-    assert {flag for flags in _flags("outs") for flag in flags} == set()
+    assert [flags for flags in _flags("outs") if flags] == [{"cache": False, "persist": True}]
     for kind in ("metrics", "plots"):
         assert {flags.get("cache", True) for flags in _flags(kind)} == {False}
 

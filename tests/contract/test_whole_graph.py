@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,19 @@ def test_the_submission_is_valid(project: Project):
         assert sum(map(float, row.values())) == pytest.approx(1.0, abs=1e-6)
 
 
+def test_the_submission_can_be_written_and_is_no_link(project: Project):
+    found = (project.folder / "submission.csv").stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_nlink) == (0o644, 1)
+
+
+def test_an_edited_submission_is_written_again(project: Project, tmp_path: Path):
+    edited = project.copy(tmp_path / "edited")
+    before = sha256(edited.folder / "submission.csv")
+    (edited.folder / "submission.csv").write_text("by hand\n")
+    assert edited.repro() == {"ensemble"}
+    assert sha256(edited.folder / "submission.csv") == before
+
+
 def test_with_nothing_to_do_nothing_runs(project: Project):
     assert project.repro() == set()
 
@@ -170,7 +184,7 @@ def test_a_learning_rate_reruns_its_folds_and_what_depends_on_them(
     assert changed.repro() == {"code"} | TRAINING | AFTER_TRAINING
     assert sha256(changed.folder / "submission.csv") != before
     changed.edit("params.yaml", "backbone_rate: 0.003", "backbone_rate: 0.001")
-    assert changed.repro() == set(), "putting it back restores what was there"
+    assert changed.repro() == {"ensemble"}, "putting it back restores what is dear"
     assert sha256(changed.folder / "submission.csv") == before
 
 
@@ -189,7 +203,11 @@ def test_folds_trained_elsewhere_end_in_a_submission_here(project: Project, tmp_
     for name in ("artifacts/test/small.parquet", "submission.csv"):
         (here.folder / name).unlink()
     said = here.run("dvc", "repro")
-    assert set(re.findall(r"Running stage '([^']+)'", said)) == {"code", "predict@small"}
+    assert set(re.findall(r"Running stage '([^']+)'", said)) == {
+        "code",
+        "predict@small",
+        "ensemble",
+    }
     assert re.search(
         r"predict@small: \d+ elements by every fold on \d+ cpu device\(s\) in float32, "
         r"trained on tpu in bfloat16; artifacts/test/small.parquet", said

@@ -8,6 +8,7 @@ from tests.kaggle.failures import (
     AGAIN,
     DATASET,
     KERNEL,
+    MD5,
     REMOVE,
     SENT,
     SIGN_IN,
@@ -16,8 +17,12 @@ from tests.kaggle.failures import (
     another,
     broken_journal,
     fails,
+    has_dataset,
+    has_kernel,
     in_the_ledger,
+    linked,
     on_the_list,
+    outside,
     rules,
     sets,
     tampered,
@@ -43,6 +48,22 @@ SUBMIT = [
         "bundle/models/tiny/config.json: not as manifest.json has it; make the bundle again",
     ),
     Case(
+        "link in a bundle",
+        linked,
+        "bundle/extra: a link or device, expected files and folders; nothing was sent",
+    ),
+    Case(
+        "file that no manifest names",
+        lambda _: Path("bundle/notes.txt").touch(),
+        "bundle/notes.txt: no file that manifest.json names; nothing was sent; make the bundle "
+        "again",
+    ),
+    Case(
+        "name that leads out of the bundle",
+        outside,
+        "bundle/../kernel.py: not in its folder; nothing was sent; make the bundle again",
+    ),
+    Case(
         "bundle of another format",
         lambda _: write_bundle(Path("bundle"), format=1),
         "bundle/manifest.json: format: found 1, expected 2",
@@ -64,6 +85,20 @@ SUBMIT = [
         "another submission under way",
         another,
         "artifacts/submit: another submission is under way; wait for it",
+    ),
+    Case(
+        "public dataset of the same name",
+        lambda p: has_dataset(p, private=False),
+        f"dataset {DATASET}: there is one already, and Kaggle does not call it private; nothing "
+        f"was sent; make it private at https://www.kaggle.com/datasets/{DATASET}, or take another "
+        "name with --dataset",
+    ),
+    Case(
+        "public kernel of the same name",
+        lambda p: has_kernel(p, isPrivate=False),
+        f"kernel {KERNEL}: there is one already, and Kaggle does not call it private; nothing "
+        f"was sent; make it private at https://www.kaggle.com/code/{KERNEL}, or take another "
+        "name with --kernel",
     ),
     *RUNS,
     Case(
@@ -160,6 +195,13 @@ SUBMIT = [
         fails("CreateDataset", 0),
         f"could not upload dataset {DATASET}: no connection to Kaggle, or it broke off; check the "
         f"network and any proxy, then {AGAIN}",
+    ),
+    Case(
+        "--csv of a file that was edited",
+        lambda _: paths.SUBMISSION.write_text("by hand\n"),
+        f"submission.csv: expected md5 {MD5} as dvc.lock has it, found "
+        "8a33f8f9c69a8b33b90326e7faecaa4d; run make mend, then make submission",
+        ("--csv",),
     ),
     Case(
         "--csv where notebooks are asked for",

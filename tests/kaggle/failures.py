@@ -5,19 +5,20 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
 from pipeline import paths
 from pipeline.kaggle import ledger, unpack
 from tests.kaggle.archives import archive
-from tests.kaggle.project import COMPETITION, SCRIPT, Project, manifest_text
+from tests.kaggle.project import COMPETITION, SCRIPT, Project, manifest_text, submission_text
 from tests.kaggle.stand_in import services
 from tests.kaggle.stand_in.world import (
     Body,
     Dataset,
     Output,
+    Run,
     Submission,
     World,
     uniform,
@@ -43,6 +44,8 @@ SENT = sha256(
     ).encode()
 ).hexdigest()
 """Of the bundle's files, the script, and the devices that it runs on."""
+MD5 = md5(submission_text().encode()).hexdigest()
+"""Of submission.csv."""
 DOWNLOAD = f"could not download the data of {COMPETITION}"
 
 
@@ -126,6 +129,20 @@ def tampered(_: Project) -> None:
     Path("bundle/models/tiny/config.json").write_text("{} ")
 
 
+def linked(p: Project) -> None:
+    (p.home / "private").mkdir()
+    (p.home / "private/token.txt").write_text("mine")
+    Path("bundle/extra").symlink_to(p.home / "private")
+
+
+def outside(_: Project) -> None:
+    """The manifest names a file beside the bundle, with its hash."""
+    facts = {"sha256": sha256(SCRIPT.encode()).hexdigest(), "bytes": len(SCRIPT)}
+    manifest = json.loads(manifest_text())
+    manifest["files"]["../kernel.py"] = facts
+    Path("bundle/manifest.json").write_text(json.dumps(manifest))
+
+
 def writes(text: str | None) -> Callable[[Project], None]:
     files = {} if text is None else {"submission.csv": text.encode()}
     log = "one\ntwo\nthree\nerror: no essays\n"
@@ -183,10 +200,15 @@ def dataset_vanishes(p: Project) -> None:
     p.world.datasets = Gone()
 
 
-def has_dataset(p: Project) -> None:
+def has_dataset(p: Project, private: bool = True) -> None:
     """A version that was made by hand, and processed."""
-    made = Dataset("Effective arguments bundle", True, [{}], ["by hand"], looks=9)
+    made = Dataset("Effective arguments bundle", private, [{}], ["by hand"], looks=9)
     p.world.datasets[DATASET] = made
+
+
+def has_kernel(p: Project, **request: Any) -> None:
+    """A version that was pushed by hand."""
+    p.world.kernels[KERNEL] = [Run({"slug": KERNEL, **request})]
 
 
 def replaced(p: Project) -> None:

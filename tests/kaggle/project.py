@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import paths
+from pipeline.graph.locked_outputs import md5
 from pipeline.kaggle import ledger
 from tests import configurations
 from tests.competition.kaggle import SUBMISSION, TEXTS, write
@@ -86,6 +87,11 @@ def write_bundle(folder: Path, changed: Mapping[str, bytes] = FILES, **changes: 
     return folder
 
 
+def submission_text() -> str:
+    rows = [",".join(SUBMISSION[0]), *(f"{one},0.2,0.5,0.3" for one in ORDER)]
+    return "\n".join(rows) + "\n"
+
+
 def write_results(folder: Path, partial: bool = False) -> None:
     """What the graph leaves and the commands read, in the current folder."""
     Path(".dvc").mkdir(exist_ok=True)
@@ -95,12 +101,21 @@ def write_results(folder: Path, partial: bool = False) -> None:
     order = paths.clean("test") / "order.parquet"
     order.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame({"discourse_id": ORDER}).to_parquet(order)
-    rows = [",".join(SUBMISSION[0]), *(f"{one},0.2,0.5,0.3" for one in ORDER)]
-    paths.SUBMISSION.write_text("\n".join(rows) + "\n")
+    paths.SUBMISSION.write_text(submission_text())
     configurations.write(configurations.SMALL)
-    Path("dvc.lock").write_text("schema: '2.0'\n")
+    write_lock()
     write_bundle(folder / "bundle")
     (folder / "kernel.py").write_text(SCRIPT)
+
+
+def write_lock() -> None:
+    """dvc.lock as DVC leaves it, for what `--csv` sends and says."""
+    outs = [
+        {"path": path.as_posix(), "md5": md5(path)}
+        for path in (paths.SUBMISSION, paths.metrics("ensemble"))
+    ]
+    lock = {"schema": "2.0", "stages": {"ensemble": {"outs": outs}}}
+    Path("dvc.lock").write_text(json.dumps(lock))
 
 
 def edit(project: Project) -> None:

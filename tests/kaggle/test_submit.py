@@ -1,10 +1,8 @@
 """The whole route of a code competition, and what an interruption leaves of it."""
 
 import hashlib
-import io
 import json
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -24,26 +22,13 @@ from tests.kaggle.project import (
     Project,
     write_bundle,
 )
-from tests.kaggle.stand_in.world import distinct, uniform
+from tests.kaggle.stand_in.world import distinct, uniform, unpacked
 
 OUTPUT = "".join(f"{one},0.25,0.5,0.25\n" for one in ORDER)
 DIGEST = hashlib.sha256(
     f"discourse_id,Ineffective,Adequate,Effective\n{OUTPUT}".encode()
 ).hexdigest()
 CREATING = ("CreateDataset", "SaveKernel", "CreateCodeSubmission")
-
-
-def unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
-    """A dataset's files as Kaggle mounts them: archives become folders of their names."""
-    found: dict[str, bytes] = {}
-    for name, data in files.items():
-        if name.endswith(".zip"):
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                inside = archive.namelist()
-                found |= {f"{name[:-4]}/{one}": archive.read(one) for one in inside}
-        else:
-            found[name] = data
-    return found
 
 
 def test_the_whole_route(project: Project, command: Command):

@@ -180,6 +180,14 @@ def _run(world: World, body: Body) -> Run:
 
 
 @method
+def get_kernel(world: World, body: Body, _: str) -> Body:
+    """The newest version; as private as it was pushed."""
+    request = _run(world, body).request
+    known = {key: request[key] for key in ("slug", "isPrivate") if key in request}
+    return {"metadata": known, "blob": {"source": request.get("text", "")}}
+
+
+@method
 def get_kernel_session_status(world: World, body: Body, _: str) -> Body:
     run = _run(world, body)
     run.looks += 1

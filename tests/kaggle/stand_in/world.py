@@ -195,6 +195,19 @@ def said(world: World, request: Body) -> str:
     return f"manifest sha256 {digest}\non {devices} device(s), float32\nwrote submission.csv\n"
 
 
+def unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
+    """A dataset's files as Kaggle mounts them: archives become folders of their names."""
+    found: dict[str, bytes] = {}
+    for name, data in files.items():
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                inside = archive.namelist()
+                found |= {f"{name[:-4]}/{one}": archive.read(one) for one in inside}
+        else:
+            found[name] = data
+    return found
+
+
 def as_log(text: str) -> str:
     """A kernel's log as Kaggle keeps it."""
     return json.dumps(

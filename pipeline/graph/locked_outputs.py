@@ -1,8 +1,11 @@
-"""Outputs held against dvc.lock: what is packed is what the graph made, from this configuration."""
+"""Outputs held against dvc.lock: what leaves is what the graph made, from this configuration.
+
+The bytes are hashed. DVC itself goes by times and by its cache, which an edit in place changes too.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
+from pipeline.graph.lock_repair import LOCK
+from pipeline.progress import say
 
-LOCK = Path("dvc.lock")
 PARAMETERS = Path("params.yaml")
+_TOLD = 1e9  # bytes above which hashing takes seconds
 
 
 def check_outputs(outputs: Sequence[Path]) -> None:
@@ -26,41 +31,55 @@ def check_outputs(outputs: Sequence[Path]) -> None:
         other parameters.
     """
     stages = _read(LOCK).get("stages", {})
-    said = {out["path"]: (stage, out["md5"]) for stage, out in _outputs(stages)}
-    configuration = _read(PARAMETERS)
+    said = {out["path"]: (name, out) for name, stage in stages.items() for out in _outs(stage)}
     for path in outputs:
         if path.as_posix() not in said:
             raise UserError(f"{LOCK}: no output {path}; run dvc repro")
-        stage, expected = said[path.as_posix()]
+    size = sum(said[path.as_posix()][1].get("size", 0) for path in outputs)
+    if size > _TOLD:
+        say(f"hashing {size / 1e9:.1f} GB of outputs, to hold them to {LOCK}")
+    configuration = _read(PARAMETERS)
+    for path in outputs:
+        stage, expected = said[path.as_posix()][0], said[path.as_posix()][1]["md5"]
         if not path.exists():
             raise UserError(f"{path}: not found; run dvc repro, or dvc checkout {stage}")
         found = md5(path)
         if found != expected:
             raise UserError(
                 f"{path}: expected md5 {expected} as {LOCK} has it, found {found}; "
-                f"run dvc checkout {stage}"
+                "run make mend, then make submission"
             )
         _check_parameters(stage, stages[stage], configuration)
 
 
+def locked() -> Mapping[str, str]:
+    """Map the path of every output that dvc.lock has to its md5, which ends in .dir for a folder.
+
+    Raises:
+      UserError: there is no such file, or it is no YAML.
+    """
+    stages = _read(LOCK).get("stages", {})
+    return {out["path"]: out["md5"] for stage in stages.values() for out in _outs(stage)}
+
+
 def md5(path: Path) -> str:
-    """The hash by which DVC 3 knows a file, or a whole folder."""
+    """The hash by which DVC 3 knows a file, or a whole folder but for what .dvcignore names."""
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "md5").hexdigest()
-    entries = [
-        {"md5": md5(file), "relpath": file.relative_to(path).as_posix()}
-        for file in path.rglob("*")
-        if file.is_file()
-    ]
+    # Here, because it takes half a second that files need not spend.
+    from dvc.fs import localfs  # pyright: ignore[reportPrivateImportUsage]
+    from dvc.ignore import DvcIgnoreFilter
+
+    whole = path.absolute()
+    found = map(Path, DvcIgnoreFilter(localfs, str(Path.cwd())).find(localfs, str(whole)))
+    entries = [{"md5": md5(file), "relpath": file.relative_to(whole).as_posix()} for file in found]
     entries.sort(key=lambda entry: entry["relpath"])
     return f"{hashlib.md5(json.dumps(entries).encode()).hexdigest()}.dir"
 
 
-def _outputs(stages: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:
-    for name, stage in stages.items():
-        for out in stage.get("outs", ()):
-            yield name, out
+def _outs(stage: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return stage.get("outs", ())
 
 
 def _check_parameters(
