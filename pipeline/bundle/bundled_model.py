@@ -46,6 +46,7 @@ class BundledModel:
         """The rows that all windows take."""
         return count_rows(self._tokens, self._predictor.rows)
 
+    @property
     def dtype(self) -> str:
         """The dtype of activations; float16 gives way to float32 where a logit is not finite."""
         return self._predictor.dtype
