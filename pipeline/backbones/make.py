@@ -101,7 +101,7 @@ def _prepare(raw: Path, encoder: str, task: Task, seed: int, folder: Path) -> No
     check_served(encoder, fields.get("model_type"), raw / CONFIG)
     _hold_numbers(fields, raw / CONFIG)
     config = _read_config(raw)
-    configured = offered.read(config.to_dict(), raw / CONFIG)
+    configured = offered.read_config(config.to_dict(), raw / CONFIG)
     tokenizer = source_tokenizer.read(raw)
     _hold_ids(tokenizer.backend, config.vocab_size, raw)
     # Written twice: transformers opens the tokenizer only beside a config, and the number of its

@@ -84,7 +84,7 @@ def build(folder: Path, encoder: str, settings: Settings) -> TokenClassifier:
     fields = read_json(path)
     offered = architecture(encoder)
     check_served(encoder, fields.get("model_type"), path)
-    config = _with_rates(offered.read(fields, path), settings)
+    config = _with_rates(offered.read_config(fields, path), settings)
     head = None if offered.head is None else offered.head(config, settings)
     n_labels = len(_names(fields, path))
     return TokenClassifier(offered.encoder(config, settings), encoder, config, head, n_labels)

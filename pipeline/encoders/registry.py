@@ -97,7 +97,7 @@ class Architecture:
     head_tensors: Callable[[Any], Mapping[str, Tensor]] = lambda config: {}
     drawn: tuple[str, ...] = tuple(CLASSIFIER)
 
-    def read(self, fields: Mapping[str, Any], path: Path) -> Config:
+    def read_config(self, fields: Mapping[str, Any], path: Path) -> Config:
         """Make the config of a config.json's fields.
 
         Args:

@@ -21,11 +21,11 @@ def lines(target: Target, bundle: CheckedBundle, script: str) -> Iterator[str]:
     for name, size in files:
         yield f"  {size:>13,}  {name}"
     yield f"  {sum(size for _, size in files):>13,}  bytes in {len(files)} files"
-    yield f"{DATASET_METADATA}: {_json(dataset_metadata(target, bundle))}"
+    yield from _json(DATASET_METADATA, dataset_metadata(target, bundle))
     code = script.encode()
     yield f"would push private kernel {target.kernel_ref}, without internet:"
     yield f"  {len(code):>13,}  {CODE}  sha256 {hashlib.sha256(code).hexdigest()}"
-    yield f"{KERNEL_METADATA}: {_json(kernel_metadata(target))}"
+    yield from _json(KERNEL_METADATA, kernel_metadata(target))
     yield (
         f"would submit the kernel's version to {target.competition} as: "
         f"{source_of(bundle).note(sent)}, kernel version N"
@@ -45,5 +45,6 @@ def file_lines(
     ]
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, sort_keys=True)
+def _json(name: str, value: object) -> list[str]:
+    """Write a file's name and its content, line by line."""
+    return f"{name}: {json.dumps(value, indent=2, sort_keys=True)}".split("\n")

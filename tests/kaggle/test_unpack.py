@@ -15,7 +15,8 @@ GOOD = archive(FILES)
 # Offsets of a member's fields: in the central directory and before the member itself.
 VERSION, FLAGS, METHOD, CHECKSUM = (6, None), (8, 6), (10, 8), (16, 14)
 OFFSET = (42, None)
-AGAIN = "; remove it and run the same command again"
+ADVICE = "remove it and run the same command again"
+AGAIN = f"; {ADVICE}"
 CASES: dict[str, tuple[bytes, str]] = {
     "no name": (
         archive({"": b"1"}),
@@ -103,7 +104,7 @@ def test_each_is_one_line(tmp_path: Path, name: str) -> None:
     path.write_bytes(content)
     folder.mkdir()
     with pytest.raises(UserError) as error:
-        unpack(path, folder)
+        unpack(path, folder, ADVICE)
     assert str(error.value) == f"{path}: {line}"
 
 
@@ -115,7 +116,7 @@ def test_what_claims_more_than_it_holds(tmp_path: Path, monkeypatch: pytest.Monk
     folder.mkdir()
     monkeypatch.setattr(unpacking, "LARGEST", 9_999_999)
     with pytest.raises(UserError, match=r"would unpack to 10,000,000 bytes in 1 files, expected"):
-        unpack(path, folder)
+        unpack(path, folder, ADVICE)
     assert list(folder.iterdir()) == []
 
 
@@ -129,7 +130,7 @@ def test_any_bytes_are_files_or_one_line(tmp_path: Path) -> None:
             folder.mkdir()
             path.write_bytes(damaged(whole, place))
             try:
-                unpack(path, folder)
+                unpack(path, folder, ADVICE)
             except UserError as error:
                 refused.append(str(error))
     assert len(refused) > 300
@@ -143,6 +144,6 @@ def test_archives_of_every_usual_kind_are_unpacked(tmp_path: Path) -> None:
         path.write_bytes(archive({"folder/": b"", **FILES, "folder/a\nb": b"1"}, kind))
         folder = tmp_path / str(kind)
         folder.mkdir()
-        assert unpack(path, folder) == 3
+        assert unpack(path, folder, ADVICE) == 3
         for name, data in FILES.items():
             assert (folder / name).read_bytes() == data
