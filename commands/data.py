@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = getattr(brought, split)
         say(f"{split}: {len(found.rows):,} elements of {len(found.essays):,} essays")
     tracked = put_under_dvc(paths.RAW)
-    source = f"in params.yaml data.source: {paths.RAW}"
+    source = f"make recipe NAME=baseline, or data.source: {paths.RAW} in params.yaml"
     if tracked:
-        say(f"next: git add {tracked}, and {source}")
+        say(f"next: git add {tracked}, then {source}")
     else:
         say(f"{paths.RAW}: a link, behind which DVC tracks nothing; next: {source}")
 

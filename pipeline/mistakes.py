@@ -16,7 +16,8 @@ _IN_YAML: Mapping[str, str] = MappingProxyType(
     {"dataclass_type": _KEYS, "dict_type": _KEYS, "list_type": "expected a list"}
 )
 """By pydantic's type of a finding, what it calls by JSON's names."""
-_SHOWN = 100  # characters of what was found
+# Characters of what was found.
+_SHOWN = 100
 Location = tuple[int | str, ...]
 
 
@@ -39,8 +40,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a message has it."""
-    return short(repr(value))
+    """A value as a message has it; a key without a value holds nothing."""
+    return "nothing" if value is None else short(repr(value))
 
 
 def short(text: str) -> str:
@@ -56,7 +57,8 @@ def _line(finding: ErrorDetails, kind: type) -> str:
     if finding["type"] in _MISSING:
         return f"missing key {key!r}"
     message = _IN_YAML.get(finding["type"]) or finding["msg"][0].lower() + finding["msg"][1:]
-    where = f"{key}: " if key else ""  # the whole file else
+    # Without a key it is the whole file.
+    where = f"{key}: " if key else ""
     return f"{where}{message}, found {shown(finding['input'])}"
 
 

@@ -120,7 +120,7 @@ def test_what_readers_take_for_different_things(old: str, new: str, expected: st
         ("plain_spaces: true", "plain_spaces: yes", "input should be a valid boolean, found 'yes'"),
         (SOURCE, "source: 2020 ", "input should be a valid string, found 2020"),
         (FOLDS, "folds: 3", "expected a list, found 3"),
-        ("members: {}", "members:", "expected keys with values, found None"),
+        ("members: {}", "members:", "expected keys with values, found nothing"),
         (
             "platform: cpu",
             f"platform: {'c' * 500}",
@@ -139,8 +139,8 @@ def test_values_of_another_type(old: str, new: str, expected: str, path: Path):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("", "expected keys with values, found None"),
-        ("# Nothing.\n", "expected keys with values, found None"),
+        ("", "expected keys with values, found nothing"),
+        ("# Nothing.\n", "expected keys with values, found nothing"),
         ("- 1\n", "expected keys with values, found [1]"),
         ("hello\n", "expected keys with values, found 'hello'"),
         (f"\ufeff{TEXT}".encode("utf-16-le"), "expected UTF-8, found the byte 0xff at 0"),

@@ -93,9 +93,9 @@ def test_what_is_unknown_is_one_line_with_the_nearest():
     )
     assert error("like: tiny\n").startswith("recipes/own.yaml: unknown key 'like'")
     assert error("models:\n  one: null\n") == (
-        "recipes/own.yaml: models.one: expected keys with values, found None"
+        "recipes/own.yaml: models.one: expected keys with values, found nothing"
     )
-    assert error("# Nothing.\n") == "recipes/own.yaml: expected keys with values, found None"
+    assert error("# Nothing.\n") == "recipes/own.yaml: expected keys with values, found nothing"
     assert error("a: [\n").startswith("recipes/own.yaml: not YAML: ")
 
 

@@ -18,6 +18,8 @@ from tests.kaggle.project import COMPETITION, Project
 
 ARCHIVE = paths.DOWNLOADS / f"{COMPETITION}.zip"
 
+NEXT = "make recipe NAME=baseline, or data.source: data/raw in params.yaml"
+
 
 def run(folder: Path, *words: str) -> str:
     return subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True).stdout
@@ -62,7 +64,7 @@ def test_the_files_arrive_whole_and_under_dvc(tracked: Project, command: Command
     assert done.out.splitlines()[-3:] == [
         "train: 4 elements of 2 essays",
         "test: 2 elements of 1 essays",
-        "next: git add data/raw.dvc, and in params.yaml data.source: data/raw",
+        f"next: git add data/raw.dvc, then {NEXT}",
     ]
     assert not ARCHIVE.exists()
     # What `dvc exp run --temp` and the queue need: git tracks the pointer, DVC the files.
@@ -161,7 +163,7 @@ def test_an_archive_from_a_browser(signed_out: Project, command: Command, word: 
     assert done.out.splitlines()[-3:] == [
         "train: 4 elements of 2 essays",
         "test: 2 elements of 1 essays",
-        "next: git add data/raw.dvc, and in params.yaml data.source: data/raw",
+        f"next: git add data/raw.dvc, then {NEXT}",
     ]
     assert Path("data/raw.dvc").exists()
     assert path.read_bytes() == before, "it is the user's"
@@ -225,8 +227,7 @@ def test_the_files_go_where_a_link_leads(tracked: Project, command: Command):
     assert paths.RAW.is_symlink()
     assert files(disk) == tracked.world.competitions[COMPETITION].files
     assert done.out.splitlines()[-1] == (
-        "data/raw: a link, behind which DVC tracks nothing; next: in params.yaml data.source: "
-        "data/raw"
+        f"data/raw: a link, behind which DVC tracks nothing; next: {NEXT}"
     )
     assert not Path("data/raw.dvc").exists()
     assert command(data.main).status == 0
