@@ -121,7 +121,7 @@ compare: checked  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=anoth
 prune: checked  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune
 
-mend: ready  ## remove from DVC's cache what was edited through a link; make submission makes it anew
+mend: checked  ## remove from DVC's cache what was edited through a link; make submission makes it anew
 	@python -m commands.mend
 
 checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: what none goes on from)
@@ -142,7 +142,7 @@ queue: checked  ## run what `dvc exp run --queue` set aside (OPTIONS="--jobs 2")
 code: checked  ## hash the code for the graph; dvc.lock, if it changes, belongs in the code's commit
 	@dvc --wait-for-lock repro --quiet --single-item code
 	@test ! -e .git || git diff --quiet HEAD -- dvc.lock || \
-		echo "dvc.lock has changed: commit it together with the code"
+		echo "dvc.lock has changed: it belongs in the same commit"
 
 lock:  ## write every lock in requirements/ from pyproject.toml (needs uv; OPTIONS=--upgrade)
 	@bash requirements/lock.sh $(OPTIONS)

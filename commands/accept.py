@@ -10,13 +10,15 @@ from collections.abc import Sequence
 
 import networkx as nx
 from dvc.repo import Repo
-from dvc.stage import PipelineStage
+from dvc.stage import PipelineStage, Stage
 
 from pipeline.errors import UserError, exit_with_message
 from pipeline.graph.acceptance import refuse_more_than_code
+from pipeline.graph.repository import opened
 from pipeline.progress import say
 
-DEAR = "train"  # never run on the way to another stage's acceptance
+# Never run on the way to another stage's acceptance.
+DEAR = "train"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -24,11 +26,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", help="a stage of dvc.yaml, or one instance such as train@tiny-0")
     wanted = parser.parse_args(argv).stage
-    with Repo() as repo:
+    with opened() as repo:
         instances, before = _instances(repo, wanted)
     if before:
         _run("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *before)
-    with Repo() as repo:
+    with opened() as repo:
         stale = repo.status(instances)
     refuse_more_than_code(stale)
     if not stale:
@@ -47,14 +49,21 @@ def _instances(repo: Repo, wanted: str) -> tuple[list[str], list[str]]:
       UserError: there is no such stage.
     """
     graph: nx.DiGraph = repo.index.graph
-    named = [stage for stage in graph if wanted in (stage.name, stage.name.split("@")[0])]
+    # DVC's edges point from a stage to what it needs. A .dvc file is a node too, without a name.
+    order = nx.dfs_postorder_nodes(graph)
+    names = {s: str(s.addressing) for s in order if isinstance(s, PipelineStage)}
+    named = [stage for stage, name in names.items() if wanted in (name, _declared(name))]
     if not named:
-        known = sorted({stage.name.split("@")[0] for stage in graph})
+        known = sorted(set(map(_declared, names.values())))
         raise UserError(f"no stage {wanted!r}: expected one of {', '.join(known)}")
-    before: set[PipelineStage] = set().union(*(nx.descendants(graph, stage) for stage in named))
-    order = nx.dfs_postorder_nodes(graph)  # DVC's edges point from a stage to what it needs
-    names = [stage.name for stage in order if stage in before - set(named)]
-    return [stage.name for stage in named], [n for n in names if n.split("@")[0] != DEAR]
+    before: set[Stage] = set().union(*(nx.descendants(graph, stage) for stage in named))
+    cheap = [name for s, name in names.items() if s in before - set(named)]
+    return [names[stage] for stage in named], [name for name in cheap if _declared(name) != DEAR]
+
+
+def _declared(name: str) -> str:
+    """Return a stage's name in dvc.yaml, without an instance's part."""
+    return name.split("@")[0]
 
 
 def _run(module: str, *arguments: str) -> None:

@@ -13,6 +13,7 @@ from pipeline.bundle.rounding import DTYPES
 from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
+from pipeline.room import size
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     made = Packer(load_configuration(), arguments.dtype).pack(arguments.without_external)
     say(
-        f"bundle: {made.folder}, {made.total_bytes / 1e6:,.1f} MB of the {LIMIT / 1e9:,.0f} GB "
+        f"bundle: {made.folder}, {size(made.total_bytes)} of the {LIMIT / 1e9:,.0f} GB "
         f"that Kaggle takes; nested log loss {made.log_loss:.4f} out of fold"
     )
 

@@ -1,22 +1,18 @@
 """Check params.yaml before DVC resolves dvc.yaml with it: python -m commands.configuration."""
 
-from pipeline.configuration import ConfigurationError, load_configuration
+from pipeline.configuration import load_configuration
 from pipeline.encoders.catalogue import check_encoders
-from pipeline.errors import complain, exit_with_message
+from pipeline.errors import exit_with_message
 
 
 def main() -> None:
-    """Print a line for each mistake and end with status 1; say nothing where there is none.
+    """Check the whole configuration; say nothing where there is no mistake.
 
     Raises:
+      ConfigurationError: one line for each mistake.
       UserError: the file cannot be read.
     """
-    try:
-        check_encoders(load_configuration())
-    except ConfigurationError as error:
-        for line in error.lines:
-            complain(f"error: {line}")
-        raise SystemExit(1) from None
+    check_encoders(load_configuration())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ With --keep, after a run that ended well, copy it; the copy is put back after on
 import argparse
 from collections.abc import Sequence
 
-from pipeline.errors import UserError, exit_with_message
+from pipeline.errors import exit_with_message
 from pipeline.graph import lock_repair
 from pipeline.graph.repository import opened
 from pipeline.progress import say
@@ -30,15 +30,8 @@ def _mend() -> None:
     Raises:
       UserError: another DVC is at work, or a merge conflict stands in the lock.
     """
-    # Here, because it takes a second that most runs need not spend.
-    from dvc.lock import LockError
-
-    with opened() as repo:
-        try:
-            with repo.lock:
-                said = lock_repair.mend()
-        except LockError:
-            raise UserError(f"{lock_repair.LOCK}: another dvc is at work; wait for it") from None
+    with opened() as repo, repo.lock:
+        said = lock_repair.mend()
     if said:
         say(said)
 

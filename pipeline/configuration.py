@@ -16,7 +16,8 @@ from pipeline.params import Parameters, Rows
 from pipeline.yaml_bounds import check_bounds
 
 T = TypeVar("T")
-_STEP = 2**24  # tokens, or slots: some hundred megabytes of a batch alone
+# Tokens, or slots: some hundred megabytes of a batch alone.
+_STEP = 2**24
 
 
 class ConfigurationError(UserError):
@@ -24,7 +25,12 @@ class ConfigurationError(UserError):
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__(lines[0])
-        self.lines = tuple(lines)
+        self._lines = tuple(lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each mistake."""
+        return self._lines
 
 
 class Configuration:

@@ -18,19 +18,24 @@ class UserError(Exception):
     The text names where it is (file, row or id, column), what was found and what was expected.
     """
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text, or a line for each of several mistakes."""
+        return (str(self),)
+
 
 class Stopped(Exception):  # noqa: N818 - it is no error
     """A run that saved its state and left early, as it was asked to; its text says how to go on."""
 
 
 def exit_with_message(main: Callable[[], None]) -> None:
-    """Run a stage; what a user can mend becomes one line on standard error, without a traceback."""
+    """Run a stage; what a user can mend becomes a line on standard error, no traceback."""
     try:
         main()
     except UserError as error:
-        _end(f"error: {error}")
+        _end(*(f"error: {line}" for line in error.lines))
     except Stopped as stop:
-        _end(f"stopped: {stop}", STOPPED)
+        _end(f"stopped: {stop}", status=STOPPED)
     except Exception as error:
         refused = refusal(error)
         # Any other error is a bug, and the traceback says where.
@@ -44,8 +49,9 @@ def complain(line: str) -> None:
     print(one_line(line), file=sys.stderr)
 
 
-def _end(line: str, status: int = 1) -> NoReturn:
-    complain(line)
+def _end(*lines: str, status: int = 1) -> NoReturn:
+    for line in lines:
+        complain(line)
     raise SystemExit(status) from None
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 # What is being written has such a name beside its target; .dvcignore and .gitignore know the end.
 _UNFINISHED = ".unfinished"
-_FORMER, _NEW = "former", "new"  # in the order in which what a kill left is seen to
+# In the order in which what a kill left is seen to.
+_FORMER, _NEW = "former", "new"
 _LEFT = re.compile(rf"\.(.+)\.({_FORMER}|{_NEW})\.(\d{{1,9}})\.[^.]+{_UNFINISHED}", re.DOTALL)
-_CACHED = re.compile(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}")  # an output in DVC's cache
+# An output in DVC's cache.
+_CACHED = re.compile(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}")
 
 
 @contextlib.contextmanager
@@ -30,10 +32,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     A link stays: the file that it leads to is replaced, on its own disk.
     """
-    path = real_place(path)
+    named, path = path, real_place(path)
     _prepare(path)
     temporary = _beside(path, _NEW)
-    with naming(path, temporary):
+    with naming(named, temporary):
         temporary.touch()
         try:
             yield temporary
@@ -60,7 +62,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         )
     _prepare(path)
     temporary, former = _beside(path, _NEW), _beside(path, _FORMER)
-    with naming(path, temporary):
+    with naming(named, temporary):
         temporary.mkdir()
         try:
             yield temporary

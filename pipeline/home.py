@@ -18,7 +18,8 @@ def expanded(path: str) -> Path:
     """Return the path with the folder of a user for `~` or `~name`, if there is such a user."""
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # nobody of that name: the path is then looked for as it is
+    # Nobody of that name: the path is then looked for as it is.
+    except RuntimeError:
         return Path(path)
 
 

@@ -25,8 +25,10 @@ Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 # Bounds of counts are far above sense and far below what takes a machine down.
-Part = Annotated[int, Field(ge=1, le=65_536)]  # of a step
-Length = Annotated[int, Field(ge=8, le=65_536)]  # in tokens
+# Of a step.
+Part = Annotated[int, Field(ge=1, le=65_536)]
+# In tokens.
+Length = Annotated[int, Field(ge=8, le=65_536)]
 Times = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
@@ -74,7 +76,7 @@ class Compute:
 
 @frozen
 class Session:
-    """Limits of a session. They change no result, so no stage declares them to DVC."""
+    """Limits of a session. No stage that computes declares them to DVC: they change no result."""
 
     checkpoint_minutes: Positive
     """Minutes between two checkpoints of a fold."""

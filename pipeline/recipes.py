@@ -186,7 +186,8 @@ def _read(path: Path) -> _Document:
 # The default is read once for all recipes: a round trip through YAML takes a tenth of a second.
 @functools.cache
 def _parsed(path: Path, text: str) -> _Document:
-    check_bounds(text, path)  # of the whole file, so that a message has its line
+    # Of the whole file, so that a message has its line.
+    check_bounds(text, path)
     lines = text.splitlines(keepends=True)
     header = "".join(takewhile(lambda line: line.startswith("#"), lines))
     body = text.removeprefix(header)

@@ -1,4 +1,4 @@
-"""What the system refuses to any program (a permission, room on a disk), as a line for its user."""
+"""Refusals of the system to any program (a permission, room on a disk), as a line for its user."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ _REFUSALS = {
     errno.ENAMETOOLONG: "name too long; expected at most 255 bytes between slashes",
     errno.EISDIR: "found a folder, expected a file",
     errno.ENOTDIR: "found a file in this path, expected a folder",
-    errno.EEXIST: "found no folder, expected one; move it away",
+    errno.EEXIST: "is there already; move it away",
     errno.ENOTEMPTY: "found a folder that is not empty, expected none; move it away",
     errno.ENOSPC: "disk full; make room and run the same command again",
     errno.EDQUOT: "disk quota used up; make room and run the same command again",
@@ -28,6 +28,8 @@ _REFUSALS = {
     errno.ENOTCONN: "its drive is no longer connected; mount it again",
     errno.ESTALE: "its network drive has changed meanwhile; mount it again",
 }
+# A file's name or not, they come of a call that was wrong.
+_BUGS = (errno.EINVAL, errno.EBADF)
 _OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 # An open file, or the next one, may meet these, and then the system gives no name.
 _WITHOUT_A_NAME = (*_OF_WRITING, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EMFILE,
@@ -66,8 +68,10 @@ def refusal(error: BaseException, path: Path | None = None) -> OSError | None:
         number = int(told[1]) if told else _of_sqlite(found)
         if isinstance(found, OSError) and found.errno:
             number = found.errno
-        if number in _REFUSALS:
-            name = _name(found) or (path and os.fspath(path))
+        own = _name(found)
+        # A stranger's number counts only with the name of a file: it may be a connection's.
+        if number in _REFUSALS or (number and own and number not in _BUGS):
+            name = own or (path and os.fspath(path))
             return OSError(number, os.strerror(number), name)
         found = found.__cause__
     return None
@@ -81,8 +85,14 @@ def _of_sqlite(error: BaseException) -> int:
 
 def explain(refused: OSError) -> str:
     """Say in one line where the system refused, what it found, and what mends it."""
-    said = _REFUSALS[refused.errno or 0]
+    said = reason(refused)
     return f"{refused.filename}: {said}" if refused.filename else said
+
+
+def reason(error: OSError) -> str:
+    """Say what the system found and what mends it, without the name of the file."""
+    told = error.strerror or str(error)
+    return _REFUSALS.get(error.errno or 0) or told[:1].lower() + told[1:]
 
 
 def _name(error: BaseException) -> str | None:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 
-def nearest(path: Path) -> Path:
+def nearest_there(path: Path) -> Path:
     """Return the path, or the nearest folder above it that is there, as an absolute path."""
     path = path.absolute()
     return next(place for place in (path, *path.parents) if place.exists())

@@ -36,7 +36,8 @@ _NUMBER = re.compile(
     rf"{_INTEGER}|({_INTEGER}\.[0-9]*|{_INTEGER}|[-+]?\.[0-9]+)([eE][-+]?[0-9]+)?"
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
-_CONTROL = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories: those, surrogates, breaks of lines
+# Unicode's categories: those, surrogates, breaks of lines.
+_CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def check_bounds(text: str, path: Path) -> None:
@@ -87,7 +88,8 @@ class _Bounds:
     def __init__(self, resolver: Any) -> None:
         self._resolver = resolver
         self._open: list[_Collection] = []
-        self._anchored: dict[str, tuple[str, int]] = {}  # kind and values of what is at its end
+        # Kind and values of what is at its end.
+        self._anchored: dict[str, tuple[str, int]] = {}
         self._documents = 0
 
     def faults(self, event: object) -> Iterator[str]:

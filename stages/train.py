@@ -19,7 +19,7 @@ from stages.running import run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Train the fold; say its log loss and where its weights are."""
     job = read_job(__doc__, argv)
-    check_later_stages(load_configuration().whole)
+    check_later_stages(load_configuration().whole, job.model)
     loss = train_fold(job)
     say(f"{job.name}: log loss {loss:.4f} out of fold, {paths.weights(job.model, job.fold)}")
 

@@ -19,6 +19,8 @@ from pipeline.durations import span
         (86_000.0, "23 h 53 min"),
         (86_399.0, "1 d 0 h"),
         (190_800.0, "2 d 5 h"),
+        (float("inf"), "an unknown time"),
+        (float("nan"), "an unknown time"),
     ],
 )
 def test_spans_are_said_in_their_two_largest_units(seconds: float, words: str):

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from pipeline import progress
 from pipeline.bundle import kernel
+from pipeline.configuration import ConfigurationError
 from pipeline.encoders.weights import tensors
 from pipeline.errors import Stopped, UserError, exit_with_message
 from pipeline.files import atomic_file, atomic_folder, write_text
@@ -101,6 +102,35 @@ def test_what_an_open_file_meets_has_no_name(
     assert "; " in end(refuse, capsys)
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOMEM, "cannot allocate memory"),
+        (errno.EXDEV, "invalid cross-device link"),
+        (errno.ETIMEDOUT, "connection timed out"),
+        (errno.EREMOTEIO, "remote I/O error"),
+        (errno.EEXIST, "is there already; move it away"),
+    ],
+)
+def test_any_other_kind_is_told_in_the_system_s_words(
+    number: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number), "data/x")
+
+    assert end(refuse, capsys) == f"data/x: {words}"
+
+
+def test_each_mistake_of_a_configuration_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def check() -> None:
+        raise ConfigurationError(["params.yaml: a", "params.yaml: b"])
+
+    with pytest.raises(SystemExit) as ended:
+        exit_with_message(check)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: params.yaml: a\nerror: params.yaml: b\n"
+
+
 BUGS = [
     OSError("Cannot save file"),
     OSError(errno.EINVAL, "Invalid argument", "x"),
@@ -128,7 +158,7 @@ def test_a_file_in_the_place_of_a_folder(
     monkeypatch.chdir(tmp_path)
     Path("taken").write_text("mine")
     line = end(lambda: write_text(Path("taken/x"), "text"), capsys)
-    assert line == "taken: found no folder, expected one; move it away"
+    assert line == "taken: is there already; move it away"
     assert Path("taken").read_text() == "mine"
 
 

@@ -39,7 +39,7 @@ def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> 
         if to_train:
             outputs += (to_train + (not paths.backbone(name).exists())) * size
             checkpoints = max(checkpoints, needs.checkpoints(model.train, size))
-    root, elsewhere = room.nearest(Path()), room.nearest(paths.checkpoints())
+    root, elsewhere = room.nearest_there(Path()), room.nearest_there(paths.checkpoints())
     if room.device(root) == room.device(elsewhere):
         yield from _hold(root, outputs + checkpoints, sure)
     else:

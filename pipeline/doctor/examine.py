@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline import params, paths
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.doctor import disk, leftovers, machine, requirements
-from pipeline.doctor.findings import Finding, refusals
+from pipeline.doctor.findings import Finding, lines_of
 
 
 def examine(path: Path, accelerator: str | None, model: str | None) -> list[Finding]:
@@ -17,14 +17,14 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
       accelerator: the build of JAX that make was asked for; None where it was not.
       model: the only one that is to run, up to its training; None for the whole graph.
     """
-    wrong = refusals(load_configuration, path)
+    wrong = lines_of(load_configuration, path)
     if wrong:
         return [Finding(line) for line in wrong]
     configuration = load_configuration(path)
     models = configuration.read("models", dict)
     to_train = _to_train(models, configuration.read("folds", list))
     if model is not None:
-        wrong = refusals(configuration.named, "models", model)
+        wrong = lines_of(configuration.named, "models", model)
         if wrong:
             return [Finding(line) for line in wrong]
         models = to_train = {model: models[model]}

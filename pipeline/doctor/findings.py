@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.configuration import ConfigurationError
 from pipeline.errors import UserError
 
 
@@ -15,12 +14,10 @@ class Finding:
     error: bool = True
 
 
-def refusals(check: Callable[..., object], *arguments: object) -> list[str]:
+def lines_of(check: Callable[..., object], *arguments: object) -> list[str]:
     """Return the lines with which a check refuses its arguments; none where it passes."""
     try:
         check(*arguments)
-    except ConfigurationError as error:
-        return list(error.lines)
     except UserError as error:
-        return [str(error)]
+        return list(error.lines)
     return []

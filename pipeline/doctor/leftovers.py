@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from pipeline.doctor.findings import refusals
+from pipeline.doctor.findings import lines_of
 from pipeline.entries import check_leftovers, folders_of_folds_and_members
 
 
@@ -11,4 +11,4 @@ def examine(
 ) -> Iterator[str]:
     """Yield a line for the folds and members that a later stage would refuse."""
     for held in folders_of_folds_and_members(models, members, folds):
-        yield from refusals(check_leftovers, *held)
+        yield from lines_of(check_leftovers, *held)

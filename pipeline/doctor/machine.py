@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 
-from pipeline.doctor.findings import Finding, refusals
+from pipeline.doctor.findings import Finding, lines_of
 from pipeline.errors import UserError
 from pipeline.params import Compute, Model
 from pipeline.platforms import check_asked, check_installed, rows_per_device
@@ -21,7 +21,7 @@ def examine(
       accelerator: the build of JAX that make was asked for; None where it was not.
     """
     if not models:
-        for _ in refusals(check_installed, compute.platform):
+        for _ in lines_of(check_installed, compute.platform):
             yield Finding(
                 f"params.yaml: compute.platform: {compute.platform} is not on this machine, which "
                 "goes on from the folds that are there and can train none",
@@ -38,7 +38,7 @@ def examine(
     for name, model in models.items():
         rows, parts = model.train.rows.per_step, model.train.accumulation
         key = f"models.{name}.train.rows.per_step"
-        yield from map(Finding, refusals(rows_per_device, rows, devices, parts, key))
+        yield from map(Finding, lines_of(rows_per_device, rows, devices, parts, key))
 
 
 def _count(compute: Compute) -> int:

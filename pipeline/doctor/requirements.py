@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline import params
+from pipeline import params, room
 from pipeline.backbones import sources
 from pipeline.competition.kaggle_files import missing
 from pipeline.doctor import sizes
-from pipeline.doctor.findings import Finding, refusals
-from pipeline.encoders.catalogue import check_known, check_served, source_file
+from pipeline.doctor.findings import Finding, lines_of
+from pipeline.encoders.catalogue import check_served, source_file, unknown_encoders
 from pipeline.files import read_json
 from pipeline.graph.leftovers import TERRITORY
 from pipeline.home import expanded
@@ -33,28 +33,38 @@ def _is_missing(path: Path) -> bool:
 
 def examine_models(models: Mapping[str, params.Model]) -> Iterator[Finding]:
     """Check each model's encoder and its backbone's source; a download is a note."""
+    unknown = unknown_encoders(models, Path("params.yaml"))
     for name, model in models.items():
-        yield from map(Finding, _refusals_of(model, f"params.yaml: models.{name}"))
+        where = f"params.yaml: models.{name}"
+        yield from map(Finding, _refusals_of(model, where, unknown.get(name)))
     downloads = {
         (model.backbone.source, model.backbone.revision): None  # in order, each once
         for name, model in models.items()
-        if not refusals(sources.kind, model.backbone)
+        if not lines_of(sources.kind, model.backbone)
         and sources.kind(model.backbone) == "hub"
         and not sizes.is_made(name, model.backbone)
     }
     for repository, revision in downloads:
         size = sizes.by_name(repository)
-        told = f"by its name about {size / 1e9:.1f} GB" if size else "of a size that no name tells"
+        told = f"by its name about {room.size(size)}" if size else "of a size that no name tells"
         yield Finding(f"{repository} at {revision} comes from the Hugging Face Hub, {told}", False)
 
 
-def _refusals_of(model: params.Model, where: str) -> Iterator[str]:
+def _refusals_of(model: params.Model, where: str, unknown: str | None) -> Iterator[str]:
+    """Yield lines on a model.
+
+    Args:
+      model: of the configuration.
+      where: it stands there, for messages.
+      unknown: the line on its encoder, where there is none such.
+    """
     needs = Path(model.backbone.needs)
     if _is_missing(needs):
         yield f"{where}.backbone.needs: {needs}: not found; mend the path"
-    unknown = refusals(check_known, model.encoder)
-    refused = refusals(sources.kind, model.backbone)
-    yield from (f"{where}.{line}" for line in (*unknown, *refused))
+    if unknown:
+        yield unknown
+    refused = lines_of(sources.kind, model.backbone)
+    yield from (f"{where}.{line}" for line in refused)
     if not unknown and not source_file(model.encoder).is_file():
         yield f"{source_file(model.encoder)}: not found; git checkout brings it back"
     if refused or sources.kind(model.backbone) == "hub":
@@ -63,7 +73,7 @@ def _refusals_of(model: params.Model, where: str) -> Iterator[str]:
     lacking = list(_lacking(model.backbone, where)) if folder else []
     yield from lacking
     if not unknown and not lacking:
-        yield from refusals(_check_served, model, where)
+        yield from lines_of(_check_served, model, where)
 
 
 def _check_served(model: params.Model, where: str) -> None:
@@ -76,7 +86,7 @@ def _lacking(source: params.Backbone, where: str) -> Iterator[str]:
     yield from lines
     # The stage holds files to a hash; that takes a while.
     if not lines and (source.sha256 is None or source.revision is not None):
-        for line in refusals(sources.check_folder, source):
+        for line in lines_of(sources.check_folder, source):
             yield f"{where}.{line}"
 
 

@@ -1,12 +1,13 @@
 """The names of the encoders and of the model types that each serves."""
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.configuration import Configuration, ConfigurationError
 from pipeline.errors import UserError
+from pipeline.mistakes import nearest
+from pipeline.params import Model
 
 ENCODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -26,8 +27,7 @@ def check_known(encoder: str) -> None:
       UserError: there is no such encoder; it names the nearest.
     """
     if encoder not in ENCODERS:
-        nearest = difflib.get_close_matches(encoder, ENCODERS, n=1, cutoff=0.0)[0]
-        raise UserError(f"encoder: no {encoder!r}; the nearest is {nearest!r}")
+        raise UserError(f"encoder: no {encoder!r}{nearest(encoder, ENCODERS)}")
 
 
 def check_encoders(configuration: Configuration) -> None:
@@ -36,14 +36,19 @@ def check_encoders(configuration: Configuration) -> None:
     Raises:
       ConfigurationError: one line for each that there is not.
     """
-    lines = []
-    for name, model in configuration.whole.models.items():
+    if unknown := unknown_encoders(configuration.whole.models, configuration.path):
+        raise ConfigurationError(list(unknown.values()))
+
+
+def unknown_encoders(models: Mapping[str, Model], path: Path) -> dict[str, str]:
+    """Return the line on each model whose encoder there is not; `path` is the configuration's."""
+    unknown = {}
+    for name, model in models.items():
         try:
             check_known(model.encoder)
         except UserError as error:
-            lines.append(f"{configuration.path}: models.{name}.{error}")
-    if lines:
-        raise ConfigurationError(lines)
+            unknown[name] = f"{path}: models.{name}.{error}"
+    return unknown
 
 
 def source_file(encoder: str) -> Path:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.graph.repository import in_one_line
 
 
 def fetch(output: Path, revision: str, into: Path) -> None:
@@ -16,19 +17,18 @@ def fetch(output: Path, revision: str, into: Path) -> None:
     Raises:
       UserError: there is no git or no such commit, its dvc.lock doesn't name the output, or neither
         cache nor remote has it.
+      OSError: the system refuses something to DVC.
     """
     # Here, because they take a second that other commands need not spend.
     from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
-    from scmrepo.exceptions import SCMError
 
-    try:
-        DVCFileSystem(rev=revision).get_file(output.as_posix(), str(into))
-    except DataIndexDirError:
-        raise UserError(
-            f"git's {revision} has {output}, but neither DVC's cache nor its remote has it"
-        ) from None
-    except (DvcException, SCMError, OSError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"git's {revision} has no {output}: {reason}") from None
+    with in_one_line(f"git's {revision}"):
+        try:
+            DVCFileSystem(rev=revision).get_file(output.as_posix(), str(into))
+        except DataIndexDirError:
+            raise UserError(
+                f"git's {revision} has {output}, but neither DVC's cache nor its remote has it"
+            ) from None
+        except FileNotFoundError:
+            raise UserError(f"git's {revision} has no {output}") from None

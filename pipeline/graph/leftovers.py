@@ -65,9 +65,18 @@ def clear_killed() -> list[Path]:
     for folder in dict.fromkeys([*_NEIGHBOURS, *below]):
         cleared += clear_unfinished(folder)
         for link in (p for p in sorted(folder.glob("*")) if p.is_symlink()):
-            place = real_place(link)
-            cleared += clear_unfinished(place.parent, place.name)
+            if place := _followed(link):
+                cleared += clear_unfinished(place.parent, place.name)
     return cleared
+
+
+def _followed(link: Path) -> Path | None:
+    """Follow a link; None where it leads in a circle, or into what this user may not see."""
+    try:
+        place = real_place(link)
+    except OSError:
+        return None
+    return place if os.access(place.parent, os.R_OK | os.X_OK) else None
 
 
 def remove(path: Path) -> None:

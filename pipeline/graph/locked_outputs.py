@@ -12,12 +12,14 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline import room
 from pipeline.errors import UserError
 from pipeline.graph.lock_repair import LOCK
 from pipeline.progress import say
 
 PARAMETERS = Path("params.yaml")
-_TOLD = 1e9  # bytes above which hashing takes seconds
+# Bytes above which hashing takes seconds.
+_TOLD = 1e9
 
 
 def check_outputs(outputs: Sequence[Path]) -> None:
@@ -37,7 +39,7 @@ def check_outputs(outputs: Sequence[Path]) -> None:
             raise UserError(f"{LOCK}: no output {path}; run dvc repro")
     size = sum(said[path.as_posix()][1].get("size", 0) for path in outputs)
     if size > _TOLD:
-        say(f"hashing {size / 1e9:.1f} GB of outputs, to hold them to {LOCK}")
+        say(f"hashing {room.size(size)} of outputs, to hold them to {LOCK}")
     configuration = _read(PARAMETERS)
     for path in outputs:
         stage, expected = said[path.as_posix()][0], said[path.as_posix()][1]["md5"]
@@ -50,16 +52,6 @@ def check_outputs(outputs: Sequence[Path]) -> None:
                 "run make mend, then make submission"
             )
         _check_parameters(stage, stages[stage], configuration)
-
-
-def locked() -> Mapping[str, str]:
-    """Map the path of every output that dvc.lock has to its md5, which ends in .dir for a folder.
-
-    Raises:
-      UserError: there is no such file, or it is no YAML.
-    """
-    stages = _read(LOCK).get("stages", {})
-    return {out["path"]: out["md5"] for stage in stages.values() for out in _outs(stage)}
 
 
 def md5(path: Path) -> str:

@@ -16,6 +16,7 @@ from pipeline import file_lock
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256
 from pipeline.graph import code_hash
+from pipeline.refusals import reason
 from pipeline.training.origin import FILE
 
 _NAME = re.compile(r".+-fold\d+-[0-9a-f]{16}")
@@ -120,7 +121,7 @@ def _in_use(folder: Path, noted: Mapping[str, Any] | None, age: float) -> str | 
     try:
         held = file_lock.take(folder, 0.0)
     except OSError as error:  # such as a drive that is mounted for reading only
-        return f"cannot be locked ({error.strerror})"
+        return f"cannot be locked ({reason(error)})"
     if held is None:
         return "in use"
     held.release()

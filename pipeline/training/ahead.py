@@ -9,8 +9,13 @@ from pipeline.params import Parameters
 from pipeline.tables.essay_folds import read_folds
 
 
-def check_later_stages(parameters: Parameters) -> None:
+def check_later_stages(parameters: Parameters, model: str) -> None:
     """Look for what `predict`, `evaluate` and `ensemble` would stop at, of what is there by now.
+
+    Args:
+      parameters: the whole configuration.
+      model: whose fold is about to train. `tokenize` makes its test tokens with those that it
+        trains on, so they are fresh; any other model's may be stale.
 
     Raises:
       UserError: another configuration left folds or members, rows of prediction are too short for
@@ -19,13 +24,9 @@ def check_later_stages(parameters: Parameters) -> None:
     folds = parameters.folds
     for held in folders_of_folds_and_members(parameters.models, parameters.members, folds):
         check_leftovers(*held)
-    for name, model in parameters.models.items():
-        folder = paths.tokens(name, "test")
-        # Where one model trains alone, the others' tokens may be yet to come.
-        if folder.exists():
-            tokens = read_tokens(folder)
-            where = f"params.yaml: models.{name}.predict"
-            check_rows(tokens.lengths, tokens.n_slots, model.predict, where)
+    tokens = read_tokens(paths.tokens(model, "test"))
+    where = f"params.yaml: models.{model}.predict"
+    check_rows(tokens.lengths, tokens.n_slots, parameters.models[model].predict, where)
     essays = sum(fold in folds for fold in read_folds().values())
     nested = parameters.ensemble.nested_folds
     if essays < nested:

@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 from pipeline import file_lock, progress
 from pipeline.errors import Stopped, UserError
 from pipeline.files import read_json, sha256, write_json
-from pipeline.refusals import refusal
+from pipeline.refusals import reason, refusal
 from pipeline.training.background import tell_once
 from pipeline.training.needs import KEPT, STATE
 
@@ -46,7 +46,7 @@ class Checkpoints:
             held = file_lock.take(folder, _PATIENCE)
             self._state.mkdir(exist_ok=True)
         except OSError as error:
-            raise UserError(f"{folder}: no place for checkpoints: {error.strerror}") from None
+            raise UserError(f"{folder}: no place for checkpoints: {reason(error)}") from None
         if held is None:
             raise UserError(f"{folder}: another process is training this fold; wait or end it")
         self._lock = held
@@ -200,7 +200,7 @@ def _damage(folder: Path) -> str | None:
         try:
             found = sha256(folder / name)
         except OSError as error:
-            return f"{name}: {error.strerror}"
+            return f"{name}: {reason(error)}"
         if found != digest:
             return f"{name} is not as it was written"
     return None

@@ -38,7 +38,7 @@ def train_fold(job: Job) -> float:
     interruptions = Interruptions(job.session)
     origin = Origin.of(job.name, job.settings, job.inputs, job.code)
     folder = _folder(job, origin)
-    needs.check(job, folder)
+    needs.check_room(job, folder)
     devices = machine.start(job.compute)
     model = FoldModel(job, devices)
     data = FoldData(job, model.pad_id)

@@ -7,10 +7,14 @@ from pipeline.encoders.weights.tensors import FILE
 from pipeline.errors import UserError
 from pipeline.training.job import Job
 
-KEPT = 2  # where the last one turns out to be damaged, the run goes on from the one before
-STATE = "state"  # of a run's folder: its checkpoints
-_AT_ONCE = KEPT + 1  # one more while it is written
-_PARTS = 3  # parameters and the two moments of AdamW
+# Where the last one turns out to be damaged, the run goes on from the one before.
+KEPT = 2
+# The folder of checkpoints in a run's own.
+STATE = "state"
+# One more while it is written.
+_AT_ONCE = KEPT + 1
+# Parameters and the two moments of AdamW.
+_PARTS = 3
 
 
 def checkpoints(train: params.Train, weights: float) -> float:
@@ -18,7 +22,7 @@ def checkpoints(train: params.Train, weights: float) -> float:
     return _AT_ONCE * (_PARTS + (train.select == "best")) * weights
 
 
-def check(job: Job, folder: Path) -> None:
+def check_room(job: Job, folder: Path) -> None:
     """Hold the free room against what the fold has still to write.
 
     Args:
@@ -32,7 +36,7 @@ def check(job: Job, folder: Path) -> None:
     state = folder / STATE
     there = sum(path.stat().st_size for path in state.rglob("*") if path.is_file())
     saved = max(checkpoints(job.train, weights) - there, 0.0)
-    root, elsewhere = room.nearest(Path()), room.nearest(folder)
+    root, elsewhere = room.nearest_there(Path()), room.nearest_there(folder)
     if room.device(root) == room.device(elsewhere):
         told = f" ({room.size(weights)} for weights, {room.size(saved)} for checkpoints)"
         _hold(job.name, root, weights + saved, told, movable=True)

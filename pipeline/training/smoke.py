@@ -19,7 +19,8 @@ from pipeline.training.job import Job
 from pipeline.training.loop import Meter
 
 STEPS = 20
-BATCHES = 5  # of the held-out essays
+# Of the held-out essays.
+BATCHES = 5
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What float16 costs, on a small finished graph."""
+"""The cost of float16, on a small finished graph."""
 
 import json
 from pathlib import Path

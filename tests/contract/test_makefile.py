@@ -38,8 +38,9 @@ def test_the_doctor_comes_before_dvc(target: str):
 
 @pytest.mark.parametrize(
     "target",
-    ["data", "submit", "bundle", "kaggle", "prune", "plots", "experiments", "queue", "code"],
-)
+    ["data", "submit", "bundle", "kaggle", "prune", "mend", "plots", "queue", "code",
+     "experiments"],
+)  # fmt: skip
 def test_params_yaml_is_checked_before_dvc_resolves_its_graph(target: str):
     commands = _commands(target, "STAGE=train")
     first = next(n for n, line in enumerate(commands) if re.match(RUNS, line))

@@ -31,7 +31,7 @@ def test_everything_is_told_at_once(project: Project):
         "`make data` downloads the competition's files into data/raw",
         "params.yaml: compute.platform: gpu, but the installed build of JAX is for cpu; "
         "`make venv ACCELERATOR=cuda` installs the other, or set compute.platform: cpu",
-        "params.yaml: models.tiny.encoder: no 'brt'; the nearest is 'bert'",
+        "params.yaml: models.tiny.encoder: no 'brt'; the nearest valid one is 'bert'",
         "params.yaml: members.theirs.oof: theirs/oof.csv: not found; put the file there, or mend "
         "the path",
         "artifacts/oof: old.parquet is not in params.yaml; `make prune` removes leftovers",
@@ -264,7 +264,7 @@ def test_one_model_alone(project: Project):
     project.touch("artifacts/oof/old.parquet")
     assert errors(model="tiny") == []
     assert errors(model="other") == [
-        "params.yaml: models.other.encoder: no 'brt'; the nearest is 'bert'"
+        "params.yaml: models.other.encoder: no 'brt'; the nearest valid one is 'bert'"
     ]
     assert errors(model="third") == [
         "params.yaml: models: no 'third'; the nearest valid one is 'other'"

@@ -28,7 +28,7 @@ def test_logits_are_linear_in_the_encoder(tmp_path: Path):
 
 def test_an_encoder_that_is_not_there_is_told_with_the_nearest(tmp_path: Path):
     write(tmp_path)
-    with pytest.raises(UserError, match="no 'brt'; the nearest is 'bert'"):
+    with pytest.raises(UserError, match="no 'brt'; the nearest valid one is 'bert'"):
         build(tmp_path, "brt", Settings())
     with pytest.raises(UserError, match="no 'json'"):
         architecture("json")

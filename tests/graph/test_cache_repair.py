@@ -1,4 +1,4 @@
-"""What was changed in place through a link to DVC's cache is found by its bytes, and made again."""
+"""Edits in place through a link to DVC's cache are found by their bytes, and made good."""
 
 from pathlib import Path
 
@@ -125,3 +125,21 @@ def test_what_dvc_does_not_see_counts_for_nothing() -> None:
     assert check(FOLDER) is None
     (FOLDER / "notes").touch()
     assert check(FOLDER) is not None
+
+
+def test_what_no_stage_makes_is_mended_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kaggle's files: a .dvc file tracks them."""
+    raw = Path("data/raw/train.csv")
+    raw.parent.mkdir(parents=True)
+    raw.write_text("theirs\n")
+    assert dvc(["add", "--quiet", "data/raw"]) == 0
+    edit(raw)
+    mend.main()
+    removed, cached, told = capsys.readouterr().out.splitlines()
+    assert removed == f"removed {raw}"
+    assert cached.startswith(f"removed {CACHE.absolute()}")
+    assert told == (
+        "data/raw: no stage makes it; remove it, and make data brings Kaggle's files again; "
+        "dvc pull data/raw fetches it from a remote"
+    )
+    assert not raw.exists()

@@ -61,7 +61,7 @@ def test_the_code_stage_writes_what_stages_ask_for():
         ({"folds": 3}, "params.yaml: folds: expected a list, found 3"),
         (
             {"models": {"small": {"encoder": "brt"}}},
-            "params.yaml: models.small.encoder: no 'brt'; the nearest is 'bert'",
+            "params.yaml: models.small.encoder: no 'brt'; the nearest valid one is 'bert'",
         ),
     ],
 )

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import sqlite3
 import subprocess
@@ -138,3 +139,25 @@ def test_dvc_s_own_tables_on_a_full_disk_are_named(
     with pytest.raises(OSError, match="No space left") as raised:
         write()
     assert raised.value.filename == ".dvc"
+
+
+def test_a_link_that_cannot_be_followed_leaves_the_rest_to_be_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    left = Path(f"data/.raw.new.{dead.pid}.abc.unfinished")
+    _touch(tmp_path, f"{left}/train.csv")
+    Path("circle").symlink_to("circle")
+    Path("locked").symlink_to("/nowhere/x")
+    follow = leftovers.real_place
+
+    def refused(link: Path) -> Path:
+        if link.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(link))
+        return follow(link)
+
+    # A superuser is refused nothing.
+    monkeypatch.setattr(leftovers, "real_place", refused)
+    assert leftovers.clear_killed() == [left]

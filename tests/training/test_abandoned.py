@@ -67,7 +67,7 @@ def test_one_that_goes_on_is_listed_and_kept(capsys: pytest.CaptureFixture[str])
     for path in folder.rglob("*"):
         os.utime(path, (hour, hour))
     lines = said(capsys, "--remove")
-    assert lines[0] == f"{folder}: train@small-0, 2.5 MB, 3.0 h old, its run goes on from it"
+    assert lines[0] == f"{folder}: train@small-0, 2.5 MB, 3 h 00 min old, its run goes on from it"
     assert lines[-1] == "2.5 MB in 1 folder(s), 0.0 MB of it abandoned"
     assert folder.exists()
 
@@ -147,7 +147,7 @@ def test_another_machine_s_is_left_for_a_day(capsys: pytest.CaptureFixture[str])
     for path in folder.rglob("*"):
         os.utime(path, (days, days))
     lines = said(capsys, "--remove")
-    assert ", 2.0 d old, abandoned: " in lines[0]
+    assert ", 2 d 0 h old, abandoned: " in lines[0]
     assert not folder.exists()
 
 
@@ -190,5 +190,5 @@ def test_a_folder_that_cannot_be_locked_is_left_alone(
 
     monkeypatch.setattr(file_lock, "take", refuse)
     lines = said(capsys, "--remove")
-    assert "cannot be locked (Read-only file system)" in lines[0]
+    assert "cannot be locked (a read-only file system; write elsewhere, " in lines[0]
     assert folder.is_dir()

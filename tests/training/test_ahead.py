@@ -1,16 +1,19 @@
-"""What a later stage would refuse is refused before a fold trains."""
+"""Refusals of later stages come before a fold trains."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
+import datasets
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import paths
+from pipeline.competition.schema import TASK
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.files import write_parquet
+from pipeline.inputs.windowing import window_columns
 from pipeline.training import ahead
 from stages import train
 from tests.configurations import SMALL, changed, write
@@ -22,11 +25,28 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(SMALL)
     folds = pd.DataFrame({"essay_id": list("abcdef"), "fold": [0, 0, 0, 1, 1, 1]})
     write_parquet(paths.FOLDS, folds)
+    write_tokens("small", 3)
+
+
+def write_tokens(model: str, elements: int) -> None:
+    """Write test tokens of one window, with one token for each of its elements."""
+    window = {
+        "essay_id": "a",
+        "input_ids": [1] * elements,
+        "slot": list(range(elements)),
+        "element": list(range(elements)),
+        "weight": [1.0] * elements,
+    }
+    features = datasets.Features.from_arrow_schema(window_columns(TASK))
+    folder = paths.tokens(model, "test")
+    datasets.Dataset.from_list([window], features=features).save_to_disk(folder)
+    index = pa.table({"discourse_id": [f"e{n}" for n in range(elements)]})
+    pq.write_table(index, folder / "elements.parquet")
 
 
 def refusal() -> str | None:
     try:
-        ahead.check_later_stages(load_configuration().whole)
+        ahead.check_later_stages(load_configuration().whole, "small")
     except UserError as error:
         return str(error)
     return None
@@ -55,16 +75,20 @@ def test_leftovers_of_another_configuration(left: str):
     assert refusal() == f"{folder}: {name} is not in params.yaml; `make prune` removes leftovers"
 
 
-def test_rows_of_prediction(monkeypatch: pytest.MonkeyPatch):
+def test_rows_of_prediction():
     """`tokenize` has made the windows that `predict` will meet."""
-    windows = SimpleNamespace(lengths=np.array([128, 20]), n_slots=np.array([5, 33]))
-    monkeypatch.setattr(ahead, "read_tokens", lambda folder: windows)
-    assert refusal() is None, "the tokens are yet to come"
-    touch("data/tokens/small/test/state.json")
+    write_tokens("small", 33)
     assert refusal() == (
         "params.yaml: models.small.predict.slots: 32 elements, but the fullest window has 33; "
         "expected at least 33"
     )
+
+
+def test_another_model_s_tokens_may_be_stale():
+    """They are made anew before that model's folds train."""
+    write(changed(SMALL, {"models": {"other": SMALL["models"]["small"]}}))
+    write_tokens("other", 33)
+    assert refusal() is None
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def check(free: float, monkeypatch: pytest.MonkeyPatch) -> str | None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     job = job_of(load_configuration(), "small", 0)
     try:
-        needs.check(job, Path(os.environ.get("CHECKPOINT_ROOT", ".checkpoints"), NAME))
+        needs.check_room(job, Path(os.environ.get("CHECKPOINT_ROOT", ".checkpoints"), NAME))
     except UserError as error:
         return str(error)
     return None

@@ -54,7 +54,7 @@ def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
     shapes, drawn = parameter_shapes(model), architecture(model.name_of_encoder).drawn
     known = {path: shape for path, shape in shapes.items() if path not in drawn}
     rest = {path: shape for path, shape in shapes.items() if path in drawn}
-    wanted = checkpoint_shapes(known, table(model))
+    wanted = backbone_shapes(model)
     tensors = read_tensors(folder, backbone_names(folder, model, wanted))
     check_shapes(tensors, wanted, folder)
     leaves = _gather(tensors, known, table(model))
