@@ -14,7 +14,7 @@ from pipeline.refusals import refusal
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-# DVC colours its errors, terminal or not.
+# DVC colours some of its errors, terminal or not.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

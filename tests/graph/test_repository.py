@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from dvc.cli import main as dvc
+from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from commands import accept, mend
@@ -48,10 +49,9 @@ def test_a_broken_file_of_dvc_s():
 
 @pytest.mark.usefixtures("project")
 def test_colours_are_left_out():
-    Path("dvc.yaml").write_text("stages:\n  one:\n    cmd: [\n")
-    with pytest.raises(UserError, match=r"^dvc: .*dvc\.yaml") as caught, opened() as repo:
-        list(repo.index.stages)
-    assert str(caught.value).isprintable()
+    with pytest.raises(UserError) as caught, opened():
+        raise DvcException("\x1b[31mfailed\x1b[0m\n  to parse \x1b[1;34mstages\x1b[39m")
+    assert str(caught.value) == "dvc: failed to parse stages"
 
 
 def test_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
