@@ -32,8 +32,10 @@ def main() -> None:
         say(f"This run's results differ from what git has: {', '.join(changed)}. To keep them:")
         say(f"  git add --all {names} && git commit --message 'Results' -- {names}")
     if LOCK.name in changed:
-        say(f"`git checkout {LOCK}` would make this run's outputs stale: the next one fetches those that")
-        say("git's lock names from DVC's cache, and makes again what the cache lacks.")
+        say(
+            f"`git checkout {LOCK}` would make this run's outputs stale: the next one fetches those"
+        )
+        say("that git's lock names from DVC's cache, and makes again what the cache lacks.")
 
 
 def changed_in_git() -> list[str]:

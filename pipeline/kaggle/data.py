@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.competition.essays import KaggleFiles, read_source
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder
+from pipeline.graph.locked_outputs import md5
 from pipeline.kaggle.client import Client
 from pipeline.kaggle.download import download
 from pipeline.kaggle.unpack import unpack
@@ -81,9 +82,7 @@ def _unpacked(archive: Path, target: Path, told: str, advice: str) -> KaggleFile
         try:
             source = read_source(folder)
         except UserError as error:
-            # Under the names that the files would have had.
-            line = str(error).replace(str(folder), str(target))
-            raise UserError(f"{line} (as {told}; nothing was kept)") from None
+            raise UserError(f"{error} (as {told}; nothing was kept)") from None
     say(f"{target}: {files:,} files")
     return source
 
@@ -104,10 +103,12 @@ def put_under_dvc(target: Path) -> Path | None:
     DVC tracks nothing behind a link; None is returned then.
 
     Raises:
-      UserError: DVC fails; the folder stays.
+      UserError: DVC fails; the folder stays. Or its cache has other bytes under these files' names,
+        and DVC has put them in the files' place.
     """
     if target.is_symlink():
         return None
+    checked = md5(target)
     command = ["dvc", "--wait-for-lock", "add", str(target)]
     done = subprocess.run(
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False
@@ -116,4 +117,9 @@ def put_under_dvc(target: Path) -> Path | None:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
         reason = said[0].removeprefix("ERROR: ") if said else "no reason given"
         raise UserError(f"{' '.join(command)} failed: {reason}; the files stay in {target}")
+    if md5(target) != checked:
+        raise UserError(
+            f"{target}: DVC's cache has other bytes for these files, as after an edit by root; run "
+            f"make mend, remove {target}, and run the same command again"
+        )
     return target.with_name(f"{target.name}.dvc")

@@ -53,7 +53,7 @@ def test_what_git_shows_as_changed_is_named(finished: Path, capsys: pytest.Captu
     Path("dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
     said = _said(capsys)
     assert "differ from what git has: dvc.lock, plots." in said
-    assert "`git checkout dvc.lock` would make this run's outputs stale" in said
+    assert "`git checkout dvc.lock` would make these outputs stale" in said
 
 
 def test_other_edits_are_left_to_their_author(finished: Path):

@@ -1,5 +1,6 @@
 """`make data`: whole or not at all, going on where it broke off, and under DVC."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import data
+from commands import data, mend
 from pipeline import paths
 from tests.contract.project import ROOT
 from tests.kaggle.archives import archive
@@ -231,3 +232,28 @@ def test_the_files_go_where_a_link_leads(tracked: Project, command: Command):
     )
     assert not Path("data/raw.dvc").exists()
     assert command(data.main).status == 0
+
+
+def test_what_root_spoilt_in_the_cache_does_not_take_the_place_of_fresh_files(
+    signed_out: Project, command: Command
+):
+    shutil.copyfile(ROOT / ".dvc/config", ".dvc/config")  # links to the cache
+    path = packed(signed_out, "kaggle.zip")
+    assert command(data.main, "--zip", str(path)).status == 0
+    digest = hashlib.md5((paths.RAW / "train.csv").read_bytes()).hexdigest()
+    cached = Path(".dvc/cache/files/md5") / digest[:2] / digest[2:]
+    cached.chmod(0o644)
+    with cached.open("ab") as stream:
+        stream.write(b"x")
+    cached.chmod(0o444)
+    shutil.rmtree(paths.RAW)
+    done = command(data.main, "--zip", str(path))
+    assert (done.status, done.err) == (
+        1,
+        "error: data/raw: DVC's cache has other bytes for these files, as after an edit by root; "
+        "run make mend, remove data/raw, and run the same command again\n",
+    )
+    mend.main()
+    shutil.rmtree(paths.RAW)
+    assert command(data.main, "--zip", str(path)).status == 0
+    assert files(paths.RAW) == signed_out.world.competitions[COMPETITION].files
