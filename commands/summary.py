@@ -33,9 +33,9 @@ def main() -> None:
         say(f"  git add --all {names} && git commit --message 'Results' -- {names}")
     if LOCK.name in changed:
         say(
-            f"`git checkout {LOCK}` would make this run's outputs stale: the next one fetches those"
+            f"`git checkout {LOCK}` would make these outputs stale: the next run fetches those that"
         )
-        say("that git's lock names from DVC's cache, and makes again what the cache lacks.")
+        say("git's lock names from DVC's cache, and makes again what the cache lacks.")
 
 
 def changed_in_git() -> list[str]:
