@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.home import unexpanded
 from pipeline.mistakes import explain, nearest
 from pipeline.params import Parameters, Rows
+from pipeline.reserved import BASELINE, ENSEMBLE
 from pipeline.yaml_bounds import check_bounds
 
 T = TypeVar("T")
@@ -144,8 +145,8 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
             "folds: expected different numbers below split.n_folds "
             f"({parameters.split.n_folds}), found {parameters.folds}"
         )
-    taken = {"baseline", "ensemble"}.union(parameters.members) & set(parameters.models)
-    taken |= {"baseline", "ensemble"} & set(parameters.members)
+    taken = {BASELINE, ENSEMBLE}.union(parameters.members) & set(parameters.models)
+    taken |= {BASELINE, ENSEMBLE} & set(parameters.members)
     for name in sorted(taken):
         yield f"{name!r} names two members; rename one"
     for name, model in parameters.models.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.errors import UserError
+from pipeline.reserved import BASELINE
 
 
 def folders_of_folds_and_members(
@@ -15,7 +16,7 @@ def folders_of_folds_and_members(
     for model in models:
         for folder in (paths.weights(model), paths.fold(model)):
             yield folder, "fold*", wanted
-    tables = [f"{name}.parquet" for name in ("baseline", *models, *members)]
+    tables = [f"{name}.parquet" for name in (BASELINE, *models, *members)]
     for folder in (paths.OOF, paths.TEST):
         yield folder, "*.parquet", tables
 

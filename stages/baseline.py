@@ -9,6 +9,7 @@ from pipeline.members.baseline import run
 from pipeline.members.features import read_texts
 from pipeline.metrics import log_loss
 from pipeline.progress import say
+from pipeline.reserved import BASELINE
 from pipeline.tables.elements import read_elements
 from pipeline.tables.predictions import read_predictions
 from stages.running import run_stage
@@ -22,10 +23,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     elements, knobs = read_elements(folds), configuration.read("baseline", params.Baseline)
     run(knobs, folds, elements, read_texts("train"), read_texts("test"))
     loss = log_loss(
-        elements.of_folds(folds).labels, read_predictions(paths.oof("baseline")).probabilities
+        elements.of_folds(folds).labels, read_predictions(paths.oof(BASELINE)).probabilities
     )
     partial = " (partial: not all folds)" if elements.partial(folds) else ""
-    say(f"baseline: log loss {loss:.4f} out of fold{partial}, {paths.oof('baseline')}")
+    say(f"baseline: log loss {loss:.4f} out of fold{partial}, {paths.oof(BASELINE)}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pipeline import params, paths
 from pipeline.configuration import load_configuration
 from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
+from pipeline.reserved import BASELINE
 from pipeline.tables.elements import read_elements
 from pipeline.tables.submission import read_order, write_submission
 from stages.running import run_stage
@@ -18,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     configuration = load_configuration()
     folds = configuration.read("folds", list)
     members = [
-        "baseline",
+        BASELINE,
         *configuration.read("models", dict),
         *configuration.read("members", dict),
     ]

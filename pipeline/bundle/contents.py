@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.encoders.weights.tensors import FILE
+from pipeline.reserved import BASELINE
 
 PARAMETERS = "params.yaml"
 BLEND = "ensemble.json"
@@ -26,4 +27,4 @@ def weights(bundle: Path, name: str, number: int) -> Path:
 
 def baseline(bundle: Path, fold: int) -> Path:
     """One fold of the baseline."""
-    return bundle / "baseline" / f"fold{fold}.npz"
+    return bundle / BASELINE / f"fold{fold}.npz"

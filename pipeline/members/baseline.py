@@ -16,6 +16,7 @@ from pipeline.files import atomic_folder
 from pipeline.members.features import Texts, numbers
 from pipeline.members.fitted import Fitted, save, vectorizer
 from pipeline.progress import track
+from pipeline.reserved import BASELINE
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import Predictions, write_tables
 
@@ -64,7 +65,7 @@ def run(
     out = np.zeros((len(elements), len(LABELS)))
     tables = []
     with threadpool_limits(1), atomic_folder(paths.BASELINE) as folder:
-        for fold in track(folds, len(folds), "fold", "baseline"):
+        for fold in track(folds, len(folds), "fold", BASELINE):
             own = elements.folds == fold
             fitted, matrix = fit(knobs, train, elements, ~own)
             out[own] = fitted.predict(matrix[own])
@@ -74,8 +75,8 @@ def run(
     there = elements.select(covered)
     write_tables(
         {
-            paths.oof("baseline"): Predictions(there.element_ids, there.folds, out[covered]),
-            paths.test("baseline"): Predictions(
+            paths.oof(BASELINE): Predictions(there.element_ids, there.folds, out[covered]),
+            paths.test(BASELINE): Predictions(
                 test.element_ids * len(folds),
                 np.repeat(np.array(folds), len(test.element_ids)),
                 np.concatenate(tables),
