@@ -16,11 +16,14 @@ from pipeline.evaluation.priors import shares
 from pipeline.files import read_json, write_json
 from pipeline.tables.elements import Elements
 
-ANY = ""  # the type of an element whose own is unknown
-BASELINE = "baseline"  # the first member
+# The type of an element whose own is unknown.
+ANY = ""
+
+# With so many models a pool is fitted to each smaller set; with more that would take too long.
+_EVERY_SET = 6
 
 Parts = Mapping[tuple[str, ...], Weights]
-"""A pool for each smaller set of members, by their names in order."""
+"""Pools of smaller sets of members, by their names in order."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +48,22 @@ class Blend:
     def predict(
         self, members: Float[np.ndarray, "rows members labels"], types: Sequence[str]
     ) -> Float[np.ndarray, "rows labels"]:
-        """Pool each row by the weights that were fitted to just the members that it has.
+        """Pool each row by the weights of the largest fitted set of which it has every member.
 
-        A member without a prediction is NaN. Where no pool is of a row's members, the type's priors
-        stand.
+        Of sets as large the first is taken. A member without a prediction is NaN. Where a row has
+        no set whole, the type's priors stand.
         """
-        there = np.isfinite(members).all(axis=2)
+        there = np.asarray(np.isfinite(members).all(axis=2))
         fallback = self.priors[ANY]
         out = np.array([self.priors.get(kind, fallback) for kind in types])
         out = out.reshape(-1, len(LABELS))
-        for names, fitted in [(tuple(self.members), self.fitted), *self.parts.items()]:
+        left = np.ones(len(members), bool)
+        sets = [(tuple(self.members), self.fitted), *self.parts.items()]
+        for names, fitted in sorted(sets, key=lambda one: -len(one[0])):
             within = np.isin(self.members, names)
-            rows = (there == within).all(axis=1)
+            rows = left & there[:, within].all(axis=1)
             out[rows] = pool(fitted, members[rows][:, within])
+            left &= ~rows
         return out
 
 
@@ -67,11 +73,16 @@ def fit_parts(
     probabilities: Float[np.ndarray, "rows members labels"],
     labels: Int[np.ndarray, " rows"],
     ridge: float,
+    cheapest: Sequence[str],
 ) -> Parts:
-    """Fit a pool to each smaller set of members that has the baseline, which is always there.
+    """Fit pools to smaller sets of members, all with the baseline, which is always there.
 
     Weights that were fitted to all members don't hold for some of them, by whatever factor: in a
     log-linear pool their sum sharpens, and a negative one takes out what others have in common.
+
+    Up to six models every smaller set has a pool. Beyond that they would be too many, and those
+    that a run is likely to need have one: all but one model, as where one's logits are not finite,
+    and the cheapest models down to none, for time runs out for the dear ones first.
 
     Args:
       kind: of the pools.
@@ -79,13 +90,24 @@ def fit_parts(
       probabilities: out of fold.
       labels: the true classes.
       ridge: of a log-linear pool.
+      cheapest: names of the models, those first that predict in less time.
     """
-    models = range(1, len(members))
-    chosen = [(0, *some) for size in range(len(models)) for some in combinations(models, size)]
+    order = [members.index(name) for name in cheapest]
+    chosen = [(0, *some) for some in _smaller_sets(order)]
     return {
         tuple(members[m] for m in some): fit(kind, probabilities[:, some], labels, ridge)
         for some in chosen
     }
+
+
+def _smaller_sets(cheapest: Sequence[int]) -> list[tuple[int, ...]]:
+    """List the sets of models that have a pool beside all of them, each in rising order."""
+    sizes, models = range(len(cheapest)), sorted(cheapest)
+    if len(models) <= _EVERY_SET:
+        return [some for size in sizes for some in combinations(models, size)]
+    some = [tuple(sorted(cheapest[:size])) for size in sizes]
+    # The cheapest may be all but the dearest too.
+    return list(dict.fromkeys([*some, *combinations(models, len(models) - 1)]))
 
 
 def read_blend(path: Path) -> Blend:

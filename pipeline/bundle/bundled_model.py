@@ -17,7 +17,8 @@ from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Predict
 
-_TIMED = 2.0  # seconds of steps, unless these are more
+# Seconds of steps that are timed together, and their number at most.
+_TIMED = 2.0
 _STEPS = 32
 
 

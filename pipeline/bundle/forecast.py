@@ -39,6 +39,7 @@ class Forecast:
     Attributes:
       essays: of the test.
       folds: of every model.
+      before: seconds until the first fold of a model.
       seconds: of the whole run, were no fold left out.
       limit: seconds of the session.
       done: folds of each model that end in time.
@@ -46,9 +47,15 @@ class Forecast:
 
     essays: int
     folds: int
+    before: float
     seconds: float
     limit: float
     done: dict[str, int]
+
+    @property
+    def late(self) -> bool:
+        """True if the session is over before the first fold; none of a model can end then."""
+        return not in_time(self.before, self.limit)
 
     @property
     def lost(self) -> list[str]:
@@ -66,6 +73,8 @@ class Forecast:
         return f"{self.essays:,} essays take about {span(self.seconds)} of {span(self.limit)}"
 
     def __str__(self) -> str:
+        if self.late:
+            return f"{self.time}, {span(self.before)} of it before any model: it would not end"
         lost = [f"without {name}" for name in self.lost]
         cut = [f"with {done} of {self.folds} folds of {name}" for name, done in self.cut.items()]
         ends = f", so it would predict {', '.join(lost + cut)}" if lost or cut else ""
@@ -73,7 +82,10 @@ class Forecast:
 
     def content(self) -> dict[str, Any]:
         """Return it as the report has it."""
-        return asdict(self) | {"seconds": round(self.seconds, 1)}
+        return asdict(self) | {
+            "before": round(self.before, 1),
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def forecast(
@@ -94,7 +106,7 @@ def forecast(
             at += seconds[name]
             done[name] += 1
     total = before + len(folds) * sum(seconds.values())
-    return Forecast(essays, len(folds), total, limit, done)
+    return Forecast(essays, len(folds), before, total, limit, done)
 
 
 def read_forecast(folder: Path) -> Forecast:

@@ -19,15 +19,17 @@ from pipeline.competition.rows import read_rows
 from pipeline.errors import UserError
 
 _ID, _ESSAY, _TEXT, _TYPE = range(len(schema.TEST_COLUMNS))
-_SIGNS = ',"\n\r\u2028\u2029\x85 '  # in an id: what CSV quotes, and what ends a line elsewhere
-_PRIOR = 1e-6  # a prediction as near as this to the type's priors is taken for them
+# In an id: what CSV quotes, and what ends a line elsewhere.
+_SIGNS = ',"\n\r\u2028\u2029\x85 '
+# A prediction as near as this to the type's priors is taken for them.
+_PRIOR = 1e-6
 
 ById = Mapping[str, Float[np.ndarray, "labels"]]
 
 
 @dataclass
 class OddTest:
-    """What is expected of a submission for an odd test.
+    """Expectations of a submission for an odd test.
 
     Attributes:
       rows: the rows of test.csv.

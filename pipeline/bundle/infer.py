@@ -16,26 +16,31 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import params
 from pipeline.bundle import contents
-from pipeline.bundle.blend import ANY, BASELINE, Blend, read_blend
+from pipeline.bundle.blend import ANY, Blend, read_blend
 from pipeline.bundle.bundled_model import BundledModel
-from pipeline.bundle.forecast import FORECAST, REPORT, forecast
+from pipeline.bundle.forecast import forecast
 from pipeline.bundle.pace import seconds_per_essay
 from pipeline.bundle.prepare import Prepared, Reader, prepare
+from pipeline.bundle.report import Report
 from pipeline.bundle.time_limit import Clock, turns
 from pipeline.competition.hidden import ESSAYS, Hidden
 from pipeline.competition.schema import LABELS, TASK
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.durations import span
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import read_json
 from pipeline.inputs.tokenizer import open_tokenizer
 from pipeline.members.fitted import load
 from pipeline.memory import peak_megabytes
 from pipeline.progress import say
+from pipeline.reserved import BASELINE
 from pipeline.tables.submission import write_submission
 
 ByFold = Callable[[int], Float[np.ndarray, "elements labels"]]
 """A function from a fold to its probabilities."""
+
+# Laps beside those of the models' folds; no model has such a name.
+_ENCODING, _COMPILATION = "clean, tokenize, baseline", "compilation, a step"
 
 _NAMED = 20  # essays without a prediction that are named; the others are counted
 
@@ -56,9 +61,9 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     blend = read_blend(bundle / contents.BLEND)
     folds = sorted(configuration.read("folds", list))
     models = [member for member in blend.members if member != BASELINE]
-    settings = {m: configuration.read(f"models.{m}.predict", params.Predict) for m in models}
     backend = machine.start_best()
-    say(devices_line(backend, [backend.dtype(one.dtype) for one in settings.values()]))
+    dtypes = [_settings(configuration, m).dtype for m in models]
+    say(devices_line(backend, map(backend.dtype, dtypes)))
     hidden = Hidden(competition)
     say(f"{len(hidden.order):,} elements of {len(hidden.essays):,} essays to predict")
     readers = {m: _reader(bundle, configuration, m) for m in models}
@@ -70,18 +75,8 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         prepared = encode(hidden, Path(scratch))
         _refuse_most(hidden, prepared)
-        clock.lap("clean, tokenize, baseline")
-        bundled = {
-            m: BundledModel(
-                bundle,
-                m,
-                configuration.read(f"models.{m}.encoder", str),
-                settings[m],
-                backend,
-                prepared.tokens(m),
-            )
-            for m in models
-        }
+        clock.lap(_ENCODING)
+        bundled = _build(bundle, configuration, models, backend, prepared)
         more = seconds_per_essay(hidden, encode) * (ESSAYS - len(hidden.essays))
         ahead = _look_ahead(bundle, bundled, folds, clock)
         expected = forecast(ESSAYS, ahead, folds, clock.elapsed + more, clock.limit)
@@ -95,15 +90,17 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         say(f"odd: {note}")
     without = _say_lacking(blend.members, members)
     say(f"{path}: {len(hidden.order):,} rows")
-    content = {
-        "platform": backend.platform,
-        "dtypes": {m: one.dtype for m, one in bundled.items()},
-        "rows": len(hidden.order),
-        "rows_without_prediction": without,
-        "folds": found.done,
-        FORECAST: expected.content(),
-    }
-    write_json(output / REPORT, content | _spent(clock))
+    Report(
+        platform=backend.platform,
+        dtypes={m: one.dtype for m, one in bundled.items()},
+        rows=len(hidden.order),
+        rows_without_prediction=without,
+        folds=found.done,
+        forecast=expected,
+        laps=clock.laps,
+        seconds=clock.elapsed,
+        peak_megabytes=peak_megabytes(),
+    ).write(output)
 
 
 def devices_line(backend: machine.Backend, dtypes: Iterable[str]) -> str:
@@ -133,6 +130,31 @@ def _reader(bundle: Path, configuration: Configuration, model: str) -> Reader:
     return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
 
 
+def _settings(configuration: Configuration, model: str) -> params.Predict:
+    return configuration.read(f"models.{model}.predict", params.Predict)
+
+
+def _build(
+    bundle: Path,
+    configuration: Configuration,
+    models: Sequence[str],
+    backend: machine.Backend,
+    prepared: Prepared,
+) -> dict[str, BundledModel]:
+    """Build every model on its windows of the test."""
+    return {
+        model: BundledModel(
+            bundle,
+            model,
+            configuration.read(f"models.{model}.encoder", str),
+            _settings(configuration, model),
+            backend,
+            prepared.tokens(model),
+        )
+        for model in models
+    }
+
+
 def _look_ahead(
     bundle: Path, models: Mapping[str, BundledModel], folds: Sequence[int], clock: Clock
 ) -> dict[str, float]:
@@ -147,7 +169,7 @@ def _look_ahead(
         clock.expect(name, pace.fold(model.n_rows))
         # By the training essays, for the few public ones may be short or long.
         seconds[name] = pace.fold(math.ceil(ESSAYS * train["rows"] / train["essays"]))
-        clock.lap("compile", f"{name}: compilation and a step")
+        clock.lap(_COMPILATION, f"{name}: compilation and a step")
     return seconds
 
 
@@ -223,11 +245,3 @@ def _say_lacking(names: Sequence[str], members: Float[np.ndarray, "rows members 
 def _few(notes: Sequence[str]) -> list[str]:
     more = [f"and {len(notes) - _NAMED:,} more"] if len(notes) > _NAMED else []
     return [*notes[:_NAMED], *more]
-
-
-def _spent(clock: Clock) -> dict[str, Any]:
-    return {
-        "laps": [{"part": part, "seconds": round(seconds, 2)} for part, seconds in clock.laps],
-        "seconds": round(clock.elapsed, 2),
-        "peak_megabytes": round(peak_megabytes()),
-    }

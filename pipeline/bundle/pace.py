@@ -16,7 +16,8 @@ from pipeline.competition.hidden import Hidden
 from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import Tokens
 
-_TIMED = 64  # essays; so many take some tenths of a second
+# Essays that are timed; so many take some tenths of a second.
+_TIMED = 64
 
 
 def count_rows(tokens: Tokens, rows: params.Rows) -> int:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from pipeline import params, paths
 from pipeline.bundle import contents, wheels
-from pipeline.bundle.blend import BASELINE, Blend, fit_parts, priors_of
+from pipeline.bundle.blend import Blend, fit_parts, priors_of
 from pipeline.bundle.kernel import WHEELS
 from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.pace import count_rows
@@ -23,6 +23,7 @@ from pipeline.graph.locked_outputs import PARAMETERS, check_outputs
 from pipeline.inputs.tokens import read_tokens
 from pipeline.metrics import log_loss
 from pipeline.progress import say
+from pipeline.reserved import BASELINE, ENSEMBLE
 from pipeline.tables.elements import read_elements
 from pipeline.tables.gather import gather_members
 
@@ -96,7 +97,9 @@ class Packer:
         oof = [paths.oof(member) for member in [*self.members, *self.external]]
         tokens = [paths.tokens(m, "train") for m in self.models]
         elements = [paths.clean("train"), paths.FOLDS]
-        return [*weights, paths.BASELINE, *oof, *elements, *tokens]
+        # By its word the run is not partial, which is asked before a bundle is sent.
+        figures = paths.metrics(ENSEMBLE)
+        return [*weights, paths.BASELINE, *oof, *elements, *tokens, figures]
 
     def _gather(self, members: list[str]) -> Probabilities:
         return gather_members(members, self.folds, self.elements)
@@ -168,10 +171,14 @@ class Packer:
             self.configuration.read("ensemble", params.Ensemble),
             self.elements.labels,
         )
-        parts = fit_parts(settings.pool, self.members, probabilities, labels, settings.ridge)
+        workload = self._workload()
+        cheapest = sorted(self.models, key=lambda model: workload[model]["rows"])
+        parts = fit_parts(
+            settings.pool, self.members, probabilities, labels, settings.ridge, cheapest
+        )
         made = Blend(self.members, blend.fitted, parts, priors_of(self.elements))
         made.write(folder / contents.BLEND)
-        write_json(folder / contents.WORKLOAD, self._workload())
+        write_json(folder / contents.WORKLOAD, workload)
         shutil.copyfile(PARAMETERS, folder / contents.PARAMETERS)
         (folder / WHEELS).mkdir()
         wheels.build_own(Path(), folder / WHEELS)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipeline.durations import span
 from pipeline.progress import say
 
-LIMIT = 9 * 3600.0  # seconds that Kaggle gives a code submission
-_RESERVE = 600.0  # for what comes after the last fold, and for a slower stretch
+# Seconds that Kaggle gives a code submission.
+LIMIT = 9 * 3600.0
+# Seconds for what comes after the last fold, and for a slower stretch.
+_RESERVE = 600.0
 
 
 class Clock:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, naming
 
 LACKING = ("jaxtyping", "wadler-lindig", "ruamel.yaml")
 """What inference imports and Kaggle's image has not; requirements/kaggle-image.txt has the rest."""
@@ -33,7 +33,7 @@ def build_own(root: Path, into: Path) -> None:
     Raises:
       UserError: the build fails; its last line says why.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, naming(root, Path(scratch)):
         copy = Path(scratch)
         for name in _SOURCE:
             source = root / name
@@ -53,10 +53,9 @@ def build_own(root: Path, into: Path) -> None:
             text=True,
             check=False,
         )
-    if done.returncode:
-        last = (done.stdout.strip().splitlines() or ["no output"])[-1]
-        last = last.replace(str(copy), str(root))
-        raise UserError(f"{root / 'pyproject.toml'}: its wheel can't be built: {last}")
+        if done.returncode:
+            last = (done.stdout.strip().splitlines() or ["no output"])[-1]
+            raise UserError(f"{root / 'pyproject.toml'}: its wheel can't be built: {last}")
 
 
 def repack(name: str, into: Path) -> Path:

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.competition import schema
 from pipeline.competition.clean_split import RawSplit
 from pipeline.errors import UserError
+from pipeline.refusals import reason
 
 ESSAYS: Final = 3000
 """About so many has the hidden test, by the competition's page."""
@@ -33,7 +34,7 @@ class Hidden:
         """Read the tables of `folder`; a row without an id, or with one seen before, is left out.
 
         Raises:
-          UserError: test.csv can't be read, or a table holds no id below its header.
+          UserError: test.csv can't be read, or holds no id below its header.
         """
         self._texts = folder / "test"
         self.notes: list[str] = []
@@ -71,7 +72,7 @@ class Hidden:
         try:
             text = path.read_bytes().decode("utf-8-sig", "replace")
         except OSError as error:
-            raise UserError(f"{path.name}: {error.strerror}") from None
+            raise UserError(f"{path.name}: {reason(error)}") from None
         if not text.strip():
             raise UserError(f"{path.name}: empty")
         return text
@@ -109,11 +110,7 @@ class Hidden:
         return order
 
     def _rows(self, path: Path, columns: Sequence[str]) -> list[list[str]]:
-        """Read a table whose first column is the id; note what can't be read and leave it out.
-
-        Raises:
-          UserError: no row has an id.
-        """
+        """Read a table whose first column is the id; note what can't be read and leave it out."""
         try:
             with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
                 reader = csv.reader(stream)
@@ -125,10 +122,10 @@ class Hidden:
                 places = [header.index(column) for column in columns]
                 found = self._checked(reader, path.name, places)
         except OSError as error:
-            self.notes.append(f"{path.name}: {error.strerror}")
+            self.notes.append(f"{path.name}: {reason(error)}")
             return []
         if not found:
-            raise UserError(f"{path}: found no id below the header, expected some")
+            self.notes.append(f"{path.name}: found no id below the header, expected some")
         return found
 
     def _checked(

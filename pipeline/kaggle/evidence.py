@@ -66,13 +66,16 @@ def too_slow(run: str, folder: Path) -> str:
     """Tell what speaks against a rerun on the hidden test by its time; empty where nothing does.
 
     A run that leaves some folds out ends, with a little worse predictions, and that is said. One
-    that has no time for a single fold of a model predicts something else than was asked for.
+    that has no time for a single fold of a model predicts something else than was asked for. One
+    that is late before any model predicts does not end.
     """
     try:
         found = read_forecast(folder)
     except UserError as error:
         return f"{run}: {error}; make the bundle again, or submit it with --anyway"
     say(f"{run}: {found}")
+    if found.late:
+        return f"{run}: {found}; not submitted: take fewer folds, or submit it with --anyway"
     if found.lost:
         return (
             f"{run}: {found.time}, which leaves no fold of {', '.join(found.lost)}; not submitted: "

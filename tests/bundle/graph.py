@@ -57,7 +57,8 @@ def outputs() -> list[Path]:
     weights = [paths.weights(MODEL, fold) for fold in FOLDS]
     tables = [paths.oof("baseline"), paths.oof(MODEL)]
     elements = [paths.clean("train"), paths.FOLDS]
-    return [*weights, *tables, paths.BASELINE, *elements, paths.tokens(MODEL, "train")]
+    figures = paths.metrics("ensemble")
+    return [*weights, *tables, paths.BASELINE, *elements, paths.tokens(MODEL, "train"), figures]
 
 
 def write_lock(extra: Sequence[Path] = ()) -> None:

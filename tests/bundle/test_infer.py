@@ -6,7 +6,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,10 @@ from safetensors.numpy import load_file, save_file
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from pipeline import paths
 from pipeline.bundle import prepare
-from pipeline.bundle import time_limit as clocks
-from pipeline.bundle.forecast import Forecast, Pace, forecast
-from pipeline.bundle.infer import ByFold, infer, predict_folds
-from pipeline.bundle.pace import count_rows, full_steps
+from pipeline.bundle.infer import infer
 from pipeline.bundle.time_limit import Clock
-from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
-from pipeline.inputs.packing import plan
-from pipeline.inputs.tokens import read_tokens
-from pipeline.params import Predict, Rows
 from pipeline.tables.elements import read_elements
 from pipeline.tables.gather import gather_members, gather_tests
 from tests.bundle.graph import MODEL
@@ -70,7 +61,7 @@ def test_it_ends_in_the_graph_s_own_submission(bundle: Path, competition: Path) 
     assert (told["rows"], told["rows_without_prediction"]) == (len(found), 0)
     assert [lap["part"] for lap in told["laps"]] == [
         "clean, tokenize, baseline",
-        "compile",
+        "compilation, a step",
         MODEL,
         MODEL,
     ]
@@ -86,7 +77,7 @@ def test_the_hidden_test_s_time_is_told(
     assert forecast["done"] == {MODEL: 2}
     assert forecast["seconds"] > told["laps"][0]["seconds"]
     assert re.search(
-        r"^forecast: 3,000 essays take about \d+ min of 9 h 00 min$",
+        r"^forecast: 3,000 essays take about \d+ (s|min) of 9 h 00 min$",
         capsys.readouterr().out,
         re.MULTILINE,
     )
@@ -114,7 +105,8 @@ def test_without_time_for_any_fold_the_baseline_predicts_alone(
     found = _infer(bundle, competition, limit=0.0)
     np.testing.assert_allclose(list(found.values()), _baseline_alone(found), atol=1e-4)
     said = capsys.readouterr().out
-    assert f"{MODEL}: left out, not one fold would be done in time (about 0 min each)\n" in said
+    line = rf"^{MODEL}: left out, not one fold would be done in time \(about \d+ s each\)$"
+    assert re.search(line, said, re.MULTILINE)
     assert f"{len(found)} elements are blended without {MODEL}\n" in said
     told = json.loads((bundle.parent / "output/inference.json").read_text())
     assert (told["folds"], told["rows_without_prediction"]) == ({MODEL: 0}, 0)
@@ -156,7 +148,7 @@ def test_odd_rows_get_priors_and_the_others_their_predictions(
     assert sum(row["essay_id"] == strange for row in rows) > 1
     n_lost = sum(row["essay_id"] == lost for row in rows)
     said = capsys.readouterr().out
-    reason = "No such file or directory"
+    reason = "not found"
     assert f"odd: essay '{lost}' ({n_lost} elements): {lost}.txt: {reason}\n" in said
     assert (
         "odd: test.csv: 1 rows with an unknown discourse_type: the first is discourse_id "
@@ -244,7 +236,8 @@ def test_a_header_alone_is_one_line(bundle: Path, competition: Path) -> None:
     path.write_text(path.read_text().splitlines()[0] + "\n")
     with pytest.raises(UserError) as error:
         _infer(bundle, competition)
-    assert str(error.value) == f"{path}: found no id below the header, expected some"
+    line = f"{competition}: test.csv: found no id below the header, expected some"
+    assert str(error.value) == line
 
 
 def test_a_table_that_can_not_be_read_is_no_submission_of_priors(
@@ -256,12 +249,12 @@ def test_a_table_that_can_not_be_read_is_no_submission_of_priors(
     assert str(error.value) == f"{competition}: test.csv: no column 'discourse_id'"
 
 
-def test_a_fold_of_broken_weights_leaves_the_baseline(
+def test_a_fold_that_overflows_leaves_the_baseline(
     bundle: Path, competition: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = bundle / f"models/{MODEL}/fold1/model.safetensors"
     tensors = load_file(path)
-    tensors["classifier.bias"][:] = np.nan
+    tensors["classifier.weight"][:] = np.finfo(np.float32).max
     save_file(tensors, path, metadata={"format": "pt"})
     found = _infer(bundle, competition)
     np.testing.assert_allclose(list(found.values()), _baseline_alone(found), atol=1e-4)
@@ -307,110 +300,3 @@ def test_folds_that_would_not_be_done_in_time_are_left_out(
     only = bundle / f"models/{MODEL}/fold0/model.safetensors"
     (bundle / f"models/{MODEL}/fold1/model.safetensors").write_bytes(only.read_bytes())
     _close(found, _infer(bundle, competition))
-
-
-def _timed(now: list[float], seconds: float, asked: list[str], name: str) -> ByFold:
-    """A model whose fold k predicts k + 1 and takes some seconds of a clock that stands still."""
-
-    def predict(fold: int) -> np.ndarray:
-        now[0] += seconds
-        asked.append(f"{name}{fold}")
-        return np.full((2, 3), fold + 1.0)
-
-    return predict
-
-
-@pytest.mark.parametrize(
-    ("hours", "asked"),
-    [
-        (9.0, ["quick0", "slow0", "quick1", "slow1", "quick2", "slow2"]),
-        (5.5, ["quick0", "slow0", "quick1", "slow1", "quick2"]),
-        (3.5, ["quick0", "slow0", "quick1", "quick2"]),
-        (2.0, ["quick0", "quick1", "quick2"]),
-        (0.5, []),
-    ],
-)
-def test_a_model_is_the_mean_of_the_folds_that_end_in_time(
-    hours: float, asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Folds of half an hour and of an hour and a half, with ten minutes in reserve.
-
-    A first fold is no exception, and a model without any has no mean.
-    """
-    now, found = [0.0], list[str]()
-    monkeypatch.setattr(clocks.time, "time", lambda: now[0])
-    clock = Clock(0.0, hours * 3600)
-    seconds = {"slow": 5400.0, "quick": 1800.0}
-    for name, expected in seconds.items():
-        clock.expect(name, expected)
-    models = {name: _timed(now, seconds[name], found, name) for name in seconds}
-    predicted = predict_folds(models, range(3), clock)
-    assert found == asked
-    done = {name: sum(one.startswith(name) for one in asked) for name in seconds}
-    assert predicted.done == done
-    means = {name: [[(1 + count) / 2] * 3] * 2 for name, count in done.items() if count}
-    assert {name: mean.tolist() for name, mean in predicted.means.items()} == means
-    # A forecast follows the same rule, and tells the time that all would take.
-    told = forecast(3000, seconds, range(3), 0.0, hours * 3600)
-    assert (told.done, told.seconds) == (done, 21600.0)
-
-
-@pytest.mark.parametrize(
-    ("done", "line"),
-    [
-        ({"large": 5, "tiny": 5}, ""),
-        ({"large": 2, "tiny": 5}, ", so it would predict with 2 of 5 folds of large"),
-        ({"large": 0, "tiny": 3}, ", so it would predict without large, with 3 of 5 folds of tiny"),
-    ],
-)
-def test_a_forecast_in_words(done: dict[str, int], line: str) -> None:
-    told = Forecast(3000, 5, 33000.0, 32400.0, done)
-    assert str(told) == f"3,000 essays take about 9 h 10 min of 9 h 00 min{line}"
-
-
-def test_a_fold_s_time_is_that_of_its_loading_and_whole_steps() -> None:
-    pace = Pace(load=10.0, step=2.0, per_step=8)
-    assert [pace.fold(rows) for rows in (1, 8, 9, 80)] == [12.0, 12.0, 14.0, 30.0]
-
-
-def test_a_step_is_filled_and_rows_are_counted(bundle: Path) -> None:
-    """On the store of the training essays, by hand: a window as long as a row has one to itself."""
-    tokens = read_tokens(paths.tokens(MODEL, "train"))
-    longest = int(tokens.lengths.max())
-    rows = Rows(per_step=97, length=longest, slots=1, pool=1000)
-    windows = full_steps(tokens, replace(rows, slots=99), 1)
-    assert len(tokens) < 97 <= len(windows)
-    within = plan(tokens.lengths[windows], tokens.n_slots[windows], replace(rows, slots=99), None)
-    assert len(within) == 97
-    # Slots are raised to the fullest window's, which then may leave none for another.
-    fullest = int(tokens.n_slots.max())
-    packed = plan(tokens.lengths, tokens.n_slots, replace(rows, slots=fullest), None)
-    assert count_rows(tokens, rows) == len(packed)
-    told = json.loads((bundle / "workload.json").read_text())
-    settings = load_configuration().read(f"models.{MODEL}.predict", Predict)
-    n_rows = len(plan(tokens.lengths, tokens.n_slots, settings, None))
-    assert told == {MODEL: {"essays": 24, "rows": n_rows}}
-
-
-def test_the_clock_tells_what_is_left_of_the_session(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr(clocks.time, "time", lambda: now)
-    clock = Clock(started=now)
-    now += 3600.0
-    clock.lap("read")
-    now += 1200.0
-    clock.lap("large", "large fold 0", ["small", "large", "small"])
-    now += 60.0
-    clock.lap("small", "small fold 0", ["large", "small"])
-    assert clock.elapsed == 4860.0
-    assert capsys.readouterr().out.splitlines() == [
-        "read: 3600.0 s",
-        "large fold 0: 1200.0 s; 3 folds to go in about 1 h 00 min, 7 h 40 min are left",
-        "small fold 0: 60.0 s; 2 folds to go in about 21 min, 7 h 39 min are left",
-    ]
-    assert clock.allows("large")
-    now = 1000.0 + 9 * 3600 - 600 - 1199
-    assert not clock.allows("large")
-    assert clock.allows("small")

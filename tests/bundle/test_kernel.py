@@ -54,7 +54,7 @@ def test_the_file_alone_predicts_as_the_graph_whatever_is_odd(
         "written",
         "odd: test.csv: 42 of 93 elements do not stand in their essay, the first is discourse_id "
         "'elsewhere0' of essay 'elsewhere'; their texts are inserted",
-        "odd: essay 'absent' (3 elements): absent.txt: No such file or directory",
+        "odd: essay 'absent' (3 elements): absent.txt: not found",
         "odd: essay 'empty' (3 elements): empty.txt: empty",
     ]
 

@@ -196,9 +196,11 @@ def test_weights_that_are_not_the_lock_s_are_refused(graph: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["data/folds.parquet", "data/clean/train"])
-def test_elements_that_are_not_the_lock_s_are_refused(graph: Path, path: str) -> None:
-    """They fit the blend, and say what it is worth."""
+@pytest.mark.parametrize(
+    "path", ["data/folds.parquet", "data/clean/train", "metrics/ensemble.json"]
+)
+def test_elements_and_figures_that_are_not_the_lock_s_are_refused(graph: Path, path: str) -> None:
+    """Elements fit the blend, and say what it is worth; figures say that no fold is missing."""
     file = Path(path) / "elements.parquet" if Path(path).is_dir() else Path(path)
     with file.open("ab") as stream:
         stream.write(b"more")

@@ -89,13 +89,19 @@ def test_a_sample_of_other_ids_rules_nothing(folder: Path) -> None:
     assert Hidden(folder).order == ["z2", "a2"], "one in common is enough"
 
 
-@pytest.mark.parametrize("name", ["test.csv", "sample_submission.csv"])
 @pytest.mark.parametrize("rows", ["", "\n", ",A,No id.,Lead\n"])
-def test_a_header_alone_is_one_line(folder: Path, name: str, rows: str) -> None:
-    (folder / name).write_text(HEAD + rows)
+def test_a_header_alone_ends_the_run_in_the_test_and_is_a_note_of_the_sample(
+    folder: Path, rows: str
+) -> None:
+    (folder / "sample_submission.csv").write_text(HEAD + rows)
+    hidden = Hidden(folder)
+    line = "found no id below the header, expected some"
+    assert hidden.order == ["a1", "b1", "a2"], "as where there is no sample"
+    assert hidden.notes[-1] == f"sample_submission.csv: {line}"
+    (folder / "test.csv").write_text(HEAD + rows)
     with pytest.raises(UserError) as error:
         Hidden(folder)
-    assert str(error.value) == f"{folder / name}: found no id below the header, expected some"
+    assert str(error.value) == f"{folder}: test.csv: {line}"
 
 
 def test_ids_are_read_as_csv_has_them(folder: Path) -> None:
@@ -110,7 +116,7 @@ def test_ids_are_read_as_csv_has_them(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "B.txt: No such file or directory"), (b" \n", "B.txt: empty")],
+    [(None, "B.txt: not found"), (b" \n", "B.txt: empty")],
 )
 def test_a_text_that_is_not_there_is_told_when_it_is_read(
     folder: Path, content: bytes | None, message: str
@@ -130,7 +136,7 @@ def test_the_test_s_table_is_enough_to_know_the_ids(folder: Path) -> None:
     (folder / "sample_submission.csv").unlink()
     hidden = Hidden(folder)
     assert hidden.order == ["a1", "b1", "a2"]
-    assert hidden.notes == ["sample_submission.csv: No such file or directory"]
+    assert hidden.notes == ["sample_submission.csv: not found"]
     (folder / "test.csv").write_text("discourse_id,essay_id\na1,A\n")
     with pytest.raises(UserError) as error:
         Hidden(folder)

@@ -176,6 +176,13 @@ RUNS = [
         "accelerator, or submit it with --anyway",
     ),
     Case(
+        "kernel whose time on the hidden test is over before any model",
+        forecasts(before=36000.0, seconds=36000.0, done={}),
+        f"kernel {KERNEL} version 1: 3,000 essays take about 10 h 00 min of 9 h 00 min, 10 h 00 "
+        "min of it before any model: it would not end; not submitted: take fewer folds, or submit "
+        "it with --anyway",
+    ),
+    Case(
         "kernel of a bundle that forecasts nothing",
         forgets("inference.json"),
         f"kernel {KERNEL} version 1: artifacts/submit/output/inference.json: not found; make the "
