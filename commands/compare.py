@@ -14,16 +14,17 @@ from jaxtyping import Float
 
 from pipeline import paths
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.errors import UserError, exit_with_message
+from pipeline.errors import UserError, exit_with_message, naming
 from pipeline.evaluation.comparison import paired
 from pipeline.graph import former
 from pipeline.metrics import log_loss, row_losses
 from pipeline.progress import say
+from pipeline.reserved import BASELINE
 from pipeline.tables.elements import Elements, read_elements
 from pipeline.tables.gather import gather_fold, gather_members
 
-_LAST = "HEAD"  # of git's commits
-_BASELINE = "baseline"
+# The last of git's commits.
+_LAST = "HEAD"
 
 Probabilities = Float[np.ndarray, "rows labels"]
 
@@ -54,9 +55,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     try:
         say(_beside(configuration, model, fold, _LAST, elements, own))
-    except UserError as error:  # such as a fold that was never trained before
+    # Such as a fold that was never trained before.
+    except UserError as error:
         say(str(error))
-    say(_beside(configuration, model, fold, _BASELINE, elements, own))
+    say(_beside(configuration, model, fold, BASELINE, elements, own))
 
 
 def _beside(
@@ -78,17 +80,15 @@ def _beside(
     if base in models:
         # The fold's own file: the model's table is only made when all folds are.
         other = gather_fold(paths.fold(base, fold) / "oof.parquet", fold, elements)
-    elif base in (_BASELINE, *members):
+    elif base in (BASELINE, *members):
         other = gather_members([base], [fold], elements)[:, 0]
     else:
         name = f"git's {base}"
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / table.name
             former.fetch(table, base, copy)
-            try:
+            with naming(Path(f"{name}: {table}"), copy):
                 other = gather_fold(copy, fold, elements)
-            except UserError as error:
-                raise UserError(str(error).replace(str(copy), f"{name}: {table}")) from None
     loss = log_loss(elements.labels, other)
     if np.array_equal(own, other):
         return f"beside {name} {loss:.4f}: the same predictions"

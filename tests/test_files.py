@@ -184,6 +184,14 @@ def test_a_folder_behind_a_link_is_replaced_on_its_own_disk(
     assert (target / "b").read_text() == "newer"
 
 
+def test_a_mistake_behind_a_link_is_told_under_the_link_s_name(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    with pytest.raises(UserError) as error, atomic_folder(tmp_path / "link") as folder:
+        raise UserError(f"{folder / 'train.csv'}: found no header")
+    assert str(error.value) == f"{tmp_path / 'link'}/train.csv: found no header"
+
+
 def test_a_link_into_dvc_s_cache_is_replaced_and_the_cache_keeps_its_bytes(tmp_path: Path) -> None:
     cached = tmp_path / "cache/files/md5/5d/41402abc4b2a76b9719d911017c592"
     write_text(cached, "old")

@@ -56,7 +56,7 @@ def _fetch(api: "KaggleApi", competition: str, archive: Path) -> None:
         present = archive.stat().st_size if archive.exists() else 0
         free = shutil.disk_usage(archive.parent).free
         if size - present > free:
-            raise refusals.disk_full(archive, size - present, free)
+            raise refusals.too_little_room(archive, size - present, free)
         with _watched(archive, size):
             http = kaggle.http_client()
             # Repeating it is this project's part, which also renews the signed address.

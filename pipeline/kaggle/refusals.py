@@ -1,18 +1,21 @@
 """Errors of Kaggle and the network, each as one line that says what to do."""
 
-import errno
 from http import HTTPStatus
+from pathlib import Path
 
 import requests
 
+from pipeline import refusals
 from pipeline.errors import UserError
 
 TOKENS = "https://www.kaggle.com/settings/api"
 HOW = f"make a token at {TOKENS} and save it to ~/.kaggle/access_token, or set KAGGLE_API_TOKEN"
 AGAIN = "run the same command again: it goes on from here"
 
-ABSENT = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)  # Kaggle answers either
-UPLOAD = "Upload unsuccessful: "  # Kaggle's client, before the name of a file
+# Kaggle answers either.
+ABSENT = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+# Kaggle's client says it before the name of a file.
+UPLOAD = "Upload unsuccessful: "
 _LIMIT = "submission limit"
 _RULES = "must accept this competition's rules"
 _NO_SUCH = ("competitions.participate", "competitions.get")
@@ -66,12 +69,10 @@ def no_credentials(source: str | None) -> UserError:
     return UserError(f"no Kaggle credentials: {HOW}")
 
 
-def disk_full(path: object, needed: int | None = None, free: int | None = None) -> UserError:
-    """Make the error of a full disk; sizes in bytes."""
-    sizes = ""
-    if needed is not None and free is not None:
-        sizes = f": {needed / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free"
-    return UserError(f"{path}: disk full{sizes}; make room, then {AGAIN}")
+def too_little_room(path: Path, needed: int, free: int) -> UserError:
+    """Make the error of a disk that would be full; sizes in bytes."""
+    sizes = f"{needed / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free"
+    return UserError(f"{path}: disk full: {sizes}; make room, then {AGAIN}")
 
 
 def explain(error: Exception, doing: str, competition: str = "") -> UserError:
@@ -98,8 +99,9 @@ def explain(error: Exception, doing: str, competition: str = "") -> UserError:
         return UnavailableError(
             f"could not {doing}: {found}; check the network and any proxy, then {AGAIN}"
         )
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return disk_full(f"could not {doing}")
+    refused = refusals.refusal(error)
+    if refused is not None:
+        return UserError(f"could not {doing}: {refusals.explain(refused)}")
     text = " ".join(str(error).split())
     if text.startswith(UPLOAD):
         text = f"the storage did not take {text.removeprefix(UPLOAD)}; later, {AGAIN}"

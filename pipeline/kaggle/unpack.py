@@ -1,6 +1,5 @@
 """Unpack an archive that isn't trusted: every name inside the folder, no links, no bombs."""
 
-import errno
 import lzma
 import shutil
 import stat
@@ -9,8 +8,9 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import UserError
-from pipeline.kaggle.refusals import disk_full
+from pipeline.kaggle.refusals import too_little_room
 from pipeline.progress import track
+from pipeline.refusals import reason
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 LARGEST = 50 * 10**9  # bytes, unpacked
@@ -41,9 +41,8 @@ def unpack(archive: Path, folder: Path, advice: str) -> int:
     except _DAMAGE as error:
         raise UserError(f"{archive}: no whole zip file ({error}); {advice}") from None
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise disk_full(folder.parent) from None
-        raise UserError(f"{archive}: cannot be unpacked: {error.strerror or error}") from None
+        into = f"{archive}: cannot be unpacked into {folder.parent}"
+        raise UserError(f"{into}: {reason(error)}") from None
     return len(members)
 
 
@@ -62,7 +61,7 @@ def _check(archive: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
         )
     free = shutil.disk_usage(folder).free
     if total > free:
-        raise disk_full(folder.parent, total, free)
+        raise too_little_room(folder.parent, total, free)
 
 
 def _finding(member: zipfile.ZipInfo) -> str | None:

@@ -67,12 +67,13 @@ DATA = [
     Case(
         "disk that fills up",
         full_device,
-        f"{DOWNLOAD}: disk full; make room, then {AGAIN}",
+        f"{DOWNLOAD}: disk full; make room and run the same command again",
     ),
     Case(
         "disk that fills up while unpacking",
         full_while_unpacking,
-        f"data: disk full; make room, then {AGAIN}",
+        f".cache/kaggle/{COMPETITION}.zip: cannot be unpacked into data: disk full; make room and "
+        "run the same command again",
     ),
     Case(
         "archive that is none",

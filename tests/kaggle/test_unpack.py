@@ -37,7 +37,7 @@ CASES: dict[str, tuple[bytes, str]] = {
     ),
     "damaged bzip2": (
         damaged(archive({"a": b"hello" * 999}, zipfile.ZIP_BZIP2), 50),
-        "cannot be unpacked: Invalid data stream",
+        "cannot be unpacked into HERE: invalid data stream",
     ),
     "unknown compression": (
         patched(GOOD, METHOD, 99),
@@ -64,7 +64,7 @@ CASES: dict[str, tuple[bytes, str]] = {
     ),
     "directory beyond the end": (
         patched(GOOD, (None, None), 0x7FFFFFFF, "<I"),
-        "cannot be unpacked: Invalid argument",
+        "cannot be unpacked into HERE: invalid argument",
     ),
     "file, then a folder of its name": (
         archive({"a": b"1", "a/b": b"2"}),
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[bytes, str]] = {
     ),
     "name that is too long": (
         archive({"x" * 300: b"1"}),
-        "cannot be unpacked: File name too long",
+        "cannot be unpacked into HERE: name too long; expected at most 255 bytes between slashes",
     ),
 }
 
@@ -105,7 +105,7 @@ def test_each_is_one_line(tmp_path: Path, name: str) -> None:
     folder.mkdir()
     with pytest.raises(UserError) as error:
         unpack(path, folder, ADVICE)
-    assert str(error.value) == f"{path}: {line}"
+    assert str(error.value) == f"{path}: {line.replace('HERE', str(tmp_path))}"
 
 
 def test_what_claims_more_than_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
