@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pipeline import paths
 from pipeline.configuration import load_configuration
+from pipeline.durations import span
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
 from pipeline.room import size
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     for run in found:
         state = f"abandoned: {run.reason}" if run.reason else "its run goes on from it"
-        measures = f"{size(run.size)}, {_age(run.age)} old"
+        measures = f"{size(run.size)}, {span(run.age)} old"
         say(f"{run.folder}: {run.stage}, {measures}, {run.in_use or state}")
     abandoned = [run for run in found if run.is_abandoned]
     freed = sum(run.size for run in abandoned)
@@ -52,10 +53,6 @@ def _remove(abandoned: Sequence[RunFolder]) -> None:
         say(f"removed {run.folder}")
     if gone:
         say(f"{size(sum(run.size for run in gone))} freed")
-
-
-def _age(seconds: float) -> str:
-    return f"{seconds / 86400:.1f} d" if seconds >= 86400 else f"{seconds / 3600:.1f} h"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, one_line
 
 csv.field_size_limit(2**31 - 1)
 
@@ -90,7 +90,7 @@ def check_columns(path: Path, found: Collection[str], expected: Collection[str])
     others = [column for column in found if column not in expected]
     for column in expected:
         if column not in found:
-            there = ", ".join(name if name.isprintable() else repr(name)[1:-1] for name in found)
+            there = ", ".join(map(one_line, found))
             meant = [name for name in others if _letters(name) == _letters(column)]
             close = meant or difflib.get_close_matches(column, others, n=1)
             hint = f"; is {close[0]!r} meant?" if close else ""

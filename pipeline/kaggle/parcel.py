@@ -187,7 +187,8 @@ def _archive(folder: Path, names: Iterable[str], path: Path) -> None:
         for name in names:
             # ZipInfo's default date keeps the files' own times out, so that the bytes repeat.
             entry = zipfile.ZipInfo(name.partition("/")[2])
-            entry.file_size = (folder / name).stat().st_size  # decides about zip64
+            # The size decides about zip64.
+            entry.file_size = (folder / name).stat().st_size
             entry.external_attr = 0o644 << 16
             with (folder / name).open("rb") as stream, archive.open(entry, "w") as out:
                 shutil.copyfileobj(stream, out, 1 << 20)

@@ -42,7 +42,8 @@ class Route:
     script: str  # of the kernel
     order: Sequence[str]  # ids of the visible sample
     folder: Path
-    anyway: bool  # submit what would not end in time too
+    # Submit what would not end in time too.
+    anyway: bool
 
     @property
     def client(self) -> Client:

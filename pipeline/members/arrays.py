@@ -10,7 +10,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 _SUFFIX = ".npy"
-_HEAD = 1 << 16  # bytes in which a header has room; NumPy refuses one of more than 10,000
+# Bytes in which a header has room; NumPy refuses one of more than 10,000.
+_HEAD = 1 << 16
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 # NumPy's reader of headers, and Python's parser below it, on what is no header.
 _NO_HEADER = (tokenize.TokenError, SyntaxError, MemoryError, RecursionError)

@@ -1,4 +1,4 @@
-"""Where Kaggle's files lie: the doctor, `validate` and the rest all find them by one function."""
+"""Kaggle's files are found by one function, for the doctor, `validate` and the rest."""
 
 import zipfile
 from pathlib import Path

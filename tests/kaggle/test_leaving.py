@@ -1,4 +1,4 @@
-"""What leaves the machine: the manifest's files alone, and only to what is private."""
+"""The manifest's files alone leave the machine, and only to what is private."""
 
 import os
 from collections.abc import Callable
