@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # On this machine's processors; that of the run on Kaggle is what `submit` goes by.
     say(f"forecast for this machine: {expected_time}")
     say(
-        f"{odd.rows:,} rows of test.csv with {len(odd.oddities)} oddities "
+        f"{odd.rows:,} rows of a test with {len(odd.oddities)} oddities "
         f"({'; '.join(odd.oddities)}): {len(odd.order):,} ids written, {len(odd.predicted):,} of "
         f"them odd and predicted, {len(odd.priors):,} with priors"
     )

@@ -32,7 +32,7 @@ class OddTest:
     """Expectations of a submission for an odd test.
 
     Attributes:
-      rows: the rows of test.csv.
+      rows: their number in the table of the test.
       oddities: what is odd, a few words each.
       order: the ids that have to be written.
       same: by id, that of the visible test with the same prediction.
@@ -90,7 +90,7 @@ class _Writer:
 
     Attributes:
       made: what is expected so far.
-      rows: of test.csv, in the order of the competition's columns.
+      rows: of the table, in the order of the competition's columns.
       unwritten: ids that the sample lacks.
     """
 
@@ -211,7 +211,7 @@ def _only_sampled(test: _Writer) -> None:
 
 
 def _twice(test: _Writer) -> None:
-    test.rows.append([*test.rows[0][:_TEXT], "Another text.", "Lead"])
+    test.rows.append([*test.rows[0][:_TEXT], "Another text.", schema.TYPES[0]])
 
 
 def _no_id(test: _Writer) -> None:
@@ -234,7 +234,7 @@ _ODDITIES: Mapping[str, Callable[[_Writer], None]] = {
     "an element without words": _no_words,
     "rows out of order": _backwards,
     "more elements than slots": _many,
-    "ids that only test.csv has": _unwritten,
+    "ids that the sample lacks": _unwritten,
     "an id that only the sample has": _only_sampled,
     "an id twice": _twice,
     "a row without an id": _no_id,

@@ -34,7 +34,7 @@ class Hidden:
         """Read the tables of `folder`; a row without an id, or with one seen before, is left out.
 
         Raises:
-          UserError: test.csv can't be read, or holds no id below its header.
+          UserError: the table can't be read, or holds no id below its header.
         """
         self._texts = folder / "test"
         self.notes: list[str] = []
@@ -90,7 +90,7 @@ class Hidden:
     def _order(self, path: Path, ids: list[str]) -> list[str]:
         """Return the sample's ids where it is of this test, and the test's own elsewhere.
 
-        Kaggle replaces test.csv by the hidden one, and not always the sample of the visible one.
+        Kaggle replaces the table by the hidden one, and not always the sample of the visible one.
         """
         order = [row[0] for row in self._rows(path, (schema.ELEMENT_ID,))]
         table = schema.TABLES["test"]
