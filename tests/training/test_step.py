@@ -37,6 +37,7 @@ def losses_and_gradient(
     return losses, gradient
 
 
+@pytest.mark.slow
 def test_devices_and_accumulation_agree_with_dropout_on(tmp_path: Path) -> None:
     losses, gradient = losses_and_gradient(tmp_path, jax.devices()[:1], 1)
     # A bias of the keys moves all scores of a query alike: its gradient is zero but for rounding.
@@ -50,6 +51,7 @@ def test_devices_and_accumulation_agree_with_dropout_on(tmp_path: Path) -> None:
             np.testing.assert_allclose(other[name], leaf, rtol=0, atol=atol, err_msg=name)
 
 
+@pytest.mark.slow
 def test_what_deberta_drops_for_all_rows_is_alike_on_every_device(tmp_path: Path) -> None:
     losses, gradient = losses_and_gradient(tmp_path, jax.devices()[:1], 1, "deberta")
     others, other = losses_and_gradient(tmp_path, jax.devices()[:2], 2, "deberta")
