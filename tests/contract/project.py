@@ -1,7 +1,10 @@
 """The project as the contract tests see it: committed files only, never a user's params.yaml."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,3 +66,19 @@ def _write(path: Path, names: object, rows: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(stream, list(names))  # type: ignore[call-overload]
         writer.writeheader()
         writer.writerows(rows)
+
+
+def run_module(folder: Path, module: str, *arguments: str) -> str:
+    """Run a module as a command in a project; return what it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": path, "JAX_PLATFORMS": "", "SHELL": "/bin/sh"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout

@@ -1,8 +1,6 @@
 """The graph without a model: from Kaggle's archive to a bundle that predicts, by real commands."""
 
-import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.configurations import SMALL, changed, text
-from tests.contract.project import ROOT, few_essays, without_git
+from tests.contract.project import ROOT, few_essays, run_module, without_git
 
 pytestmark = pytest.mark.slow
 
@@ -25,26 +23,12 @@ def test_an_archive_ends_in_a_bundle_without_a_model(tmp_path: Path):
         for path in sorted((tmp_path / "files").rglob("*.*")):
             archive.write(path, path.relative_to(tmp_path / "files"))
 
-    def run(module: str, *arguments: str) -> str:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=folder,
-            env=os.environ | {"PATH": path, "JAX_PLATFORMS": "", "SHELL": "/bin/sh"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    run("commands.data", "--zip", "../kaggle.zip")
-    run("commands.doctor")
-    run("dvc", "repro")
-    assert "Running stage" not in run("dvc", "repro"), "it is done"
-    assert "out of fold, nested" in run("commands.summary")
-    said = run("commands.rehearse")
+    run_module(folder, "commands.data", "--zip", "../kaggle.zip")
+    run_module(folder, "commands.doctor")
+    run_module(folder, "dvc", "repro")
+    assert "Running stage" not in run_module(folder, "dvc", "repro"), "it is done"
+    assert "out of fold, nested" in run_module(folder, "commands.summary")
+    said = run_module(folder, "commands.rehearse")
     assert "on 1 cpu device(s)\n" in said
     assert f"rehearsed with {sys.executable}: within " in said
     assert not (folder / "artifacts/bundle/models").exists()

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import shutil
 import stat
@@ -14,7 +13,7 @@ import pytest
 
 from pipeline.files import sha256
 from tests.configurations import SMALL, text
-from tests.contract.project import ROOT, few_essays, without_git
+from tests.contract.project import ROOT, few_essays, run_module, without_git
 
 pytestmark = pytest.mark.slow
 
@@ -30,18 +29,7 @@ class Project:
 
     def run(self, module: str, *arguments: str) -> str:
         """Run a module as a command; return what it printed."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=self.folder,
-            env=os.environ | {"PATH": path, "JAX_PLATFORMS": "", "SHELL": "/bin/sh"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        return run_module(self.folder, module, *arguments)
 
     def repro(self, *arguments: str) -> set[str]:
         """Bring the graph up to date; return the stages that ran."""
