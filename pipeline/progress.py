@@ -55,7 +55,7 @@ def bar(total: int, unit: str, description: str, initial: int = 0) -> "Iterator[
     Where one of the two streams is no terminal the other may still show it, as with `| tee log`:
     its lines then come at any moment and by another way, so there is no bar for them to hit.
     """
-    if sys.stdout.isatty() and sys.stderr.isatty():
+    if _on_terminal():
         with (
             _lines_above() as terminal,
             tqdm(
@@ -83,6 +83,19 @@ def bar(total: int, unit: str, description: str, initial: int = 0) -> "Iterator[
         leave=False,
     ) as progress:
         yield progress
+
+
+@contextlib.contextmanager
+def view() -> Iterator[None]:
+    """Hold a terminal for the bars of several threads: one line each, what they say above them.
+
+    A bar by itself takes the terminal and gives it back, which threads would do in any order.
+    """
+    if not _on_terminal():
+        yield
+        return
+    with _lines_above():
+        yield
 
 
 @contextlib.contextmanager
@@ -128,6 +141,10 @@ def _handlers() -> "Iterator[logging.StreamHandler[Any]]":
         for handler in getattr(logger, "handlers", ()):  # a placeholder has none
             if isinstance(handler, logging.StreamHandler):
                 yield handler
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def track(items: Iterable[T], total: int, unit: str, description: str) -> Iterator[T]:

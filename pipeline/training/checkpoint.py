@@ -103,6 +103,11 @@ class Checkpoints:
         unfinished = next(path for path in self._state.iterdir() if not path.name.isdecimal())
         _write_digests(unfinished, unfinished.name.split(".")[0])
 
+    @property
+    def last(self) -> int | None:
+        """The step of the last whole checkpoint or of the save under way; None without one."""
+        return self._manager.latest_step()
+
     def save(self, step: int, arrays: Any, notes: Mapping[str, Any]) -> None:
         """Save in the background; an old checkpoint goes only once the new one is whole.
 
@@ -120,7 +125,7 @@ class Checkpoints:
         Raises:
           OSError: the system refuses to read it.
         """
-        step = self._manager.latest_step()
+        step = self.last
         if step is None:
             return None
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)

@@ -1,8 +1,9 @@
 """One fold from its inputs to its outputs: what the train stage runs."""
 
+import contextlib
 import platform
 import time
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -18,11 +19,54 @@ from pipeline.training import needs
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
-from pipeline.training.history import write_history
+from pipeline.training.history import History, write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.job import Job
 from pipeline.training.loop import Loop
 from pipeline.training.origin import Origin
+from pipeline.training.step import TrainState
+
+
+class FoldRun:
+    """One fold on its devices, from its last checkpoint to its last step.
+
+    Attributes:
+      job: the fold, as the configuration describes it.
+      devices: what it is trained on.
+      model, data, loop: its parts, made and read.
+    """
+
+    def __init__(self, job: Job, devices: Sequence[machine.Device]) -> None:
+        """Read the fold's inputs and build its model.
+
+        Raises:
+          UserError: an input or a parameter is at fault.
+        """
+        self.job, self.devices = job, devices
+        self.model = FoldModel(job, devices)
+        self.data = FoldData(job, self.model.pad_id)
+        self.loop = Loop(job.name, self.data.schedule, self.model.step(), self._validate, devices)
+        progress.say(
+            f"{job.name}: {self.data.schedule.total} steps on {len(devices)} "
+            f"{devices[0].device_kind} device(s), attention {self.model.attention}, "
+            f"{job.compute.dtype}"
+        )
+
+    def run(
+        self, checkpoints: Checkpoints, interruptions: Interruptions
+    ) -> tuple[TrainState, History]:
+        """Train to the last step; what is published comes after it.
+
+        Raises:
+          UserError: a loss is not finite.
+          Stopped: asked to stop; the state is saved.
+        """
+        state = self.model.initial_state(self.data.schedule.total)
+        seconds = 60 * self.job.session.checkpoint_minutes
+        return self.loop.run(state, checkpoints, interruptions, seconds)
+
+    def _validate(self, params: Any) -> float:
+        return self.data.loss(self.model.predict(params, self.data))
 
 
 def train_fold(job: Job) -> float:
@@ -40,27 +84,11 @@ def train_fold(job: Job) -> float:
     folder = _folder(job, origin)
     needs.check_room(job, folder)
     devices = machine.start(job.compute)
-    model = FoldModel(job, devices)
-    data = FoldData(job, model.pad_id)
-    total = data.schedule.total
-    progress.say(
-        f"{job.name}: {total} steps on {len(devices)} {devices[0].device_kind} "
-        f"device(s), attention {model.attention}, {job.compute.dtype}"
-    )
-
-    def validate(params: Any) -> float:
-        return data.loss(model.predict(params, data))
-
-    loop = Loop(job.name, data.schedule, model.step(), validate, devices)
-    with Checkpoints(folder) as checkpoints:
-        origin.write(checkpoints.folder)
-        state, history = loop.run(
-            model.initial_state(total),
-            checkpoints,
-            interruptions,
-            60 * job.session.checkpoint_minutes,
-        )
-        params, step = state.params, total
+    fold = FoldRun(job, devices)
+    model, data, loop = fold.model, fold.data, fold.loop
+    with open_checkpoints(job, origin_of(job)) as checkpoints:
+        state, history = fold.run(checkpoints, interruptions)
+        params, step = state.params, data.schedule.total
         probabilities = model.predict(params, data)
         loop.note_validation(params, data.loss(probabilities), step, history)
         if job.train.select == "best" and loop.best.step != step:
@@ -74,8 +102,22 @@ def train_fold(job: Job) -> float:
     return data.loss(probabilities)
 
 
-def _folder(job: Job, origin: Origin) -> Path:
-    return paths.checkpoints() / f"{job.model}-fold{job.fold}-{origin.fingerprint[:16]}"
+def origin_of(job: Job) -> Origin:
+    """Read all that decides a fold's numbers, as it stands now."""
+    return Origin.of(job.name, job.settings, job.inputs, job.code)
+
+
+@contextlib.contextmanager
+def open_checkpoints(job: Job, origin: Origin) -> Iterator[Checkpoints]:
+    """Open a fold's checkpoints of one origin, which is noted beside them.
+
+    Raises:
+      UserError: another process trains the fold, or there is no place for them.
+    """
+    name = f"{job.model}-fold{job.fold}-{origin.fingerprint[:16]}"
+    with Checkpoints(paths.checkpoints() / name) as checkpoints:
+        origin.write(checkpoints.folder)
+        yield checkpoints
 
 
 def _publish(

@@ -17,6 +17,7 @@ class Interruptions:
     def __init__(self, session: Session) -> None:
         """Take over the signals, but for those that the run was started to ignore (`nohup`)."""
         self._signal: int | None = None
+        self._asked: str | None = None
         self._stop_after = session.stop_after_minutes
         self._started = float(os.environ.get(SESSION_STARTED, time.time()))
         for number in SIGNALS:
@@ -27,8 +28,14 @@ class Interruptions:
     def _note(self, number: int, _: FrameType | None) -> None:
         self._signal = number
 
+    def stop(self, reason: str) -> None:
+        """Ask whatever runs under this watch to save and leave."""
+        self._asked = reason
+
     def reason(self) -> str | None:
         """Return the reason to stop now, or None."""
+        if self._asked is not None:
+            return self._asked
         if self._signal is not None:
             return signal.Signals(self._signal).name
         if self._stop_after and time.time() - self._started >= 60 * self._stop_after:

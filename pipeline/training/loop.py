@@ -113,7 +113,7 @@ class Loop:
                 if done in evaluations:
                     self._evaluate(state, done, history)
                 if reason or due:
-                    self._save(state, done, history, checkpoints)
+                    self.save(state, done, history, checkpoints)
                     saved = time.monotonic()
                 if reason and done < total:
                     raise Stopped(
@@ -145,9 +145,10 @@ class Loop:
             )
         return found.arrays["state"], history
 
-    def _save(
+    def save(
         self, state: TrainState, step: int, history: History, checkpoints: Checkpoints
     ) -> None:
+        """Save all that a run goes on from after `step`, in the background."""
         keep_best = self.schedule.options.select == "best"
         # The same tree before the first evaluation as after it, since `restore` expects one form.
         best = (self.best.params or jax.device_get(state.params)) if keep_best else {}

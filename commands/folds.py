@@ -1,0 +1,44 @@
+"""Train all folds of a model at once, one a device: `make folds MODEL=m`.
+
+Trains those that `dvc repro` would have to train. Each ends in the checkpoints of its own stage,
+so that `dvc repro` finds nothing left to train, predicts and publishes. Run again after an
+interruption it goes on where it stopped.
+"""
+
+if __name__ == "__main__":
+    from pipeline import orphans
+
+    orphans.end_with_parent()  # before the imports, which take seconds
+
+import argparse
+from collections.abc import Sequence
+
+from pipeline.configuration import load_configuration
+from pipeline.errors import exit_with_message
+from pipeline.graph.unmade import unmade
+from pipeline.progress import say
+from pipeline.training.all_folds import train_folds
+from pipeline.training.job import job_of
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train what is missing; say what is not."""
+    parser = argparse.ArgumentParser(
+        prog="commands.folds",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, help="a key of models in params.yaml")
+    configuration = load_configuration()
+    model = configuration.named("models", parser.parse_args(argv).model)
+    jobs = [job_of(configuration, model, fold) for fold in configuration.read("folds", list)]
+    missing = set(unmade(job.name for job in jobs))
+    for job in jobs:
+        if job.name not in missing:
+            say(f"{job.name}: up to date")
+    if missing:
+        train_folds([job for job in jobs if job.name in missing])
+
+
+if __name__ == "__main__":
+    exit_with_message(main)
