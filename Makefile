@@ -23,7 +23,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check smoke compare prune mend \
+	test-slow check parity compat bundle kaggle peers tpu-check smoke folds compare prune mend \
 	checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -113,6 +113,10 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
+
+folds: doctor  ## train all folds of MODEL that are missing at once, one a device; then: make submission
+	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 
 compare: checked  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=another member or commit)
 	@python -m commands.compare --model $(call quoted,$(MODEL)) --fold $(call quoted,$(FOLD)) \

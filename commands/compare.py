@@ -22,6 +22,7 @@ from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.elements import Elements, read_elements
 from pipeline.tables.gather import gather_fold, gather_members
+from pipeline.units import Unit
 
 # The last of git's commits.
 _LAST = "HEAD"
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     configuration = load_configuration()
     model, fold = configuration.named("models", wanted.model), wanted.fold
     elements = read_elements([fold]).of_folds([fold])
-    own = gather_fold(paths.fold(model, fold) / "oof.parquet", fold, elements)
+    own = gather_fold(paths.fold(model, Unit(fold)) / "oof.parquet", fold, elements)
     say(
         f"train@{model}-{fold}: log loss {log_loss(elements.labels, own):.4f} on "
         f"{len(elements):,} elements of {len(set(elements.essay_ids)):,} essays"
@@ -75,11 +76,11 @@ def _beside(
       UserError: the base has no predictions of the fold, or such of other elements.
     """
     models, members = configuration.read("models", dict), configuration.read("members", dict)
-    table = paths.fold(model, fold) / "oof.parquet"
+    table = paths.fold(model, Unit(fold)) / "oof.parquet"
     name = base
     if base in models:
         # The fold's own file: the model's table is only made when all folds are.
-        other = gather_fold(paths.fold(base, fold) / "oof.parquet", fold, elements)
+        other = gather_fold(paths.fold(base, Unit(fold)) / "oof.parquet", fold, elements)
     elif base in (BASELINE, *members):
         other = gather_members([base], [fold], elements)[:, 0]
     else:

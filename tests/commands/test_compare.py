@@ -14,6 +14,7 @@ from commands import compare as command
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.tables.predictions import write_predictions
+from pipeline.units import Unit
 from tests import configurations
 
 IDS = ["a", "b", "c", "d", "e", "f"]
@@ -61,7 +62,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             frame.to_parquet(path)
         write(paths.oof("baseline"), predictions(0.4), 0)
-        write(paths.fold("tiny", 0) / "oof.parquet", predictions(0.5), 0)
+        write(paths.fold("tiny", Unit(0)) / "oof.parquet", predictions(0.5), 0)
         Path("dvc.yaml").write_text(
             "stages:\n  train:\n    matrix: {model: [tiny], fold: [0]}\n    cmd: 'true ${item}'\n"
             "    outs: ['artifacts/folds/${item.model}/fold${item.fold}']\n"
@@ -93,8 +94,8 @@ def compare(
 
 def rerun(rows: np.ndarray) -> None:
     """As `dvc repro` does: the former output is removed first."""
-    shutil.rmtree(paths.fold("tiny", 0))
-    write(paths.fold("tiny", 0) / "oof.parquet", rows, 0)
+    shutil.rmtree(paths.fold("tiny", Unit(0)))
+    write(paths.fold("tiny", Unit(0)) / "oof.parquet", rows, 0)
 
 
 def test_a_fold_beside_its_former_self_and_the_baseline(compare: Compare):
