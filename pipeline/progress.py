@@ -70,16 +70,21 @@ def bar(total: int, unit: str, description: str, initial: int = 0) -> "Iterator[
         ):
             yield progress
         return
+    units = f"{unit}es" if unit.endswith("ch") else f"{unit}s"
     with tqdm(
         total=total,
         initial=initial,
         unit=unit,
         desc=description,
         file=_Lines(),
+        position=0,  # lines have no place: else those of threads are led by moves of the cursor
         mininterval=30.0,
         maxinterval=60.0,
         delay=15.0,  # what is quick says what it made, and nothing on the way
-        bar_format="{desc}: {n_fmt} of {total_fmt} {unit}s, {rate_fmt}{postfix}, {remaining} left",
+        bar_format=(
+            f"{{desc}}: {{n_fmt}} of {{total_fmt}} {units}, {{rate_fmt}}{{postfix}}, "
+            "{remaining} left"
+        ),
         leave=False,
     ) as progress:
         yield progress

@@ -73,6 +73,7 @@ def write_members(
     folds: Sequence[int] = (0, 1, 2),
     models: Sequence[str] = (),
     members: Mapping[str, Mapping[str, str]] | None = None,
+    seeds: Sequence[int] = (),
     **ensemble: Any,
 ) -> None:
     """Write a configuration of members whose predictions the test makes itself."""
@@ -82,6 +83,7 @@ def write_members(
             "data": {"source": "data/raw"},
             "split": {"seed": 1},
             "folds": list(folds),
+            "seeds": list(seeds),
             "compute": {"devices": 1},
             "baseline": {"max_features": 500, "C": 1.0},
             "members": members or {},

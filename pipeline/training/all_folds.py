@@ -39,7 +39,7 @@ def train_folds(jobs: Sequence[Job]) -> None:
     runs = zip(jobs, origins, strict=True)
     needs.check_room({folder_of(job, origin): job for job, origin in runs})
     devices = machine.start(jobs[0].compute)
-    progress.say(_plan(len(jobs), devices))
+    progress.say(_plan(len(jobs), len(devices), devices[0].device_kind))
     free: queue.SimpleQueue[machine.Device] = queue.SimpleQueue()
     for device in devices:
         free.put(device)
@@ -75,12 +75,12 @@ def _train(job: Job, origin: Origin, device: machine.Device, interruptions: Inte
     progress.say(f"{job.name}: trained; dvc repro predicts and publishes")
 
 
-def _plan(folds: int, devices: Sequence[machine.Device]) -> str:
-    """Say in words how folds share the devices."""
-    kind, at_once = devices[0].device_kind, min(folds, len(devices))
+def _plan(folds: int, devices: int, kind: str) -> str:
+    """Say in words how folds share the devices of a kind."""
+    at_once = min(folds, devices)
     if at_once == 1:
         return f"{folds} fold(s) on 1 {kind} device: a device trains one fold at a time"
-    rounds = -(-folds // len(devices))
+    rounds = -(-folds // devices)
     return f"{folds} folds, {at_once} at once, each on a {kind} device alone, {rounds} round(s)"
 
 

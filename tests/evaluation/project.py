@@ -42,12 +42,16 @@ def predict(elements: Elements, seed: int, skill: float = 1.0) -> np.ndarray:
 
 
 def write_folds(
-    model: str, elements: Elements, probabilities: np.ndarray, folds: Sequence[int]
+    model: str,
+    elements: Elements,
+    probabilities: np.ndarray,
+    folds: Sequence[int],
+    seed: int | None = None,
 ) -> None:
     """What training leaves of `folds`."""
     for fold in folds:
         own = elements.folds == fold
-        folder = paths.fold(model, Unit(fold))
+        folder = paths.fold(model, Unit(fold, seed))
         write_predictions(
             folder / "oof.parquet",
             elements.select(own).element_ids[::-1],

@@ -146,6 +146,28 @@ def test_missing_and_left_over_folds_are_named(elements: Elements) -> None:
     assert not Path("artifacts/oof").exists()
 
 
+def test_seeds_are_averaged_and_each_is_scored_alone(elements: Elements) -> None:
+    write_members(models=["m"], seeds=[4])
+    own, other = predict(elements, 0), predict(elements, 1)
+    write_folds("m", elements, own, [0, 1, 2])
+    with pytest.raises(UserError, match="expected fold0-seed4, fold1-seed4, fold2-seed4 too"):
+        stage.main(["--model", "m"])
+    write_folds("m", elements, other, [0, 1, 2], seed=4)
+    stage.main(["--model", "m"])
+    found = read_predictions(paths.oof("m"))
+    assert found.element_ids == elements.element_ids
+    np.testing.assert_allclose(found.probabilities, (own + other) / 2, rtol=0, atol=1e-12)
+    details = json.loads(paths.evaluation("m").read_text())
+    alone = {name: rows["log_loss"] for name, rows in details["seeds"].items()}
+    assert alone == {
+        "own": round(log_loss(elements.labels, own, labels=[0, 1, 2]), 6),
+        "4": round(log_loss(elements.labels, other, labels=[0, 1, 2]), 6),
+    }
+    rows = table(paths.plots("m") / "learning.csv")
+    names = ["0", "0-seed4", "1", "1-seed4", "2", "2-seed4"]
+    assert list(dict.fromkeys(row[1] for row in rows[1:])) == names
+
+
 def test_a_fold_of_other_elements_is_refused(elements: Elements) -> None:
     rows = predict(elements, 0)
     write_folds("m", elements, rows, [0, 1, 2])

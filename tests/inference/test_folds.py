@@ -5,6 +5,7 @@ from pathlib import Path
 
 import datasets
 import jax
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -51,6 +52,29 @@ def test_folds_trained_elsewhere_predict_here():
     assert found.element_ids == [*ELEMENTS, *ELEMENTS]
     assert found.folds.tolist() == [0] * 5 + [1] * 5
     assert found.probabilities[:5].tolist() == found.probabilities[5:].tolist()
+
+
+@pytest.mark.usefixtures("_project")
+def test_a_fold_under_two_seeds_is_their_mean():
+    """By each seed alone, which `predict` has no way to; a table has a row for each fold still."""
+    model = tiny.model(Path("backbone"))
+    alone = {}
+    for seed, unit in enumerate(units([0, 1], [9])):
+        params = jax.device_get(tiny.parameters(model, seed))
+        shutil.rmtree(paths.weights("small"), ignore_errors=True)
+        trained = {"platform": "cpu", "dtype": "float32"}
+        save_fold(paths.weights("small", unit), params, model, Path("backbone"), trained)
+        predict_folds("small", "bert", ROWS, [unit])
+        alone[unit] = (params, read_predictions(paths.test("small")).probabilities)
+    for unit, (params, _) in alone.items():
+        save_fold(paths.weights("small", unit), params, model, Path("backbone"), trained)
+    predict_folds("small", "bert", ROWS, units([0, 1], [9]))
+    found = read_predictions(paths.test("small"))
+    assert found.folds.tolist() == [0] * 5 + [1] * 5
+    for fold, mean in enumerate(np.split(found.probabilities, 2)):
+        one, other = alone[Unit(fold)][1], alone[Unit(fold, 9)][1]
+        assert not np.allclose(one, other, atol=1e-4)
+        np.testing.assert_allclose(mean, (one + other) / 2, rtol=0, atol=1e-12)
 
 
 @pytest.mark.usefixtures("_project")
