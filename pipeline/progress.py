@@ -14,6 +14,9 @@ from pipeline.errors import one_line
 
 T = TypeVar("T")
 
+# Seconds before a log hears of a bar: what is quick says what it made, and nothing on the way.
+_DELAY = 15.0
+
 
 class _Lines(io.TextIOBase):
     """Turns a bar's carriage returns into lines of their own."""
@@ -80,7 +83,7 @@ def bar(total: int, unit: str, description: str, initial: int = 0) -> "Iterator[
         position=0,  # lines have no place: else those of threads are led by moves of the cursor
         mininterval=30.0,
         maxinterval=60.0,
-        delay=15.0,  # what is quick says what it made, and nothing on the way
+        delay=_DELAY,
         bar_format=(
             f"{{desc}}: {{n_fmt}} of {{total_fmt}} {units}, {{rate_fmt}}{{postfix}}, "
             "{remaining} left"

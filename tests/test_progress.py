@@ -5,6 +5,7 @@ import errno
 import io
 import logging
 import os
+import re
 import sys
 import threading
 import warnings
@@ -158,6 +159,60 @@ def test_lines_of_another_thread_stand_whole(apart: bool, monkeypatch: pytest.Mo
             progress.refresh()
         thread.join()
     _hold(streams, lines, [])
+
+
+def _side_by_side(folds: int, steps: int) -> list[str]:
+    """Bars of as many threads as folds in one view, with a line of each; return the lines."""
+    all_there = threading.Barrier(folds)
+
+    def fold(number: int) -> None:
+        name = f"train@tiny-{number}"
+        with bar(steps, "step", name) as progress:
+            all_there.wait()
+            for _ in range(steps):
+                progress.update(1)
+                progress.refresh()
+            say(f"{name}: half way")
+            for _ in track(range(3), 3, "batch", f"{name} held-out"):
+                progress.refresh()
+            all_there.wait()
+
+    with progress.view():
+        threads = [threading.Thread(target=fold, args=(number,)) for number in range(folds)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return [f"train@tiny-{number}: half way" for number in range(folds)]
+
+
+@TERMINALS
+def test_folds_at_once_have_a_line_each(apart: bool, monkeypatch: pytest.MonkeyPatch):
+    """All are there at the same time, one under the other, and none is left at the end."""
+    streams = Streams(monkeypatch, apart)
+    lines = _side_by_side(folds=3, steps=20)
+    written = streams.written()
+    seen = [line for text in written for line in screen(text)]
+    assert sorted(seen) == lines
+    text = written[-1]
+    moments = (screen(text[:length]) for length in range(0, len(text), 97))
+    bars = {f"train@tiny-{number}: " for number in range(3)}
+    assert any(
+        bars == {bar for bar in bars if any(line.startswith(bar) and "%|" in line for line in seen)}
+        for seen in moments
+    )
+
+
+def test_off_a_terminal_folds_at_once_move_no_cursor(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(progress, "_DELAY", 0.0)
+    lines = _side_by_side(folds=3, steps=5)
+    out, err = capsys.readouterr()
+    assert sorted(out.splitlines()) == lines
+    assert re.search(r"^train@tiny-2: 5 of 5 steps, ", err, re.M)
+    assert "\x1b" not in err
+    assert "\n\n" not in err
 
 
 def test_off_a_terminal_there_are_plain_lines(capsys: pytest.CaptureFixture[str]):
