@@ -20,18 +20,18 @@ from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.tables.essay_folds import held_out
 from pipeline.tables.predictions import write_predictions
-from pipeline.units import Unit
+from pipeline.units import Unit, units
 from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
 from stages import predict as predict_stage
 from tests.configurations import SMALL, changed, write
 from tests.contract.project import ROOT, few_essays
 
-MODEL, FOLDS = "small", (0, 1)
+MODEL, UNITS = "small", units([0, 1], [9])
 
 
 def edit_configuration(**sections: Any) -> None:
     """Write params.yaml with other values in some sections."""
-    write(changed(SMALL, {"compute": {"devices": "auto"}} | sections))
+    write(changed(SMALL, {"seeds": [9], "compute": {"devices": "auto"}} | sections))
 
 
 def make_graph(folder: Path) -> None:
@@ -45,8 +45,8 @@ def make_graph(folder: Path) -> None:
         stage.main([])
     for stage in (backbone, tokenize):
         stage.main(["--model", MODEL])
-    for fold in FOLDS:
-        _draw_fold(fold)
+    for number, unit in enumerate(UNITS):
+        _draw_fold(unit, 10 + number)
     for stage in (predict_stage, evaluate):
         stage.main(["--model", MODEL])
     ensemble.main([])
@@ -55,7 +55,7 @@ def make_graph(folder: Path) -> None:
 
 def outputs() -> list[Path]:
     """What a bundle takes from the graph."""
-    weights = [paths.weights(MODEL, Unit(fold)) for fold in FOLDS]
+    weights = [paths.weights(MODEL, unit) for unit in UNITS]
     tables = [paths.oof("baseline"), paths.oof(MODEL)]
     elements = [paths.clean("train"), paths.FOLDS]
     figures = paths.metrics("ensemble")
@@ -75,27 +75,27 @@ def write_lock(extra: Sequence[Path] = ()) -> None:
         YAML(typ="safe").dump({"schema": "2.0", "stages": stages}, stream)
 
 
-def _draw_fold(fold: int) -> None:
+def _draw_fold(unit: Unit, seed: int) -> None:
     """Weights of a fold from a seed, and what training leaves: predictions of its own essays."""
     source = paths.backbone(MODEL)
     model = build(source, "bert", Settings(attention="blocked"))
-    leaves = draw_all(parameter_shapes(model), 0.2, 10 + fold)
+    leaves = draw_all(parameter_shapes(model), 0.2, seed)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
     trained = {"platform": "cpu", "dtype": "float32"}
-    save_fold(paths.weights(MODEL, Unit(fold)), tree, model, source, trained)
+    save_fold(paths.weights(MODEL, unit), tree, model, source, trained)
     configuration = load_configuration()
     tokens = read_tokens(paths.tokens(MODEL, "train"))
-    windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
+    windows = np.flatnonzero(held_out(tokens.essay_ids, unit.fold))
     settings = configuration.read(f"models.{MODEL}.predict", params.Predict)
     backend = machine.start_best()
-    predictor = Predictor.of_folder(paths.weights(MODEL, Unit(fold)), "bert", settings, backend)
-    weights = predictor.load(paths.weights(MODEL, Unit(fold)))
+    predictor = Predictor.of_folder(paths.weights(MODEL, unit), "bert", settings, backend)
+    weights = predictor.load(paths.weights(MODEL, unit))
     made = predictor.probabilities(weights, tokens, windows, "")
     own = np.flatnonzero(np.isfinite(made[:, 0]))
     write_predictions(
-        paths.fold(MODEL, Unit(fold)) / "oof.parquet",
+        paths.fold(MODEL, unit) / "oof.parquet",
         [tokens.element_ids[i] for i in own],
-        np.full(len(own), fold),
+        np.full(len(own), unit.fold),
         made[own],
     )
-    (paths.fold(MODEL, Unit(fold)) / "history.csv").write_text("step,epoch,series,loss\n")
+    (paths.fold(MODEL, unit) / "history.csv").write_text("step,epoch,series,loss\n")

@@ -20,7 +20,7 @@ from pipeline.bundle.time_limit import Clock
 from pipeline.errors import UserError
 from pipeline.tables.elements import read_elements
 from pipeline.tables.gather import gather_members, gather_tests
-from tests.bundle.graph import MODEL
+from tests.bundle.graph import MODEL, UNITS
 from tests.configurations import SMALL
 
 
@@ -62,8 +62,7 @@ def test_it_ends_in_the_graph_s_own_submission(bundle: Path, competition: Path) 
     assert [lap["part"] for lap in told["laps"]] == [
         "clean, tokenize, baseline",
         "compilation, a step",
-        MODEL,
-        MODEL,
+        *[MODEL] * len(UNITS),
     ]
 
 
@@ -73,8 +72,8 @@ def test_the_hidden_test_s_time_is_told(
     _infer(bundle, competition, limit=9 * 3600.0)
     told = json.loads((bundle.parent / "output/inference.json").read_text())
     forecast = told["forecast"]
-    assert (forecast["essays"], forecast["limit"], forecast["folds"]) == (3000, 32400.0, 2)
-    assert forecast["done"] == {MODEL: 2}
+    assert (forecast["essays"], forecast["limit"], forecast["folds"]) == (3000, 32400.0, 4)
+    assert forecast["done"] == {MODEL: 4}
     assert forecast["seconds"] > told["laps"][0]["seconds"]
     assert re.search(
         r"^forecast: 3,000 essays take about \d+ (s|min) of 9 h 00 min$",
@@ -291,12 +290,15 @@ def test_folds_that_would_not_be_done_in_time_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With time for one fold its mean is itself: as if it were both."""
+    """With time for one fold its mean is itself: as if it were all of them."""
     monkeypatch.setattr(Clock, "allows", lambda clock, part: part not in dict(clock.laps))
     found = _infer(bundle, competition)
-    assert f"{MODEL} fold 1: left out, it would not be done in time\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    for unit in UNITS[1:]:
+        assert f"{MODEL} fold {unit}: left out, it would not be done in time\n" in said
     monkeypatch.undo()
     monkeypatch.chdir(bundle.parent.parent)
     only = bundle / f"models/{MODEL}/fold0/model.safetensors"
-    (bundle / f"models/{MODEL}/fold1/model.safetensors").write_bytes(only.read_bytes())
+    for unit in UNITS[1:]:
+        (bundle / f"models/{MODEL}/{unit.name}/model.safetensors").write_bytes(only.read_bytes())
     _close(found, _infer(bundle, competition))

@@ -25,7 +25,7 @@ from pipeline.graph.locked_outputs import md5
 from pipeline.tables.elements import read_elements
 from pipeline.tables.predictions import write_predictions
 from pipeline.units import Unit
-from tests.bundle.graph import MODEL, edit_configuration, write_lock
+from tests.bundle.graph import MODEL, UNITS, edit_configuration, write_lock
 from tests.configurations import DEFAULT, changed, write
 from tests.contract.project import ROOT
 
@@ -62,9 +62,10 @@ def test_in_float32_it_predicts_as_the_graph(bundle: Path) -> None:
     assert dict(zip(LABELS, blend["bias"], strict=True)) == graph["bias"]
     figures = json.loads(Path("metrics/ensemble.json").read_text())
     assert _manifest(bundle)["log_loss"] == figures["log_loss"]
+    for unit in UNITS:
+        packed = bundle / f"models/{MODEL}/{unit.name}/model.safetensors"
+        assert _sha256(packed) == _sha256(paths.weights(MODEL, unit) / "model.safetensors")
     for fold in (0, 1):
-        packed = bundle / f"models/{MODEL}/fold{fold}/model.safetensors"
-        assert _sha256(packed) == _sha256(paths.weights(MODEL, Unit(fold)) / "model.safetensors")
         packed = bundle / f"baseline/fold{fold}.npz"
         assert _sha256(packed) == _sha256(paths.BASELINE / f"fold{fold}.npz")
 
