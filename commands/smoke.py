@@ -8,6 +8,7 @@ if __name__ == "__main__":
 from collections.abc import Sequence
 
 from pipeline.configuration import load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.durations import span
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
@@ -18,7 +19,7 @@ from pipeline.training.smoke import smoke
 def main(argv: Sequence[str] | None = None) -> None:
     """Print memory, speed and how long all folds of the configuration would take."""
     job = read_job(__doc__, argv)
-    folds = len(load_configuration().read("folds", list))
+    folds = len(configured_units(load_configuration()))
     seen = smoke(job)
     device = "not told" if seen.device_megabytes is None else f"{seen.device_megabytes:,.0f} MB"
     say(

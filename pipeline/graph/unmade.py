@@ -1,13 +1,14 @@
 """Stages of the graph that a run would have to make, rather than keep or restore from a cache."""
 
+import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline.graph.repository import opened
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
-    from dvc.stage import Stage
+    from dvc.stage import PipelineStage
 
 
 def unmade(stages: Iterable[str]) -> list[str]:
@@ -19,19 +20,26 @@ def unmade(stages: Iterable[str]) -> list[str]:
     Raises:
       UserError: DVC finds a file of its own at fault, or another DVC is at work.
     """
+    # It says of a stage in the run cache that it is being restored, which is not so here.
+    logging.getLogger("dvc.stage.cache").setLevel(logging.WARNING)
     with opened() as repo, repo.lock:
         by_name = {stage.addressing: stage for stage in repo.index.stages}
-        return [name for name in stages if _is_unmade(repo, by_name[name])]
+        return [name for name in stages if _is_unmade(repo, cast("PipelineStage", by_name[name]))]
 
 
-def _is_unmade(repo: "Repo", stage: "Stage") -> bool:
+def _is_unmade(repo: "Repo", stage: "PipelineStage") -> bool:
     # Here, because it takes a second that most runs need not spend.
     from dvc.stage.cache import RunCacheNotFoundError
 
     if not stage.changed():
         return False
+    if not (stage.changed_stage() or stage.changed_deps()):
+        return not stage.outs_cached()
+    stage.save_deps()
+    # Else DVC, which finds the dependencies as they were saved just now, takes the former outputs
+    # for theirs and doesn't look into the run cache.
+    stage.cmd_changed = True
     try:
-        stage.save_deps()
         repo.stage_cache.restore(stage, dry=True)
     except RunCacheNotFoundError:
         return True
