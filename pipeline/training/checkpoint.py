@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +22,9 @@ from pipeline.training.needs import KEPT, STATE
 T = TypeVar("T")
 
 DIGESTS = "digests.json"  # beside each checkpoint, to tell later that nothing in it has changed
+# Folds that train at once save from their threads, and Orbax tells its operations from each other
+# by one number of the process.
+_ONE_AT_A_TIME = threading.Lock()
 _PATIENCE = 60.0  # seconds: a killed trainer may still be saving
 
 
@@ -117,7 +121,11 @@ class Checkpoints:
         content = ocp.args.Composite(
             arrays=ocp.args.StandardSave(arrays), notes=ocp.args.JsonSave(dict(notes))
         )
-        self._ask(lambda: self._manager.save(step, args=content))
+        _ONE_AT_A_TIME.acquire()
+        try:
+            self._ask(lambda: self._manager.save(step, args=content))
+        finally:
+            threading.Thread(target=_let_the_next_begin, args=[self._manager]).start()
 
     def restore(self, like: Any) -> Restored | None:
         """Restore the last whole checkpoint onto the shardings of `like`; None if there is none.
@@ -132,7 +140,8 @@ class Checkpoints:
         content = ocp.args.Composite(
             arrays=ocp.args.StandardRestore(abstract), notes=ocp.args.JsonRestore()
         )
-        found = self._ask(lambda: self._manager.restore(step, args=content))
+        with _ONE_AT_A_TIME:
+            found = self._ask(lambda: self._manager.restore(step, args=content))
         return Restored(step, found["arrays"], found["notes"])
 
     def __enter__(self) -> "Checkpoints":
@@ -176,6 +185,13 @@ class Checkpoints:
                 raise
         # Here, so that the error holds none of Orbax's tasks.
         raise OSError(refused.errno, refused.strerror, str(self.folder))
+
+
+def _let_the_next_begin(manager: ocp.CheckpointManager) -> None:
+    """Wait for the save under way; the run itself is told of what became of it."""
+    with contextlib.suppress(Exception):
+        manager.wait_until_finished()
+    _ONE_AT_A_TIME.release()
 
 
 def _write_digests(folder: Path, name: str) -> None:
