@@ -32,7 +32,7 @@ def main() -> None:
     for name, known in (("encoder", list(configs.ENCODERS)), ("recipe", recipes)):
         parser.add_argument(f"--{name}", nargs="+", choices=known, default=known)
     parser.add_argument(
-        "--machine", nargs="+", choices=list(chips.MACHINES), help="of the table and of folds"
+        "--machine", nargs="+", choices=list(chips.MACHINES), help="of the parts but for recipes"
     )
     parser.add_argument("--length", nargs="+", type=int, default=[512, 1024], help="of a row")
     parser.add_argument("--attention", help="an implementation other than the platform's own")
@@ -52,7 +52,8 @@ def main() -> None:
         failures += _folds(cases.folds(asked.recipe, machines, asked.attention))
     if "attention" in asked.part:
         print(f"\n{report.header(report.ATTENTION)}", flush=True)
-        for line in attention.lines():
+        machines = asked.machine or cases.ATTENTION_MACHINES
+        for line in attention.lines(machines, asked.attention):
             print(report.attention(line), flush=True)
     print("", *(f"error: {failure}" for failure in failures), sep="\n", file=sys.stderr)
     sys.exit(1 if failures else 0)

@@ -15,6 +15,7 @@ from tpu_check.measure import Case
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 TABLE_MACHINES = ("v5e-8", "v5e-1", "v3-8", "v5e-16")
+ATTENTION_MACHINES = ("v5e-1",)
 FOLDS_MACHINES = ("v5e-8", "v6e-8", "v5p-8")
 _RECIPES_MACHINE = "v5e-8"
 

@@ -17,7 +17,7 @@ FOLDS = (
     "s an epoch, at once (rounds)", "times as fast", "with a fold on every core",
 )  # fmt: skip
 ATTENTION = (
-    "form", "compile s (CPU s)", "moved GB", "accessed GB", "temporary GB", "FLOPs, G",
+    "form", "machine", "compile s (CPU s)", "moved GB", "accessed GB", "temporary GB", "FLOPs, G",
     "compiler ms", "roofline ms", "kernels ms",
 )  # fmt: skip
 
@@ -94,11 +94,12 @@ def _gibibytes(row: Row) -> str:
 def attention(line: Line) -> str:
     """A form's line."""
     if line.compiled is None or line.timing is None:
-        return _line([line.name, f"not compiled: {line.reason}"])
+        return _line([line.name, line.machine, f"not compiled: {line.reason}"])
     t = line.timing
     return _line(
         [
             line.name,
+            line.machine,
             f"{line.compiled.seconds:.0f} ({line.compiled.processor:.0f})",
             f"{t.bytes / 1e9:.2f}",
             f"{line.compiled.accessed / 1e9:.2f}",
