@@ -1,6 +1,6 @@
-"""One layer's attention alone with its gradients, form by form, on one v5e core."""
+"""One layer's attention alone with its gradients, form by form, on one core of a machine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +16,6 @@ from tpu_check.steps import Compiled, DoesNotFitError, compiled
 from tpu_check.timing import Timing, timing
 
 ROWS, TOKENS, HEADS, WIDTH, SPAN = 8, 512, 12, 64, 256
-_MACHINE = "v5e-1"
 _NAMES = [name for name in IMPLEMENTATIONS if name != "cudnn"]
 
 Operands = tuple[Array, ...]
@@ -27,21 +26,26 @@ class Line(NamedTuple):
     """A form's figures; without `compiled` what stood in its way."""
 
     name: str
+    machine: str
     compiled: Compiled | None
     timing: Timing | None
     temporary: int
     reason: str
 
 
-def lines() -> Iterator[Line]:
-    """Compile every form, BERT's, a local window's and DeBERTa's."""
-    for name in _NAMES:
-        yield _line(f"BERT, {name}", _plain(name, None), relative=False)
-    for name in _NAMES:
-        yield _line(f"window of 64 to either side, {name}", _plain(name, 64), relative=False)
-    yield _line("DeBERTa, take_along_axis", gathered, relative=True)
-    for name in _NAMES:
-        yield _line(f"DeBERTa, {name}", _relative(name), relative=True)
+def lines(machines: Sequence[str], implementation: str | None) -> Iterator[Line]:
+    """Compile every form, or one, on each machine: BERT's, a local window's and DeBERTa's."""
+    names = _NAMES if implementation is None else [implementation]
+    for at in machines:
+        for name in names:
+            yield _line(f"BERT, {name}", at, _plain(name, None), relative=False)
+        for name in names:
+            form = _plain(name, 64)
+            yield _line(f"window of 64 to either side, {name}", at, form, relative=False)
+        if implementation is None:
+            yield _line("DeBERTa, take_along_axis", at, gathered, relative=True)
+        for name in names:
+            yield _line(f"DeBERTa, {name}", at, _relative(name), relative=True)
 
 
 def _plain(name: str, window: int | None) -> Form:
@@ -95,7 +99,7 @@ def gathered(
     return jnp.einsum("rhqk,rkhw->rqhw", share, value)
 
 
-def _line(name: str, form: Form, *, relative: bool) -> Line:
+def _line(name: str, at: str, form: Form, *, relative: bool) -> Line:
     content = jax.ShapeDtypeStruct((1, ROWS, TOKENS, HEADS, WIDTH), jnp.bfloat16)
     segment = jax.ShapeDtypeStruct((1, ROWS, TOKENS), jnp.int32)
     table = jax.ShapeDtypeStruct((2 * SPAN, HEADS, WIDTH), jnp.bfloat16)
@@ -110,12 +114,13 @@ def _line(name: str, form: Form, *, relative: bool) -> Line:
 
         return jax.grad(loss, argnums=(0, 1, 2, 3))(query, key, value, tables)
 
-    machine = MACHINES[_MACHINE]
-    step = parallel(gradients, devices(machine), replicated_out=False)
+    machine = MACHINES[at]
+    step = parallel(gradients, devices(machine)[:1], replicated_out=False)
     try:
         made = compiled(step, tables, (content, content, content, segment, content))
     except DoesNotFitError as error:
-        return Line(name, None, None, 0, str(error))
+        return Line(name, at, None, None, 0, str(error))
     except Exception as error:  # a form may refuse a window, relative terms or the platform
-        return Line(name, None, None, 0, f"{type(error).__name__}: {str(error).splitlines()[0]}")
-    return Line(name, made, timing(made.module, machine.core, machine.cores), made.temporary, "")
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        return Line(name, at, None, None, 0, reason)
+    return Line(name, at, made, timing(made.module, machine.core, 1), made.temporary, "")

@@ -1,4 +1,4 @@
-"""What is compiled: the table's encoders on every machine, and the recipes with their own rows."""
+"""What is compiled: the table's encoders on its machines, and the recipes with their own rows."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -6,14 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.configuration import Configuration
-from pipeline.params import Compute, Model, Rows
+from pipeline.params import Compute, Model, Rows, Split
 from pipeline.recipes import compose, ready
 from tpu_check.chips import MACHINES
 from tpu_check.configs import CONFIGS, ENCODERS
+from tpu_check.folds import Folds
 from tpu_check.measure import Case
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+TABLE_MACHINES = ("v5e-8", "v5e-1", "v3-8", "v5e-16")
+ATTENTION_MACHINES = ("v5e-1",)
+FOLDS_MACHINES = ("v5e-8", "v6e-8", "v5p-8")
 _RECIPES_MACHINE = "v5e-8"
+
+
+def for_tpus() -> list[str]:
+    """Names of the recipes whose platform is a TPU."""
+    composed = ((path.stem, compose(path, RECIPES)) for path in ready(RECIPES))
+    return [
+        name
+        for name, made in composed
+        if made.configuration.read("compute", Compute).platform == "tpu"
+    ]
 
 
 def table(
@@ -54,17 +68,34 @@ def table(
                 yield _predicting(case, model, rows)
 
 
-def recipes(attention: str | None) -> Iterator[Case]:
-    """Both steps of every model of every recipe whose platform is a TPU, seeds apart.
+def recipes(names: Sequence[str], attention: str | None) -> Iterator[Case]:
+    """Both steps of every model of these recipes, seeds apart.
 
     Raises:
       KeyError: a recipe's backbone has no config in `configs.py`.
     """
-    for path in ready(RECIPES):
-        configuration = compose(path, RECIPES).configuration
-        compute = configuration.read("compute", Compute)
-        if compute.platform != "tpu":
-            continue
+    for _, case, model in _training(names, _RECIPES_MACHINE, attention):
+        yield case
+        yield _predicting(case, model, model.predict)
+
+
+def folds(names: Sequence[str], machines: Sequence[str], attention: str | None) -> Iterator[Folds]:
+    """All folds of every model of these recipes on each machine, seeds apart.
+
+    Raises:
+      KeyError: a recipe's backbone has no config in `configs.py`.
+    """
+    for machine in machines:
+        for configuration, case, _ in _training(names, machine, attention):
+            yield Folds(case, configuration.read("split", Split).n_folds)
+
+
+def _training(
+    names: Sequence[str], machine: str, attention: str | None
+) -> Iterator[tuple[Configuration, Case, Model]]:
+    """The train step of every model of these recipes, and where it stands."""
+    for name in names:
+        configuration = compose(RECIPES / f"{name}.yaml", RECIPES).configuration
         seen: list[Any] = []
         for model in _models(configuration).values():
             train = dataclasses.replace(
@@ -74,16 +105,15 @@ def recipes(attention: str | None) -> Iterator[Case]:
                 continue
             seen.append((model.backbone.source, train))
             case = Case(
-                title=path.stem,
+                title=name,
                 encoder=model.encoder,
                 fields=CONFIGS[model.backbone.source],
-                machine=_RECIPES_MACHINE,
+                machine=machine,
                 train=train,
                 rows=train.rows,
-                compute=compute,
+                compute=configuration.read("compute", Compute),
             )
-            yield case
-            yield _predicting(case, model, model.predict)
+            yield configuration, case, model
 
 
 def _predicting(case: Case, model: Model, rows: Rows) -> Case:

@@ -1,8 +1,15 @@
 """The machines that are compiled for, and what their vendor states of a core.
 
-Peaks, bandwidths and links are those of Google's pages on v3 and v5e; a v3 chip has two cores,
-which share its memory's bandwidth. The clock is the peak divided by what the matrix units do in a
-cycle (128 x 128 multiplications and additions each: two units in a v3 core, four in a v5e).
+Peaks, bandwidths and links are those of Google's pages (cloud.google.com/tpu/docs/v3, v5e, v6e and
+v5p). A v3 chip has two cores, which share its memory's bandwidth. A v5p chip has two as well, which
+its compiler joins into one device. A link carries what the page gives a chip (v5e 400 GB/s both
+ways, v6e 800, v5p 1,200), divided by its ports (4, 4, 6). Memory is what the compiler itself says.
+
+The clock is the peak divided by what the matrix units do in a cycle, a multiplication and an
+addition for each of their places: 128 x 128 (two units in a v3 core, four in a v5e, eight in the
+two of a v5p) or 256 x 256. Google's page gives a v6e two of those. The compiler gives a large
+product 369,000 FLOPs a cycle there, and two units can do 262,144: so it reckons with four, and then
+the clock is that of v5p, 1.75 GHz.
 """
 
 import os
@@ -22,9 +29,11 @@ class Core:
       kind: JAX's own name of it.
       peak: FLOPs a second of bfloat16 products.
       units: matrix units.
-      memory: bytes of HBM that the compiler may place things in, of 16 GiB.
+      memory: bytes of HBM that the compiler may place things in.
       bandwidth: of HBM, bytes a second.
       links: bytes a second that a ring through all cores carries, both ways together.
+      side: places along a side of a matrix unit.
+      joined: a chip's cores that are one device; a custom kernel runs on one of them.
     """
 
     name: str
@@ -34,16 +43,26 @@ class Core:
     memory: int
     bandwidth: float
     links: float
+    side: int = 128
+    joined: int = 1
 
     @property
     def clock(self) -> float:
         """Cycles a second."""
-        return self.peak / (self.units * 2 * 128 * 128)
+        return self.peak / (self.units * 2 * self.side**2)
 
 
 V5E = Core(
     "v5e", "TPU v5 lite", peak=197e12, units=4,
     memory=int(15.75 * 2**30), bandwidth=819e9, links=2 * 50e9,
+)  # fmt: skip
+V6E = Core(
+    "v6e", "TPU v6 lite", peak=918e12, units=4, side=256,
+    memory=int(31.25 * 2**30), bandwidth=1638e9, links=2 * 100e9,
+)  # fmt: skip
+V5P = Core(
+    "v5p", "TPU v5", peak=459e12, units=8, joined=2,
+    memory=int(95.74 * 2**30), bandwidth=2765e9, links=2 * 100e9,
 )  # fmt: skip
 V3 = Core(
     "v3", "TPU v3", peak=61.5e12, units=2,
@@ -53,7 +72,7 @@ V3 = Core(
 
 @dataclass(frozen=True)
 class Machine:
-    """A slice by the name that it is lent under."""
+    """A slice by the name that it is lent under; v5p's counts the cores that are joined."""
 
     core: Core
     cores: int
@@ -67,6 +86,8 @@ MACHINES = MappingProxyType(
         "v5e-1": Machine(V5E, 1, "v5e:1x1", host=(1, 1, 1)),
         "v3-8": Machine(V3, 8, "v3:2x2"),
         "v5e-16": Machine(V5E, 16, "v5e:4x4"),
+        "v6e-8": Machine(V6E, 8, "v6e:2x4"),
+        "v5p-8": Machine(V5P, 4, "v5p:2x2x1"),
     }
 )
 

@@ -31,12 +31,18 @@ class Case:
     rows: Rows  # of the step at hand: a configuration has others for prediction
     compute: Compute
     trains: bool = True
+    alone: bool = False  # on one of the machine's cores, as a fold among others
+
+    @property
+    def cores(self) -> int:
+        """How many cores share a step."""
+        return 1 if self.alone else MACHINES[self.machine].cores
 
     @property
     def rows_per_core(self) -> int:
         """Rows that a core holds at once."""
         accumulation = self.train.accumulation if self.trains else 1
-        return self.rows.per_step // (MACHINES[self.machine].cores * accumulation)
+        return self.rows.per_step // (self.cores * accumulation)
 
     def resized(self, rows_per_core: int) -> "Case":
         """The same with another number of rows."""
@@ -82,12 +88,12 @@ def lightest(case: Case) -> Row:
 
 def measure(case: Case) -> Row:
     """Compile a case and take its figures."""
-    machine = MACHINES[case.machine]
+    core = MACHINES[case.machine].core
     settings = _settings(case)
     count = flops.training if case.trains else flops.forward
     # Whole rows, as is usual, though segments see less.
     windows = np.full(case.rows.per_step, case.rows.length)
-    model_flops = count(case.fields, windows) / machine.cores
+    model_flops = count(case.fields, windows) / case.cores
     drops = case.trains and settings.attention_dropout != 0.0
     relative = "deberta" in case.encoder
     served = serving(settings.attention, drops=drops, relative=relative)
@@ -96,12 +102,12 @@ def measure(case: Case) -> Row:
         compiled = _compile(case)
     except DoesNotFitError as error:
         return dataclasses.replace(row, reason=str(error))
-    modelled = timing(compiled.module, machine.core, machine.cores)
+    modelled = timing(compiled.module, core, case.cores)
     return dataclasses.replace(
         row,
         compiled=compiled,
         timing=modelled,
-        share=model_flops / (modelled.compiler * machine.core.peak),
+        share=model_flops / (modelled.compiler * core.peak),
         violations=tuple(violations(compiled.module)),
     )
 
@@ -114,7 +120,7 @@ def _settings(case: Case) -> Settings:
 def _compile(case: Case) -> Compiled:
     settings = _settings(case)
     model = steps.classifier(case.encoder, case.fields, settings)
-    cores = devices(MACHINES[case.machine])
+    cores = devices(MACHINES[case.machine])[: case.cores]
     if case.trains:
         return steps.train(model, dataclasses.replace(case.train, rows=case.rows), cores)
     return steps.predict(model, case.rows, cores)

@@ -2,6 +2,7 @@
 
 from tpu_check.attention import Line
 from tpu_check.chips import MACHINES
+from tpu_check.folds import Compared, seconds
 from tpu_check.measure import Row
 
 STEPS = (
@@ -9,8 +10,14 @@ STEPS = (
     "FLOPs a core, T", "of the model, T", "all-reduces (MB)", "moved GB", "optimal_seconds ms",
     "compiler ms", "roofline ms", "kernels ms", "random bits ms", "share of peak", "most rows",
 )  # fmt: skip
+FOLDS = (
+    "recipe", "machine", "rows x tokens a step", "attention", "compile s (CPU s)",
+    "HBM GiB, over all cores", "HBM GiB, alone on one", "of", "ms a step, over all cores",
+    "ms a step, alone on one", "folds x steps of an epoch", "s an epoch, in turn",
+    "s an epoch, at once (rounds)", "times as fast", "with a fold on every core",
+)  # fmt: skip
 ATTENTION = (
-    "form", "compile s (CPU s)", "moved GB", "accessed GB", "temporary GB", "FLOPs, G",
+    "form", "machine", "compile s (CPU s)", "moved GB", "accessed GB", "temporary GB", "FLOPs, G",
     "compiler ms", "roofline ms", "kernels ms",
 )  # fmt: skip
 
@@ -37,7 +44,7 @@ def step(row: Row) -> str:
         [
             *first,
             f"{made.seconds:.0f} ({made.processor:.0f})",
-            f"{made.memory / 2**30:.2f}{'' if row.fits else ' (too much)'}",
+            _gibibytes(row),
             f"{core.memory / 2**30:.2f}",
             f"{t.flops / 1e12:.2f}",
             f"{row.model_flops / 1e12:.2f}",
@@ -51,14 +58,48 @@ def step(row: Row) -> str:
     )
 
 
+def folds(found: Compared) -> str:
+    """A recipe's line on a machine: its folds one after another and at once."""
+    case, alone, fitting = found.folds.shared, found.alone, found.fitting
+    parts = fitting.case.train.accumulation
+    divided = "" if fitting is alone else f" in {parts} parts ({_gibibytes(alone)} at once)"
+    made = [row.compiled for row in (found.shared, fitting) if row.compiled is not None]
+    return _line(
+        [
+            case.title,
+            case.machine,
+            f"{case.rows.per_step} x {case.rows.length}",
+            fitting.attention,
+            f"{sum(c.seconds for c in made):.0f} ({sum(c.processor for c in made):.0f})",
+            _gibibytes(found.shared),
+            f"{_gibibytes(fitting)}{divided}",
+            f"{MACHINES[case.machine].core.memory / 2**30:.2f}",
+            *(f"{1e3 * seconds(row):.1f}" for row in (found.shared, fitting)),
+            f"{found.folds.count} x {found.folds.steps}",
+            f"{found.in_turn:.0f}",
+            f"{found.at_once:.0f} ({found.rounds})",
+            f"{found.in_turn / found.at_once:.2f}",
+            f"{found.full:.2f}",
+        ]
+    )
+
+
+def _gibibytes(row: Row) -> str:
+    """Memory of a core, or what the compiler said of it."""
+    if row.compiled is None:
+        return f"does not fit: {row.reason}"
+    return f"{row.compiled.memory / 2**30:.2f}{'' if row.fits else ' (too much)'}"
+
+
 def attention(line: Line) -> str:
     """A form's line."""
     if line.compiled is None or line.timing is None:
-        return _line([line.name, f"not compiled: {line.reason}"])
+        return _line([line.name, line.machine, f"not compiled: {line.reason}"])
     t = line.timing
     return _line(
         [
             line.name,
+            line.machine,
             f"{line.compiled.seconds:.0f} ({line.compiled.processor:.0f})",
             f"{t.bytes / 1e9:.2f}",
             f"{line.compiled.accessed / 1e9:.2f}",
@@ -72,7 +113,8 @@ def attention(line: Line) -> str:
 def failures(row: Row) -> list[str]:
     """What must not be: one line each, with the step it is in."""
     case = row.case
-    where = f"{case.title}, {'train' if case.trains else 'predict'}, {case.machine}"
+    machine = f"a core of {case.machine}" if case.alone else case.machine
+    where = f"{case.title}, {'train' if case.trains else 'predict'}, {machine}"
     reason = row.reason or "more memory than a core has"
     found = [] if row.fits else [f"{where}: does not fit: {reason}"]
     return found + [f"{where}, rows of {case.rows.length}: {line}" for line in row.violations]

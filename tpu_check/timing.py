@@ -59,7 +59,8 @@ def timing(module: Module, core: Core, cores: int) -> Timing:
         flops, moved, passes = flops + count * work, moved + count * there, passes + count * unit
         if instruction.opcode.startswith(("all-reduce", "copy-start", "slice-start")):
             continue  # the ring has its own time; copies to and fro overlap with products
-        seconds = max(unit / core.peak, there / core.bandwidth)
+        peak = core.peak / core.joined if is_kernel(instruction) else core.peak
+        seconds = max(unit / peak, there / core.bandwidth)
         if instruction.cycles is not None:
             seconds = instruction.cycles / core.clock
         busy += count * seconds

@@ -189,6 +189,18 @@ def test_a_kernel_s_own_estimate_comes_first():
     assert hbm_bytes(module, *kernel) == 45
 
 
+@pytest.mark.parametrize(("joined", "seconds"), [(1, 8.0), (2, 16.0)])
+def test_a_kernel_runs_on_one_of_the_cores_that_are_joined(joined: int, seconds: float):
+    config = 'backend_config={"custom_call_config":{"cost_estimate":{"flops":"800"}}}'
+    call = f"custom-call(%l, %r), {KERNEL}, {config}"
+    core = Core(
+        "tiny", "TPU", peak=100.0, units=1, memory=1, bandwidth=1e9, links=1.0, joined=joined
+    )
+    found = timing(_entry("[2,16,8]", "[2,16,8]", "[2,16,8]", call), core, cores=1)
+    assert found.kernels == found.compiler == seconds
+    assert found.roofline == 8.0
+
+
 WORDS = "jit(f)/jvp(TokenClassifier)/encoder/embeddings/word/jit(_take)/gather"
 
 

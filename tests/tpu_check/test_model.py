@@ -40,7 +40,8 @@ def test_the_formula_is_what_a_compiler_makes_of_bert():
 
 
 def test_every_recipe_for_tpus_is_compiled_with_its_own_parameters():
-    found = {(case.title, case.trains): case for case in cases.recipes(None)}
+    recipes = cases.for_tpus()
+    found = {(case.title, case.trains): case for case in cases.recipes(recipes, None)}
     names = {path.stem for path in cases.RECIPES.glob("*-tpu.yaml")}
     assert {title for title, _ in found} == names
     assert len(found) == 2 * len(names)

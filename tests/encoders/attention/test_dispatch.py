@@ -175,6 +175,9 @@ def test_scores_beyond_float16_are_no_overflow(parts: list[jax.Array], implement
         (("tpu", "TPU v3", "bfloat16"), "xla"),
         (("tpu", "TPU v4", "bfloat16"), "xla"),
         (("tpu", "TPU v5 lite", "bfloat16"), "fused"),
+        (("tpu", "TPU v5", "bfloat16"), "fused"),  # v5p, as JAX names it
+        (("tpu", "TPU v5p", "bfloat16"), "fused"),
+        (("tpu", "TPU v6 lite", "bfloat16"), "fused"),
         (("tpu", "TPU v6 lite", "float32"), "fused"),
     ],
 )
