@@ -152,11 +152,15 @@ class Loop:
             best = jax.device_get(found.arrays["best"])
             self.best = Best(notes["best"]["loss"], best, notes["best"]["step"])
         self.meter = Meter(**notes["meter"])
-        progress.say(f"{self.name}: resumed at step {found.step} of {self.schedule.total}")
-        if found.step == self.schedule.total:
+        whole = found.step == self.schedule.total
+        if whole:
             self.trained_on = notes["devices"]
+        progress.say(
+            f"{self.name}: resumed at step {found.step} of {self.schedule.total}"
+            + (f", trained on {self.trained_on} device(s)" if whole else "")
+        )
         # The plan doesn't depend on the devices, so this is no error: only sums round differently.
-        elif notes["devices"] != len(self.devices):
+        if not whole and notes["devices"] != len(self.devices):
             progress.say(
                 f"{self.name}: saved with {notes['devices']} device(s), going on with "
                 f"{len(self.devices)}; the last bits may differ"

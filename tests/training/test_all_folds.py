@@ -4,6 +4,8 @@ import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import jax
 import pytest
@@ -11,10 +13,11 @@ import pytest
 from pipeline.configuration import Configuration, check
 from pipeline.errors import STOPPED, Stopped, UserError
 from pipeline.training import all_folds
+from pipeline.training.fold import FoldRun
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.job import Job, job_of
 from pipeline.training.origin import Origin
-from pipeline.units import units
+from pipeline.units import Unit, units
 from tests.configurations import SMALL, changed, text
 from tests.contract.project import ROOT, few_essays, without_git
 from tests.training.process import Folder
@@ -71,6 +74,33 @@ def test_a_fault_of_one_fold_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(UserError, match="train@small-1: not finite"):
         all_folds.train_folds(jobs)
     assert sorted(begun) == ["train@small-0", "train@small-1"]
+
+
+def test_a_fold_that_does_not_fit_says_what_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that XLA gives, and an error of another kind, which stays what it is."""
+
+    def full(total: int) -> None:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Ran out of memory in hbm\nmore")
+
+    def broken(total: int) -> None:
+        raise jax.errors.JaxRuntimeError("INTERNAL: broken")
+
+    configuration = Configuration(check(SMALL, Path("params.yaml")), Path("params.yaml"))
+    run = object.__new__(FoldRun)
+    run.job, run.devices = job_of(configuration, "small", Unit(1)), jax.local_devices()[:1]
+    run.data = SimpleNamespace(schedule=SimpleNamespace(total=3))  # type: ignore[assignment]
+    run.model = SimpleNamespace(initial_state=full)  # type: ignore[assignment]
+    nothing = cast(Any, None)
+    with pytest.raises(UserError) as error:
+        run.run.__wrapped__(run, nothing, nothing)  # type: ignore[attr-defined]
+    assert str(error.value) == (
+        "train@small-1: out of memory with 8 row(s) of 128 tokens a device, expected a device with "
+        "more memory; raise train.accumulation or train.remat, or train it over all devices, by "
+        "dvc repro; RESOURCE_EXHAUSTED: Ran out of memory in hbm"
+    )
+    run.model = SimpleNamespace(initial_state=broken)  # type: ignore[assignment]
+    with pytest.raises(jax.errors.JaxRuntimeError, match="broken"):
+        run.run.__wrapped__(run, nothing, nothing)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
