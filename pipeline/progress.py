@@ -102,8 +102,12 @@ def view() -> Iterator[None]:
     if not _on_terminal():
         yield
         return
-    with _lines_above():
-        yield
+    with _lines_above() as terminal:
+        try:
+            yield
+        finally:
+            # The bar that closes last leaves the cursor where it was, unless it is the first one.
+            _send("\r", terminal)
 
 
 @contextlib.contextmanager

@@ -203,6 +203,20 @@ def test_folds_at_once_have_a_line_each(apart: bool, monkeypatch: pytest.MonkeyP
     )
 
 
+@TERMINALS
+def test_what_follows_bars_begins_a_line(apart: bool, monkeypatch: pytest.MonkeyPatch):
+    """In whichever order they close."""
+    streams = Streams(monkeypatch, apart)
+    with progress.view():
+        upper, lower = bar(2, "step", "train@tiny-0"), bar(2, "step", "train@tiny-1")
+        for one in (upper, lower):
+            one.__enter__().refresh()
+        for one in (upper, lower):
+            one.__exit__(None, None, None)
+    print("stopped: saved", file=sys.stderr)
+    _hold(streams, [], ["stopped: saved"])
+
+
 def test_off_a_terminal_folds_at_once_move_no_cursor(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
