@@ -111,11 +111,11 @@ tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TP
 
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@$(DOCTOR) --model '$(MODEL)'
-	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
+	@dvc --wait-for-lock repro --quiet split $(call quoted,tokenize@$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
 
 folds: doctor  ## train all folds of MODEL that are missing at once, one a device; then: make submission
-	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
+	@dvc --wait-for-lock repro --quiet split $(call quoted,tokenize@$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 
 compare: checked  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=another member or commit)
