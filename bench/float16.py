@@ -15,12 +15,14 @@ from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.competition.schema import LABELS
 from pipeline.configuration import Configuration, load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.errors import exit_with_message
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.metrics import log_loss
 from pipeline.tables.elements import read_elements
 from pipeline.tables.essay_folds import held_out
+from pipeline.units import by_fold
 
 
 class Cost(NamedTuple):
@@ -71,19 +73,23 @@ def _out_of_fold(
     configuration: Configuration, model: str, dtype: str, backend: machine.Backend
 ) -> tuple[Float[np.ndarray, "elements labels"], str]:
     """Return probabilities, and the dtype in which the last fold ended."""
-    folds = sorted(configuration.read("folds", list))
-    elements, tokens = read_elements(folds), read_tokens(paths.tokens(model, "train"))
+    trained = configured_units(configuration)
+    folds = by_fold(trained)
+    elements, tokens = read_elements(list(folds)), read_tokens(paths.tokens(model, "train"))
     settings = configuration.read(f"models.{model}.predict", params.Predict)
     settings = dataclasses.replace(settings, dtype=dtype)
     encoder = configuration.read(f"models.{model}.encoder", str)
-    predictor = Predictor.of_folder(paths.weights(model, folds[0]), encoder, settings, backend)
+    predictor = Predictor.of_folder(paths.weights(model, trained[0]), encoder, settings, backend)
     out = np.full((len(elements), len(LABELS)), np.nan)
-    for fold in folds:
+    for fold, seeded in folds.items():
         windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
-        weights = predictor.load(paths.weights(model, fold))
-        name = f"{model} fold {fold} in {dtype}"
         own = elements.folds == fold
-        out[own] = predictor.probabilities(weights, tokens, windows, name)[own]
+        found = []
+        for unit in seeded:
+            weights = predictor.load(paths.weights(model, unit))
+            name = f"{model} fold {unit} in {dtype}"
+            found.append(predictor.probabilities(weights, tokens, windows, name)[own])
+        out[own] = np.mean(found, axis=0)
     return out, predictor.dtype
 
 
