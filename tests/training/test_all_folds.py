@@ -178,6 +178,9 @@ def test_a_fold_has_the_bits_that_it_has_alone(prepared: Folder, tmp_path: Path)
     assert killed.train_until_saved(3, signal.SIGKILL, FOLDS) == -signal.SIGKILL
     assert killed.train_until_saved(5, signal.SIGTERM, FOLDS) == STOPPED
     assert re.search(r"train@small-0: resumed at step [5-9] of", killed.run(*FOLDS))
+    # Predictions of two devices may differ in their last bits from those of one.
+    for folder in (whole, killed):
+        folder.edit("devices: 2", "devices: 1")
     for unit in ("fold0", "fold1-seed11"):
         total = totals[unit.removeprefix("fold").replace("-seed", "-")]
         for folder in (whole, killed):
