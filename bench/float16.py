@@ -20,9 +20,10 @@ from pipeline.errors import exit_with_message
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.metrics import log_loss
+from pipeline.seed_means import seed_means
 from pipeline.tables.elements import read_elements
 from pipeline.tables.essay_folds import held_out
-from pipeline.units import by_fold
+from pipeline.units import Unit
 
 
 class Cost(NamedTuple):
@@ -74,22 +75,23 @@ def _out_of_fold(
 ) -> tuple[Float[np.ndarray, "elements labels"], str]:
     """Return probabilities, and the dtype in which the last fold ended."""
     trained = configured_units(configuration)
-    folds = by_fold(trained)
-    elements, tokens = read_elements(list(folds)), read_tokens(paths.tokens(model, "train"))
+    elements = read_elements(sorted({unit.fold for unit in trained}))
+    tokens = read_tokens(paths.tokens(model, "train"))
     settings = configuration.read(f"models.{model}.predict", params.Predict)
     settings = dataclasses.replace(settings, dtype=dtype)
     encoder = configuration.read(f"models.{model}.encoder", str)
     predictor = Predictor.of_folder(paths.weights(model, trained[0]), encoder, settings, backend)
     out = np.full((len(elements), len(LABELS)), np.nan)
-    for fold, seeded in folds.items():
-        windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
-        own = elements.folds == fold
-        found = []
-        for unit in seeded:
-            weights = predictor.load(paths.weights(model, unit))
-            name = f"{model} fold {unit} in {dtype}"
-            found.append(predictor.probabilities(weights, tokens, windows, name)[own])
-        out[own] = np.mean(found, axis=0)
+
+    def predict(unit: Unit) -> Float[np.ndarray, "elements labels"]:
+        windows = np.flatnonzero(held_out(tokens.essay_ids, unit.fold))
+        weights = predictor.load(paths.weights(model, unit))
+        name = f"{model} fold {unit} in {dtype}"
+        rows = predictor.probabilities(weights, tokens, windows, name)
+        return rows[elements.folds == unit.fold]
+
+    for fold, mean in seed_means(trained, predict):
+        out[elements.folds == fold] = mean
     return out, predictor.dtype
 
 

@@ -25,11 +25,7 @@ from pipeline.training.job import job_of
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train what is missing; say what is not."""
-    parser = argparse.ArgumentParser(
-        prog="commands.folds",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog="commands.folds", description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
