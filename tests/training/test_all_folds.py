@@ -146,7 +146,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folder:
         {
             "seeds": [11],
             "session": {"checkpoint_minutes": 1.0e-6},
-            "models": {"small": {"train": {"epochs": 2, "rows": {"per_step": 4}}}},
+            "models": {"small": {"train": {"epochs": 4, "rows": {"per_step": 4}}}},
         },
     )
     without_git(folder, text(tree))
@@ -177,7 +177,9 @@ def test_a_fold_has_the_bits_that_it_has_alone(prepared: Folder, tmp_path: Path)
     totals = dict(re.findall(r"@small-([\d-]+): (\d+) steps on 1 cpu device\(s\)", said))
     assert killed.train_until_saved(3, signal.SIGKILL, FOLDS) == -signal.SIGKILL
     assert killed.train_until_saved(5, signal.SIGTERM, FOLDS) == STOPPED
-    assert re.search(r"train@small-0: resumed at step [5-9] of", killed.run(*FOLDS))
+    # On a busy machine the signal comes steps later, at worst after the fold's last.
+    resumed = re.search(r"train@small-0: resumed at step (\d+) of (\d+)", killed.run(*FOLDS))
+    assert resumed and 5 <= int(resumed[1]) <= int(resumed[2])
     # Predictions of two devices may differ in their last bits from those of one.
     for folder in (whole, killed):
         folder.edit("devices: 2", "devices: 1")
