@@ -153,6 +153,10 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
                 f"seeds: {model.train.seed} is models.{name}.train.seed already, which every fold "
                 "is trained under first; expected another"
             )
+    scores = parameters.baseline.scores
+    for key in ("essay_ridge", "element_ridge"):
+        if scores.terms and not getattr(scores, key):
+            yield f"baseline.scores.{key}: expected a penalty above 0 with scores.terms, found 0"
     taken = {BASELINE, ENSEMBLE}.union(parameters.members) & set(parameters.models)
     taken |= {BASELINE, ENSEMBLE} & set(parameters.members)
     for name in sorted(taken):

@@ -93,6 +93,18 @@ class Labels:
 
 
 @frozen
+class Scores:
+    """Scores of essay and element by ridge regressions on TF-IDF, each by others' essays."""
+
+    terms: Annotated[int, Field(ge=0, le=20_000)] = 0
+    """Largest vocabulary of the elements' scores; 0: no scores, but the essay's TF-IDF itself."""
+    essay_ridge: NonNegative = 0.0
+    """Penalty of the essays' regression; above 0 with scores."""
+    element_ridge: NonNegative = 0.0
+    """Penalty of the elements' regression; above 0 with scores."""
+
+
+@frozen
 class Baseline:
     """The scikit-learn member: type, lengths and TF-IDF into a logistic regression."""
 
@@ -104,6 +116,7 @@ class Baseline:
     """Elements that a term has to be in."""
     C: Positive
     """Inverse strength of the regression's penalty."""
+    scores: Scores = Scores()
 
 
 @frozen

@@ -23,6 +23,7 @@ from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
 from pipeline.inputs.windowing import Windowing, content_columns, window_columns
 from pipeline.members.features import Texts
 from pipeline.members.fitted import Fitted
+from pipeline.members.scored import Scored
 from pipeline.progress import bar
 
 CHUNK = 512  # essays; the baseline's matrix of a chunk takes some tens of megabytes
@@ -97,7 +98,7 @@ def prepare(
     hidden: Hidden,
     cleaning: params.Clean,
     readers: Mapping[str, Reader],
-    baseline: Sequence[Fitted],
+    baseline: Sequence[Fitted | Scored],
     folder: Path,
 ) -> Prepared:
     """Encode every essay that can be encoded.
@@ -134,7 +135,7 @@ def _encode(
     essays: Sequence[str],
     cleaning: params.Clean,
     readers: Mapping[str, Reader],
-    baseline: Sequence[Fitted],
+    baseline: Sequence[Fitted | Scored],
     out: Prepared,
 ) -> Iterator[_Chunk]:
     try:
@@ -155,7 +156,10 @@ def _encode(
 
 
 def _chunk(
-    clean: CleanSplit, readers: Mapping[str, Reader], baseline: Sequence[Fitted], first: int
+    clean: CleanSplit,
+    readers: Mapping[str, Reader],
+    baseline: Sequence[Fitted | Scored],
+    first: int,
 ) -> _Chunk:
     """Windows and baseline of some essays, whose elements are numbered from `first`."""
     texts = _texts(clean)
