@@ -7,6 +7,7 @@ from pipeline.reserved import BASELINE
 
 PARAMETERS = "params.yaml"
 BLEND = "ensemble.json"
+TREES = "stacker.npz"
 WORKLOAD = "workload.json"
 
 

@@ -248,8 +248,8 @@ class _LogLinear:
 
 
 def logarithms(
-    probabilities: Float[np.ndarray, "rows members labels"],
-) -> Float[np.ndarray, "rows members labels"]:
+    probabilities: Float[np.ndarray, "rows *members labels"],
+) -> Float[np.ndarray, "rows *members labels"]:
     """Return log probabilities, from `FLOOR` up: a member's zero is no veto."""
     return np.log(np.maximum(probabilities, FLOOR))
 
