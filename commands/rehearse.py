@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import params, paths
-from pipeline.bundle import contents
 from pipeline.bundle.blend import read_blend
 from pipeline.bundle.forecast import read_forecast
 from pipeline.bundle.hidden_oddities import write_odd_test

@@ -10,6 +10,7 @@ import pytest
 from commands import bundle as command
 from pipeline.bundle import contents
 from pipeline.bundle.blend import read_blend
+from pipeline.bundle.hidden_oddities import write_odd_test
 from pipeline.bundle.infer import infer
 from pipeline.bundle.rehearsal import read_submission
 from pipeline.bundle.time_limit import Clock
@@ -50,6 +51,17 @@ def test_it_ends_in_the_graph_s_own_submission(
     assert max(np.abs(before[i] - expected[i]).max() for i in found) > 1e-3
     said = json.loads(Path("metrics/ensemble.json").read_text())
     assert json.loads((bundle / "manifest.json").read_text())["log_loss"] == said["log_loss"]
+
+
+def test_what_is_odd_in_a_hidden_test_costs_no_other_essay(
+    graph: Path, competition: Path, tmp_path: Path
+) -> None:
+    """Copies of a visible essay have its predictions, in whatever order their rows are."""
+    bundle = _pack()
+    odd = write_odd_test(competition, tmp_path / "odd")
+    found = _infer(bundle, tmp_path / "odd")
+    visible = read_submission(Path("submission.csv"))
+    assert odd.compare(found, visible, read_blend(bundle).priors) < 1e-6
 
 
 def test_rows_without_a_member_go_through_the_pools(graph: Path, competition: Path) -> None:

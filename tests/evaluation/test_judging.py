@@ -52,7 +52,7 @@ def test_one_essay_has_an_interval_of_no_width() -> None:
 
 
 def test_scaled_predictions_have_the_shares_for_means() -> None:
-    ids, labels, rows = _drawn()
+    _, labels, rows = _drawn()
     shares = np.array([0.2, 0.5, 0.3])
     out = scaled(rows, shares)
     np.testing.assert_allclose(out.mean(axis=0), shares, atol=1e-9)
