@@ -161,6 +161,12 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
     taken |= {BASELINE, ENSEMBLE} & set(parameters.members)
     for name in sorted(taken):
         yield f"{name!r} names two members; rename one"
+    nested_folds = parameters.ensemble.nested_folds
+    if parameters.ensemble.stacker is not None and nested_folds < 3:
+        yield (
+            f"ensemble.nested_folds: {nested_folds}; expected at least 3 with a stacker, "
+            "to fit it, to weigh it and to judge it"
+        )
     for name, model in parameters.models.items():
         for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
             yield from _misfits(f"models.{name}.{key}", rows, model.inputs.window)

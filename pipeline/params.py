@@ -255,17 +255,37 @@ class Member:
 
 
 @frozen
+class Stacker:
+    """Boosted trees over all members, the elements around one and its place, beside the pool."""
+
+    rounds: Times
+    """Trees of each class; on members of a pool 60 at a rate of 0.1 are a start."""
+    rate: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Share of a tree's step that is taken."""
+    leaves: Annotated[int, Field(ge=2, le=256)]
+    """Most leaves of a tree; 8 is a start."""
+    rows_per_leaf: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Elements that a leaf has at least; 60 is a start."""
+
+
+@frozen
 class Ensemble:
     """The blend of the members; everything fitted is refitted inside folds by essay."""
 
     pool: Literal["simplex", "loglinear"]
     """Pool of probabilities: shares that sum to 1, or weights of any sign and a bias per class."""
     ridge: NonNegative
-    """Penalty on the log-linear pool's distance from equal weights without a bias."""
+    """Penalty, per row, on the log-linear pool's distance from equal weights without a bias."""
     nested_folds: Annotated[int, Field(ge=2, le=100)]
     """Folds in which the blend is fitted anew to be judged."""
     seed: Seed
     """Seed of those folds."""
+    drop: bool = False
+    """Give members that earn nothing no weight in the log-linear pool."""
+    stacker: Stacker | None = None
+    """Trees that are blended with the pool, by a weight fitted in the nested folds; null: none."""
+    class_means: bool = False
+    """Scale the predictions of a test set until their means are the training class shares."""
 
 
 @frozen

@@ -102,3 +102,13 @@ def test_names_fit_a_file_system(section: str):
     check(changed(DEFAULT, {section: {"a" * 64: value}}), Path("params.yaml"))
     told = error({section: {"a" * 65: value}})
     assert "string should match pattern '^[a-z0-9_]{1,64}$'" in told
+
+
+def test_keys_of_a_section_that_may_be_null_are_named():
+    stacker = {"rounds": 60, "rat": 0.1, "leaves": 8, "rows_per_leaf": 60}
+    assert error(nested("ensemble.stacker", stacker)) == (
+        "params.yaml: unknown key 'ensemble.stacker.rat'; the nearest valid one is 'rate'"
+    )
+    assert error(nested("ensemble.stacker", 3)) == (
+        "params.yaml: ensemble.stacker: expected keys with values, found 3"
+    )

@@ -8,6 +8,7 @@ from pipeline.units import Unit
 
 PARAMETERS = "params.yaml"
 BLEND = "ensemble.json"
+TREES = "stacker.npz"
 WORKLOAD = "workload.json"
 
 

@@ -18,6 +18,7 @@ from pipeline import clean_tables, params
 from pipeline.competition import schema
 from pipeline.competition.clean_split import CleanSplit, clean_split
 from pipeline.competition.hidden import Hidden
+from pipeline.evaluation.surroundings import Surroundings, count_words, surroundings
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
 from pipeline.inputs.windowing import Windowing, content_columns, window_columns
@@ -42,6 +43,9 @@ class Prepared:
     """Elements that could be encoded, in order, and what became of the others.
 
     Attributes:
+      essay_ids: of each element.
+      types: of each element.
+      words: of each element.
       failed: essays that could not be encoded, a line each.
       not_found: elements whose text their essay doesn't hold, by id and essay.
       out_of_order: rows that would have to move for all to stand as in their essay.
@@ -49,6 +53,9 @@ class Prepared:
 
     folder: Path
     element_ids: list[str] = field(default_factory=list)
+    essay_ids: list[str] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
     baseline: list[Float[np.ndarray, "elements folds labels"]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     not_found: list[tuple[str, str]] = field(default_factory=list)
@@ -57,9 +64,17 @@ class Prepared:
     def add(self, clean: CleanSplit) -> None:
         """Take in some essays that were encoded."""
         self.element_ids += clean.elements[schema.ELEMENT_ID].tolist()
+        self.essay_ids += clean.elements[schema.ESSAY_ID].tolist()
+        self.types += clean.elements[schema.ELEMENT_TYPE].tolist()
+        self.words += map(count_words, clean.elements[schema.ELEMENT_TEXT])
         lost = clean.not_found
         self.not_found += zip(lost[schema.ELEMENT_ID], lost[schema.ESSAY_ID], strict=True)
         self.out_of_order += clean.out_of_order
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """The elements in their essays."""
+        return surroundings(self.essay_ids, self.types, self.words)
 
     @property
     def notes(self) -> list[str]:

@@ -1,7 +1,5 @@
 """One fold's fitted baseline: from texts to probabilities, and as plain arrays in a file."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +15,12 @@ from sklearn.preprocessing import StandardScaler
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
 from pipeline.members import scored
-from pipeline.members.arrays import read_arrays
+from pipeline.members.arrays import DAMAGE, read_arrays
 from pipeline.members.features import Texts, kinds, numbers
 from pipeline.members.regression import Matrix, probabilities, rebuilt, stored
 from pipeline.members.scored import Scored
 from pipeline.members.words import stored_words, vectorizer, words_of
 from pipeline.refusals import refusal
-
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,
-           AttributeError, TypeError, ValueError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ def load(path: Path) -> Fitted | Scored:
     except KeyError as error:
         lacks = f"{error.args[0]} is not a file in the archive"
         raise UserError(f"{path}: no fitted baseline: {lacks}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         if refused := refusal(error, path):
             raise refused from None
         raise UserError(f"{path}: no fitted baseline: {' '.join(str(error).split())}") from None

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.errors import UserError
-from pipeline.evaluation.ensemble import pooled
+from pipeline.evaluation.blending import pooled
 from pipeline.evaluation.nesting import nested_split
 from pipeline.evaluation.pools import Kind, Weights, pool
 from pipeline.files import sha256
@@ -58,6 +58,8 @@ def test_figures_weights_and_submission_fit_together(elements: Elements, kind: K
     assert figures == {
         "log_loss": own["log_loss"],
         "in_sample": own["in_sample"],
+        "log_loss_low": found["intervals"]["log_loss"][0],
+        "log_loss_high": found["intervals"]["log_loss"][1],
         "best_member": min(alone.values()),
         "priors": found["priors"]["classes"],
         "partial": False,
@@ -82,10 +84,18 @@ def test_the_stage_says_the_nested_figure_beside_the_others(
 ) -> None:
     stage.main([])
     figures = json.loads(paths.metrics("ensemble").read_text())
-    assert capsys.readouterr().out.splitlines() == [
+    low, high = figures["log_loss_low"], figures["log_loss_high"]
+    assert low < figures["log_loss"] < high
+    *earned, said, written = capsys.readouterr().out.splitlines()
+    gains = {name: worth["gain"] for name, worth in weights()["earned"].items()}
+    best = max(gains, key=gains.__getitem__)
+    assert len(earned) == 3
+    assert earned[0].startswith(f"ensemble: {best} earns {gains[best]:+.4f} [95 % by essay: ")
+    assert [said, written] == [
         f"ensemble: loglinear pool of 3 members, nested log loss {figures['log_loss']:.4f} "
-        f"(in sample {figures['in_sample']:.4f}), best member {figures['best_member']:.4f}, "
-        f"class priors {figures['priors']:.4f}",
+        f"[95 % by essay: {low:.4f} to {high:.4f}] (in sample "
+        f"{figures['in_sample']:.4f}), best member {figures['best_member']:.4f}, class priors "
+        f"{figures['priors']:.4f}",
         "ensemble: submission.csv, 7 rows",
     ]
 
