@@ -2,8 +2,6 @@
 # The build of JAX that is installed, unless another is asked for.
 ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv/.installed-*))),cpu)
 PYTHON ?= python3 3.13 3.12 3.11
-MODEL ?= tiny
-FOLD ?= 0
 # Of data, submit, checkpoints, queue and lock.
 OPTIONS ?=
 DTYPE ?= float32
@@ -109,14 +107,16 @@ peers:  ## make the environments of bench/peers: torch, and the seed's recipe (P
 tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TPU (CHECK=its options)
 	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m tpu_check $(CHECK)
 
+smoke: MODEL ?= tiny
+smoke: FOLD ?= 0
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
 
-compare: checked  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=another member or commit)
-	@python -m commands.compare --model $(call quoted,$(MODEL)) --fold $(call quoted,$(FOLD)) \
-		$(if $(BASE),--base $(call quoted,$(BASE)))
+compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one of them)
+	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \
+		$(FOLD), --fold=$(call quoted,$(FOLD)))
 
 prune: checked  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune

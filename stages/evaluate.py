@@ -21,8 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures = evaluate(model, folds, read_elements(folds))
     priors = figures["priors"]
     partial = " (partial: not all folds)" if figures["partial"] else ""
+    ends = figures["interval"]
+    within = f" ({ends[0]:.4f} to {ends[1]:.4f} by essay)" if ends else ""
     say(
-        f"evaluate@{model}: log loss {figures['log_loss']:.4f}{partial}; class priors "
+        f"evaluate@{model}: log loss {figures['log_loss']:.4f}{within}{partial}; class priors "
         f"{priors['classes']:.4f}, by type {priors['types']:.4f}; {paths.metrics(model)}"
     )
 

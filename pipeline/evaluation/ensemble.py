@@ -9,12 +9,14 @@ from jaxtyping import Float, Int
 
 from pipeline import files, params, paths
 from pipeline.competition.schema import LABELS
+from pipeline.evaluation.comparison import interval
 from pipeline.evaluation.evaluate import priors
 from pipeline.evaluation.nesting import nested, nested_split
 from pipeline.evaluation.pools import Kind, Weights, arithmetic_mean, fit, geometric_mean, pool
-from pipeline.metrics import accuracy, calibration_error, log_loss
+from pipeline.metrics import accuracy, calibration_error, log_loss, row_losses
 from pipeline.tables.elements import Elements
 from pipeline.tables.gather import check_members, gather_members, gather_tests
+from pipeline.tables.predictions import write_predictions
 
 _DIGITS = 6
 
@@ -58,7 +60,7 @@ def pooled(
 def ensemble(
     settings: params.Ensemble, members: Sequence[str], folds: Sequence[int], labelled: Elements
 ) -> tuple[Weights, dict[str, Any]]:
-    """Fit the pools on the members' out-of-fold tables; write weights and figures.
+    """Fit the pools on the members' out-of-fold tables; write weights, table and figures.
 
     Args:
       settings: of the configuration; all kinds of pool are reported, `pool` names the used one.
@@ -95,6 +97,7 @@ def ensemble(
         "elements": len(elements),
         "essays": len(set(elements.essay_ids)),
         **_weights(members, used),
+        "interval": _interval(elements, used),
         "accuracy": round(accuracy(labels, used.held), _DIGITS),
         "ece": round(calibration_error(labels, used.held), _DIGITS),
         "pools": {
@@ -113,6 +116,9 @@ def ensemble(
         "partial": partial,
     }
     files.write_json(paths.ENSEMBLE / "weights.json", details)
+    # Nested, so that a blend may be compared with another, or with a member.
+    table = paths.ENSEMBLE / "oof.parquet"
+    write_predictions(table, elements.element_ids, elements.folds, used.held)
     files.write_json(paths.metrics("ensemble"), figures)
     return used.fitted, figures
 
@@ -122,6 +128,12 @@ def predict_test(
 ) -> Float[np.ndarray, "rows labels"]:
     """Pool the members' test predictions, each member's averaged over its folds first."""
     return pool(fitted, gather_tests(members, folds, element_ids))
+
+
+def _interval(elements: Elements, found: Pooled) -> list[float]:
+    """Return the interval of the nested log loss."""
+    losses = row_losses(elements.labels, found.held)
+    return [round(end, _DIGITS) for end in interval(losses, elements.essay_ids)]
 
 
 def _losses(labels: Int[np.ndarray, " rows"], found: Pooled) -> dict[str, float]:

@@ -12,8 +12,9 @@ from pipeline import files, paths
 from pipeline.competition.schema import LABELS, TYPES
 from pipeline.errors import UserError
 from pipeline.evaluation.calibration import reliability, temperature
+from pipeline.evaluation.comparison import interval
 from pipeline.evaluation.priors import class_priors, type_priors
-from pipeline.metrics import accuracy, calibration_error, log_loss
+from pipeline.metrics import accuracy, calibration_error, log_loss, row_losses
 from pipeline.tables.elements import Elements
 from pipeline.tables.gather import gather_folds
 from pipeline.tables.predictions import write_predictions
@@ -31,7 +32,7 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
       labelled: all labelled elements; those outside `folds` count for the priors alone.
 
     Returns:
-      The few figures of `metrics/<model>.json`.
+      The few figures of `metrics/<model>.json`, the interval of the log loss, and the priors'.
 
     Raises:
       UserError: a fold is missing, left over, or not what it should be.
@@ -67,14 +68,22 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
     files.write_json(paths.evaluation(model), details)
     files.write_json(paths.metrics(model), figures)
     write_plots(model, folds, elements, probabilities)
-    return figures | {"priors": details["priors"]}
+    return figures | {"interval": overall["interval"], "priors": details["priors"]}
 
 
 def scores(elements: Elements, probabilities: Float[np.ndarray, "rows labels"]) -> dict[str, Any]:
-    """Return log loss, accuracy and expected calibration error of some elements."""
+    """Return log loss, accuracy and expected calibration error of some elements.
+
+    The log loss has its interval by essay beside it, but for elements of one essay alone.
+    """
+    ends = None
+    if len(set(elements.essay_ids)) > 1:
+        low, high = interval(row_losses(elements.labels, probabilities), elements.essay_ids)
+        ends = [round(low, _DIGITS), round(high, _DIGITS)]
     return {
         "elements": len(elements),
         "log_loss": round(log_loss(elements.labels, probabilities), _DIGITS),
+        "interval": ends,
         "accuracy": round(accuracy(elements.labels, probabilities), _DIGITS),
         "ece": round(calibration_error(elements.labels, probabilities), _DIGITS),
     }

@@ -63,9 +63,11 @@ def test_figures_by_fold_and_type_agree_with_scikit_learn(
         "folds": 3,
     }
     classes, types = details["priors"]["classes"], details["priors"]["types"]
+    low, high = whole["interval"]
+    assert low < whole["log_loss"] < high
     assert capsys.readouterr().out == (
-        f"evaluate@m: log loss {whole['log_loss']:.4f}; class priors {classes:.4f}, "
-        f"by type {types:.4f}; metrics/m.json\n"
+        f"evaluate@m: log loss {whole['log_loss']:.4f} ({low:.4f} to {high:.4f} by essay); class "
+        f"priors {classes:.4f}, by type {types:.4f}; metrics/m.json\n"
     )
 
 
