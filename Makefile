@@ -21,8 +21,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check smoke compare prune mend \
-	checkpoints accept plots experiments queue code lock clean
+	test-slow check parity compat bundle kaggle peers tpu-check smoke compare try prune \
+	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -117,6 +117,10 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one of them)
 	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \
 		$(FOLD), --fold=$(call quoted,$(FOLD)))
+
+try: checked  ## SET="models.m.train.epochs=4" on one FOLD against params.yaml (MODEL=m); trials.jsonl
+	@python -m commands.trial --set=$(call quoted,$(SET))$(if $(FOLD), \
+		--fold=$(call quoted,$(FOLD)))$(if $(MODEL), --model=$(call quoted,$(MODEL)))
 
 prune: checked  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune

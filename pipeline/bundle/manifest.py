@@ -68,8 +68,8 @@ def _commit() -> str | None:
     if head is None:
         return None
     # The graph writes dvc.lock, whose hash stands beside, with metrics and plots; `submit` writes
-    # the ledger.
-    written = [LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER]
+    # the ledger, `try` the trials.
+    written = [LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER, paths.TRIALS]
     written += [PARAMETERS] if _is_made_by_a_recipe() else []
     excluded = (f":(exclude){path}" for path in written)
     head = head.strip()

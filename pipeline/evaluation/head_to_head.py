@@ -1,12 +1,13 @@
 """Two sides on the same essays: figures, the paired difference, a verdict."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.evaluation.comparison import POWER, Paired, interval, paired
-from pipeline.evaluation.sides import Tables
+from pipeline.evaluation.sides import Probabilities, Tables
 from pipeline.metrics import row_losses
 from pipeline.tables.elements import Elements
 
@@ -95,19 +96,38 @@ def compare(a: Tables, b: Tables, labelled: Elements, fold: int | None = None) -
             f"B {b.side} has {b.folds or 'none'}"
         )
     elements = labelled.of_folds(folds)
-    losses = [row_losses(elements.labels, side.gather(elements)) for side in (a, b)]
+    sides = [(str(side.side), side.gather(elements)) for side in (a, b)]
+    return judge(elements, *sides, lacking=lacking)
+
+
+def judge(
+    elements: Elements,
+    a: tuple[str, Probabilities],
+    b: tuple[str, Probabilities],
+    lacking: Sequence[str] = (),
+) -> HeadToHead:
+    """Compare two predictions of the same elements.
+
+    Args:
+      elements: what both predict.
+      a: the name and the probabilities of the side that the verdict is on.
+      b: those of the one that it is held against.
+      lacking: lines for the head.
+    """
+    labels, essays = elements.labels, elements.essay_ids
+    losses = [row_losses(labels, probabilities) for _, probabilities in (a, b)]
     own, other = (
-        Figure(str(side.side), float(loss.mean()), *interval(loss, elements.essay_ids))
-        for side, loss in zip((a, b), losses, strict=True)
+        Figure(name, float(loss.mean()), *interval(loss, essays))
+        for (name, _), loss in zip((a, b), losses, strict=True)
     )
     return HeadToHead(
-        folds=folds,
-        lacking=lacking,
+        folds=np.unique(elements.folds).tolist(),
+        lacking=list(lacking),
         elements=len(elements),
-        essays=len(set(elements.essay_ids)),
+        essays=len(set(essays)),
         a=own,
         b=other,
-        paired=paired(np.subtract(*losses), elements.essay_ids),
+        paired=paired(losses[0] - losses[1], essays),
     )
 
 
