@@ -134,7 +134,9 @@ def _examine(copy: ProjectCopy, text: str, model: str) -> None:
     path.write_text(text, encoding="utf-8")
     wrong = [finding.text for finding in examine(path, None, model) if finding.error]
     if wrong:
-        raise ConfigurationError([f"SET: {line}" for line in wrong])
+        raise ConfigurationError(
+            [f"SET: {line.removeprefix(f'{_PARAMETERS}: ')}" for line in wrong]
+        )
 
 
 def _train(copy: ProjectCopy, text: str, model: str, fold: int) -> _Trained:

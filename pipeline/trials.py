@@ -3,6 +3,7 @@
 What was tried and could not be told from nothing is worth as much to the next one as what won.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,13 @@ class Trial:
 
 
 def add(path: Path, trial: Trial) -> int:
-    """Add a line; return how many there are now.
+    """Add a line, unless the same one is there but for its time; return how many there are now.
 
     Raises:
       UserError: the file holds what is no trial.
     """
-    trials = [*json_lines.read(path, Trial), trial]
-    json_lines.write(path, trials)
+    trials = json_lines.read(path, Trial)
+    if trial not in [dataclasses.replace(other, time=trial.time) for other in trials]:
+        trials.append(trial)
+        json_lines.write(path, trials)
     return len(trials)

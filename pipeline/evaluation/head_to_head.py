@@ -50,7 +50,7 @@ class HeadToHead:
             f"{_folds(self.folds)}: {self.elements:,} elements of {self.essays:,} essays, paired "
             "by essay; intervals hold 95 %",
             f"smallest difference that it can see: {self.paired.smallest:.4f} (power "
-            f"{POWER:.0%}; another seed's luck comes on top)",
+            f"{100 * POWER:.0f} %; another seed's luck comes on top)",
             *self.lacking,
             *(
                 f"  {letter}  {side.name:<{width}}  {side.log_loss:.4f}  "

@@ -9,6 +9,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline import file_lock, paths
 from pipeline.errors import UserError
@@ -105,7 +106,11 @@ def _refresh(folder: Path) -> None:
         cache, kinds = repo.cache.local_cache_dir, repo.config["cache"].get("type")
     from dvc.config import Config
 
-    # Without git: it is no checkout, and has nothing to commit.
-    with in_one_line(), Config(str((folder / ".dvc").absolute())).edit("local") as local:
-        local["core"] = {"no_scm": True}
-        local["cache"] = {"dir": cache} | ({"type": kinds} if kinds else {})
+    settings: dict[str, Any] = {
+        # Without git: it is no checkout, and has nothing to commit.
+        "core": {"no_scm": True},
+        "cache": {"dir": cache} | ({"type": kinds} if kinds else {}),
+    }
+    config: Any = Config(str((folder / ".dvc").absolute()))
+    with in_one_line(), config.edit("local") as local:
+        local.update(settings)

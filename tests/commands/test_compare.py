@@ -99,7 +99,7 @@ def rerun(rows: np.ndarray) -> None:
 
 HEAD = [
     "fold 0: 4 elements of 3 essays, paired by essay; intervals hold 95 %",
-    "smallest difference that it can see: 0.0000 (power 80%; another seed's luck comes on top)",
+    "smallest difference that it can see: 0.0000 (power 80 %; another seed's luck comes on top)",
 ]
 
 
