@@ -21,7 +21,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check smoke compare try prune \
+	test-slow check parity compat bundle kaggle peers tpu-check smoke folds compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -113,6 +113,11 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
+
+folds: MODEL ?= tiny
+folds: doctor  ## train all folds of MODEL that are missing at once, one a device; then: make submission
+	@dvc --wait-for-lock repro --quiet split tokenize@$(MODEL)
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 
 compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one of them)
 	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pipeline import paths
 from pipeline.configuration import load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.durations import span
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
@@ -26,9 +27,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = parser.parse_args(argv)
     root, configuration = paths.checkpoints(), load_configuration()
     jobs = [
-        job_of(configuration, model, fold)
+        job_of(configuration, model, unit)
         for model in configuration.read("models", dict)
-        for fold in configuration.read("folds", list)
+        for unit in configured_units(configuration)
     ]
     found = find(root, {job.name: job.settings for job in jobs})
     if not found:

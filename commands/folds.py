@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline.configuration import load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.errors import exit_with_message
 from pipeline.graph.unmade import unmade
 from pipeline.progress import say
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
-    jobs = [job_of(configuration, model, fold) for fold in configuration.read("folds", list)]
+    jobs = [job_of(configuration, model, unit) for unit in configured_units(configuration)]
     missing = set(unmade(job.name for job in jobs))
     for job in jobs:
         if job.name not in missing:

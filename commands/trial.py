@@ -27,6 +27,7 @@ from pipeline.settings import parse_settings, with_settings
 from pipeline.tables.elements import Elements, read_elements
 from pipeline.tables.gather import gather_fold
 from pipeline.trials import Trial, add
+from pipeline.units import Unit
 
 _PARAMETERS = Path("params.yaml")
 # Of these the variant would hold out other essays, and there would be nothing to pair.
@@ -143,9 +144,9 @@ def _train(copy: ProjectCopy, text: str, model: str, fold: int) -> _Trained:
     copy.reproduce(f"train@{model}-{fold}", text)
     with contextlib.chdir(copy.folder):
         elements = read_elements([fold]).of_folds([fold])
-        name = f"fold{fold}"
-        table = paths.fold(model) / name / "oof.parquet"
-        timing = read_json(Path("artifacts/timing") / model / f"{name}.json")
+        unit = Unit(fold)
+        table = paths.fold(model, unit) / "oof.parquet"
+        timing = read_json(paths.timing(model, unit))
         return _Trained(elements, gather_fold(table, fold, elements), float(timing["seconds"]))
 
 

@@ -145,6 +145,14 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
             "folds: expected different numbers below split.n_folds "
             f"({parameters.split.n_folds}), found {parameters.folds}"
         )
+    if len(set(parameters.seeds)) < len(parameters.seeds):
+        yield f"seeds: expected different numbers, found {parameters.seeds}"
+    for name, model in parameters.models.items():
+        if model.train.seed in parameters.seeds:
+            yield (
+                f"seeds: {model.train.seed} is models.{name}.train.seed already, which every fold "
+                "is trained under first; expected another"
+            )
     taken = {BASELINE, ENSEMBLE}.union(parameters.members) & set(parameters.models)
     taken |= {BASELINE, ENSEMBLE} & set(parameters.members)
     for name in sorted(taken):

@@ -4,6 +4,7 @@ Everything above this file is a pure function of one device's share of a batch; 
 name under which such a function sums over all devices.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -191,6 +192,14 @@ def replicated(devices: Sequence[Device]) -> NamedSharding:
     """The sharding of `replicate`, for arrays that are restored straight onto the devices."""
     # By the name of `pmap`'s own axis: on another mesh a step compiles twice.
     return NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
+
+
+def alone(device: Device) -> contextlib.AbstractContextManager[object]:
+    """Let this thread compute on `device` what isn't told where.
+
+    Several threads would else put it all on the first device, for which it may be too much.
+    """
+    return jax.default_device(device)
 
 
 def split(batch: Tree, devices: int, accumulation: int = 1) -> Tree:

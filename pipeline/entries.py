@@ -6,13 +6,19 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.reserved import BASELINE
+from pipeline.units import Unit
 
 
 def folders_of_folds_and_members(
-    models: Collection[str], members: Collection[str], folds: Sequence[int]
+    models: Collection[str], members: Collection[str], trained: Sequence[Unit]
 ) -> Iterator[tuple[Path, str, list[str]]]:
-    """Yield each folder in which a later stage refuses leftovers: path, pattern, names wanted."""
-    wanted = [f"fold{fold}" for fold in folds]
+    """Yield each folder in which a later stage refuses leftovers: path, pattern, names wanted.
+
+    Args:
+      models, members: the configuration's.
+      trained: the units of every model.
+    """
+    wanted = [unit.name for unit in trained]
     for model in models:
         for folder in (paths.weights(model), paths.fold(model)):
             yield folder, "fold*", wanted

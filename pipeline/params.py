@@ -264,6 +264,8 @@ class Parameters:
     split: Split
     folds: Annotated[list[Annotated[int, Field(ge=0, lt=100)]], Field(min_length=1)]
     """Folds to train, a subset of range(split.n_folds)."""
+    seeds: Annotated[list[Seed], Field(max_length=100)]
+    """Further seeds that every fold is trained under; predictions are means over all seeds."""
     compute: Compute
     session: Session
     labels: Labels

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.home import expanded
+from pipeline.units import Unit
 
 _MOUNT = {"gs": "gcsfuse --implicit-dirs", "s3": "mount-s3"}  # by the scheme of an address
 
@@ -56,21 +57,21 @@ def tokens(model: str, split: str) -> Path:
     return Path("data/tokens") / model / split
 
 
-def weights(model: str, fold: int | None = None) -> Path:
+def weights(model: str, unit: Unit | None = None) -> Path:
     """One fold's Hugging Face folder, or the folder of all folds."""
     folder = Path("artifacts/weights") / model
-    return folder if fold is None else folder / f"fold{fold}"
+    return folder if unit is None else folder / unit.name
 
 
-def fold(model: str, fold: int | None = None) -> Path:
+def fold(model: str, unit: Unit | None = None) -> Path:
     """One fold's predictions, history and metrics, or the folder of all folds."""
     folder = Path("artifacts/folds") / model
-    return folder if fold is None else folder / f"fold{fold}"
+    return folder if unit is None else folder / unit.name
 
 
-def timing(model: str, fold: int) -> Path:
+def timing(model: str, unit: Unit) -> Path:
     """Wall-clock figures and the hardware of one fold; nothing depends on it."""
-    return Path("artifacts/timing") / model / f"fold{fold}.json"
+    return Path("artifacts/timing") / model / f"{unit.name}.json"
 
 
 def oof(member: str) -> Path:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.inference.folds import predict_folds
 from pipeline.progress import say
 from stages.running import run_stage
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         model,
         encoder=configuration.read(f"models.{model}.encoder", str),
         settings=configuration.read(f"models.{model}.predict", params.Predict),
-        folds=configuration.read("folds", list),
+        trained=configured_units(configuration),
     )
     say(
         f"predict@{model}: {made.elements} elements by every fold on {made.computed}, trained on "

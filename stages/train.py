@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     job = read_job(__doc__, argv)
     check_later_stages(load_configuration().whole, job.model)
     loss = train_fold(job)
-    say(f"{job.name}: log loss {loss:.4f} out of fold, {paths.weights(job.model, job.fold)}")
+    say(f"{job.name}: log loss {loss:.4f} out of fold, {paths.weights(job.model, job.unit)}")
 
 
 if __name__ == "__main__":

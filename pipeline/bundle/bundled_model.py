@@ -16,6 +16,7 @@ from pipeline.bundle.pace import count_rows, full_steps
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Predict
+from pipeline.units import Unit
 
 # Seconds of steps that are timed together, and their number at most.
 _TIMED = 2.0
@@ -53,33 +54,33 @@ class BundledModel:
         return self._predictor.dtype
 
     def predict(
-        self, fold: int, windows: Int[np.ndarray, " n"] | None = None
+        self, unit: Unit, windows: Int[np.ndarray, " n"] | None = None
     ) -> Float[np.ndarray, "elements labels"]:
         """Predict under one fold's weights; NaN where a probability is not finite.
 
         Args:
-          fold: whose weights.
+          unit: whose weights.
           windows: numbers of the tokens' windows; None for all.
         """
-        folder = contents.fold(self._bundle, self._name, fold)
+        folder = contents.fold(self._bundle, self._name, unit)
         return self._predictor.probabilities(
             self._predictor.load(folder, exact=False),
             self._tokens,
             np.arange(len(self._tokens)) if windows is None else windows,
-            f"{self._name} fold {fold}",
+            f"{self._name} fold {unit}",
             finite=False,
         )
 
-    def pace(self, fold: int) -> Pace:
+    def pace(self, unit: Unit) -> Pace:
         """Time full steps under a fold's weights, after one that compiles them.
 
         A slow step is timed once. Quick ones are timed together, as they follow each other in a
         run, for alone one would be charged with what surrounds it.
         """
-        self.predict(fold, full_steps(self._tokens, self._predictor.rows, 1))
+        self.predict(unit, full_steps(self._tokens, self._predictor.rows, 1))
         # Only now are the rows those that the memory has room for.
         rows, started = self._predictor.rows, time.perf_counter()
-        weights = self._predictor.load(contents.fold(self._bundle, self._name, fold), exact=False)
+        weights = self._predictor.load(contents.fold(self._bundle, self._name, unit), exact=False)
         weights = jax.block_until_ready(weights)
         load = time.perf_counter() - started
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline.encoders.weights.tensors import FILE
 from pipeline.reserved import BASELINE
+from pipeline.units import Unit
 
 PARAMETERS = "params.yaml"
 BLEND = "ensemble.json"
@@ -15,14 +16,14 @@ def model(bundle: Path, name: str) -> Path:
     return bundle / "models" / name
 
 
-def fold(bundle: Path, name: str, fold: int) -> Path:
+def fold(bundle: Path, name: str, unit: Unit) -> Path:
     """The folder of one fold's weights."""
-    return model(bundle, name) / f"fold{fold}"
+    return model(bundle, name) / unit.name
 
 
-def weights(bundle: Path, name: str, number: int) -> Path:
+def weights(bundle: Path, name: str, unit: Unit) -> Path:
     """One fold's weights."""
-    return fold(bundle, name, number) / FILE
+    return fold(bundle, name, unit) / FILE
 
 
 def baseline(bundle: Path, fold: int) -> Path:

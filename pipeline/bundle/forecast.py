@@ -12,6 +12,7 @@ from pipeline.bundle.time_limit import in_time, turns
 from pipeline.durations import span
 from pipeline.errors import UserError
 from pipeline.files import read_json
+from pipeline.units import Unit
 
 REPORT = "inference.json"
 """The file that a run of the kernel writes beside its submission."""
@@ -89,24 +90,24 @@ class Forecast:
 
 
 def forecast(
-    essays: int, seconds: Mapping[str, float], folds: Sequence[int], before: float, limit: float
+    essays: int, seconds: Mapping[str, float], trained: Sequence[Unit], before: float, limit: float
 ) -> Forecast:
     """Follow a run to its end.
 
     Args:
       essays: of the hidden test.
       seconds: of one fold of each model over so many essays.
-      folds: that every model has.
+      trained: the folds, under each seed, that every model has.
       before: seconds until the first fold.
       limit: seconds of the session.
     """
     at, done = before, dict.fromkeys(seconds, 0)
-    for _, name in turns(seconds, folds):
+    for _, name in turns(seconds, trained):
         if in_time(at + seconds[name], limit):
             at += seconds[name]
             done[name] += 1
-    total = before + len(folds) * sum(seconds.values())
-    return Forecast(essays, len(folds), before, total, limit, done)
+    total = before + len(trained) * sum(seconds.values())
+    return Forecast(essays, len(trained), before, total, limit, done)
 
 
 def read_forecast(folder: Path) -> Forecast:

@@ -26,6 +26,7 @@ from pipeline.bundle.time_limit import Clock, turns
 from pipeline.competition.hidden import ESSAYS, Hidden
 from pipeline.competition.schema import LABELS, TASK
 from pipeline.configuration import Configuration, load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.durations import span
 from pipeline.errors import UserError
 from pipeline.files import read_json
@@ -35,8 +36,9 @@ from pipeline.memory import peak_megabytes
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.submission import write_submission
+from pipeline.units import Unit
 
-ByFold = Callable[[int], Float[np.ndarray, "elements labels"]]
+ByFold = Callable[[Unit], Float[np.ndarray, "elements labels"]]
 """A function from a fold to its probabilities."""
 
 # Laps beside those of the models' folds; no model has such a name.
@@ -59,7 +61,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     """
     configuration = load_configuration(bundle / contents.PARAMETERS)
     blend = read_blend(bundle / contents.BLEND)
-    folds = sorted(configuration.read("folds", list))
+    folds, trained = sorted(configuration.read("folds", list)), configured_units(configuration)
     models = [member for member in blend.members if member != BASELINE]
     backend = machine.start_best()
     dtypes = [_settings(configuration, m).dtype for m in models]
@@ -78,10 +80,10 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         clock.lap(_ENCODING)
         bundled = _build(bundle, configuration, models, backend, prepared)
         more = seconds_per_essay(hidden, encode) * (ESSAYS - len(hidden.essays))
-        ahead = _look_ahead(bundle, bundled, folds, clock)
-        expected = forecast(ESSAYS, ahead, folds, clock.elapsed + more, clock.limit)
+        ahead = _look_ahead(bundle, bundled, trained, clock)
+        expected = forecast(ESSAYS, ahead, trained, clock.elapsed + more, clock.limit)
         say(f"forecast: {expected}")
-        found = predict_folds({m: one.predict for m, one in bundled.items()}, folds, clock)
+        found = predict_folds({m: one.predict for m, one in bundled.items()}, trained, clock)
     members = _members(blend, hidden.order, prepared, found.means)
     probabilities = blend.predict(members, [hidden.types.get(i, ANY) for i in hidden.order])
     path = output / "submission.csv"
@@ -156,7 +158,7 @@ def _build(
 
 
 def _look_ahead(
-    bundle: Path, models: Mapping[str, BundledModel], folds: Sequence[int], clock: Clock
+    bundle: Path, models: Mapping[str, BundledModel], trained: Sequence[Unit], clock: Clock
 ) -> dict[str, float]:
     """Time every model, and let the clock expect its folds.
 
@@ -165,7 +167,7 @@ def _look_ahead(
     """
     workload, seconds = read_json(bundle / contents.WORKLOAD), {}
     for name, model in models.items():
-        pace, train = model.pace(folds[0]), workload[name]
+        pace, train = model.pace(trained[0]), workload[name]
         clock.expect(name, pace.fold(model.n_rows))
         # By the training essays, for the few public ones may be short or long.
         seconds[name] = pace.fold(math.ceil(ESSAYS * train["rows"] / train["essays"]))
@@ -185,8 +187,8 @@ class Predicted(NamedTuple):
     done: dict[str, int]
 
 
-def predict_folds(models: Mapping[str, ByFold], folds: Sequence[int], clock: Clock) -> Predicted:
-    """Average every model's predictions over its folds.
+def predict_folds(models: Mapping[str, ByFold], trained: Sequence[Unit], clock: Clock) -> Predicted:
+    """Average every model's predictions over its folds and seeds.
 
     A fold that would not end before the session's limit is left out, and the log says so: a mean
     over fewer folds, or a blend of fewer models, is still a submission; a run that is cut off has
@@ -194,15 +196,15 @@ def predict_folds(models: Mapping[str, ByFold], folds: Sequence[int], clock: Clo
     """
     sums: dict[str, Any] = {}
     done = dict.fromkeys(models, 0)
-    left = list(turns({name: clock.seconds(name) for name in models}, folds))
+    left = list(turns({name: clock.seconds(name) for name in models}, trained))
     while left:
-        fold, name = left.pop(0)
+        unit, name = left.pop(0)
         if not clock.allows(name):
-            say(f"{name} fold {fold}: left out, it would not be done in time")
+            say(f"{name} fold {unit}: left out, it would not be done in time")
             continue
-        sums[name] = sums.get(name, 0.0) + models[name](fold)
+        sums[name] = sums.get(name, 0.0) + models[name](unit)
         done[name] += 1
-        clock.lap(name, f"{name} fold {fold}", [other for _, other in left])
+        clock.lap(name, f"{name} fold {unit}", [other for _, other in left])
     for name in models:
         if not done[name]:
             takes = f"about {span(clock.seconds(name))} each"

@@ -15,6 +15,7 @@ from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.pace import count_rows
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
+from pipeline.configured_units import configured_units
 from pipeline.errors import UserError
 from pipeline.evaluation.ensemble import Pooled, pooled
 from pipeline.evaluation.nesting import nested_split
@@ -54,6 +55,7 @@ class Packer:
         """
         self.configuration, self.dtype = configuration, dtype
         self.folds = sorted(configuration.read("folds", list))
+        self.trained = configured_units(configuration)
         self.models = list(configuration.read("models", dict))
         self.external = list(configuration.read("members", dict))
         self.members = [BASELINE, *self.models]
@@ -82,7 +84,7 @@ class Packer:
             self._do_without_external(blend, without_external)
         with atomic_folder(paths.bundle()) as folder:
             for model in self.models:
-                pack_model(folder, model, self.folds, self.dtype)
+                pack_model(folder, model, self.trained, self.dtype)
             # Rounded weights give other predictions, so the pool is fitted anew to these.
             if self.dtype != "float32" and self.models:
                 rounded = self._round(folder, probabilities)
@@ -93,7 +95,7 @@ class Packer:
 
     def _outputs(self) -> list[Path]:
         """List every output that the bundle is made from or scored by."""
-        weights = [paths.weights(m, fold) for m in self.models for fold in self.folds]
+        weights = [paths.weights(m, unit) for m in self.models for unit in self.trained]
         oof = [paths.oof(member) for member in [*self.members, *self.external]]
         tokens = [paths.tokens(m, "train") for m in self.models]
         elements = [paths.clean("train"), paths.FOLDS]
@@ -133,7 +135,7 @@ class Packer:
         for model in self.models:
             encoder = self.configuration.read(f"models.{model}.encoder", str)
             settings = self.configuration.read(f"models.{model}.predict", params.Predict)
-            found = held_out.predict(model, encoder, settings, self.folds)
+            found = held_out.predict(model, encoder, settings, self.trained)
             out[:, self.members.index(model)] = found
         return out
 

@@ -23,6 +23,7 @@ from pipeline.params import Predict
 from pipeline.progress import say
 from pipeline.tables.elements import Elements
 from pipeline.tables.essay_folds import held_out
+from pipeline.units import Unit, by_fold
 
 DTYPES = {
     "float32": np.dtype(np.float32),
@@ -32,7 +33,7 @@ DTYPES = {
 _PER_FOLD = (FILE, "config.json", OWN_SETTINGS)
 
 
-def pack_model(bundle: Path, model: str, folds: Sequence[int], dtype: str) -> None:
+def pack_model(bundle: Path, model: str, trained: Sequence[Unit], dtype: str) -> None:
     """Write a model's config and tokenizer once, and every fold's weights in `dtype`.
 
     Raises:
@@ -40,17 +41,17 @@ def pack_model(bundle: Path, model: str, folds: Sequence[int], dtype: str) -> No
     """
     target = contents.model(bundle, model)
     target.mkdir(parents=True)
-    first = paths.weights(model, folds[0])
+    first = paths.weights(model, trained[0])
     for path in sorted(first.iterdir()):
         if path.name not in _PER_FOLD:
             shutil.copyfile(path, target / path.name)
     config = read_json(first / "config.json")
     write_json(target / "config.json", config | {"dtype": dtype})
-    for fold in folds:
-        folder = paths.weights(model, fold)
+    for unit in trained:
+        folder = paths.weights(model, unit)
         if read_json(folder / "config.json") != config:
             raise UserError(f"{folder / 'config.json'}: expected that of {first}; run dvc repro")
-        write_rounded(folder, contents.weights(bundle, model, fold), dtype)
+        write_rounded(folder, contents.weights(bundle, model, unit), dtype)
 
 
 def write_rounded(source: Path, target: Path, dtype: str) -> None:
@@ -81,18 +82,19 @@ class HeldOut:
         self._backend = machine.start_best()
 
     def predict(
-        self, model: str, encoder: str, settings: Predict, folds: Sequence[int]
+        self, model: str, encoder: str, settings: Predict, trained: Sequence[Unit]
     ) -> Float[np.ndarray, "elements labels"]:
-        """Every element by the fold that did not train on its essay."""
+        """Every element by the fold that did not train on its essay, a mean over its seeds."""
         tokens = read_tokens(paths.tokens(model, "train"))
         self._check(model, tokens)
         bundled = BundledModel(self._bundle, model, encoder, settings, self._backend, tokens)
         say(f"bundle: {model}: out of fold on {self._backend} in {bundled.dtype}")
         out = np.full((len(self._elements), len(LABELS)), np.nan)
-        for fold in folds:
+        for fold, seeded in by_fold(trained).items():
             windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
             own = self._elements.folds == fold
-            out[own] = bundled.predict(fold, windows)[own]
+            found = [bundled.predict(unit, windows)[own] for unit in seeded]
+            out[own] = sum(found[1:], found[0]) / len(found)
         if np.isnan(out).any():
             raise UserError(f"{model}: {np.isnan(out).any(axis=1).sum()} predictions are no number")
         return out

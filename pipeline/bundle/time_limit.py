@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.durations import span
 from pipeline.progress import say
+from pipeline.units import Unit
 
 # Seconds that Kaggle gives a code submission.
 LIMIT = 9 * 3600.0
@@ -58,13 +59,13 @@ def in_time(seconds: float, limit: float) -> bool:
     return seconds < limit - _RESERVE
 
 
-def turns(seconds: Mapping[str, float], folds: Sequence[int]) -> Iterator[tuple[int, str]]:
+def turns(seconds: Mapping[str, float], trained: Sequence[Unit]) -> Iterator[tuple[Unit, str]]:
     """Yield every fold of every model in the order in which they are predicted.
 
     Folds outside, models inside: when time runs out, as many models as can be have predicted at
     least once. Of the models those that take less time (`seconds`, of a fold) come first, so that
     a slow one costs no other its place.
     """
-    for fold in folds:
+    for unit in trained:
         for name in sorted(seconds, key=lambda name: seconds[name]):
-            yield fold, name
+            yield unit, name

@@ -10,12 +10,15 @@ from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding
 from pipeline.params import Model
 from pipeline.training import needs
+from pipeline.units import Unit
 
 _TOKENS = 1.5  # bytes of token arrays for a byte of Kaggle's tables, as on the sample
 _TOLD = 1e9  # bytes below which nobody needs to know
 
 
-def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> Iterator[Finding]:
+def examine(
+    models: Mapping[str, Model], trained: Sequence[Unit], source: Path
+) -> Iterator[Finding]:
     """Compare free space with the weights, tokens and checkpoints that are still to be written.
 
     Folds train one after another, so the largest model's checkpoints count. A size that is only
@@ -23,7 +26,7 @@ def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> 
 
     Args:
       models: the configuration's.
-      folds: the configuration's.
+      trained: the units of every model.
       source: the folder of the competition's files.
     """
     tables = [locate(source) / name for name in schema.TABLES.values()]
@@ -31,7 +34,7 @@ def examine(models: Mapping[str, Model], folds: Sequence[int], source: Path) -> 
     outputs = checkpoints = 0.0
     sure = True
     for name, model in models.items():
-        to_train = sum(not paths.weights(name, fold).exists() for fold in folds)
+        to_train = sum(not paths.weights(name, unit).exists() for unit in trained)
         measured = sizes.measured(name, model.backbone)
         sure &= measured is not None
         size = measured or sizes.by_name(model.backbone.source) or 0.0

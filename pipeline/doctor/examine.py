@@ -5,8 +5,10 @@ from pathlib import Path
 
 from pipeline import params, paths
 from pipeline.configuration import Configuration, load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.doctor import disk, leftovers, machine, requirements
 from pipeline.doctor.findings import Finding, lines_of
+from pipeline.units import Unit
 
 
 def examine(path: Path, accelerator: str | None, model: str | None) -> list[Finding]:
@@ -22,7 +24,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         return [Finding(line) for line in wrong]
     configuration = load_configuration(path)
     models = configuration.read("models", dict)
-    to_train = _to_train(models, configuration.read("folds", list))
+    to_train = _to_train(models, configured_units(configuration))
     if model is not None:
         wrong = lines_of(configuration.named, "models", model)
         if wrong:
@@ -39,7 +41,9 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
     return found
 
 
-def _to_train(models: Mapping[str, params.Model], folds: Sequence[int]) -> dict[str, params.Model]:
+def _to_train(
+    models: Mapping[str, params.Model], trained: Sequence[Unit]
+) -> dict[str, params.Model]:
     """Return the models of which a fold's weights are missing.
 
     Weights that are there but stale count as trained: only DVC can tell, by hashing everything, and
@@ -48,15 +52,15 @@ def _to_train(models: Mapping[str, params.Model], folds: Sequence[int]) -> dict[
     return {
         name: model
         for name, model in models.items()
-        if not all(paths.weights(name, fold).exists() for fold in folds)
+        if not all(paths.weights(name, unit).exists() for unit in trained)
     }
 
 
 def _of_the_whole(configuration: Configuration) -> list[Finding]:
     models, members = configuration.read("models", dict), configuration.read("members", dict)
-    folds = configuration.read("folds", list)
+    trained = configured_units(configuration)
     return [
         *requirements.examine_members(members),
-        *map(Finding, leftovers.examine(models, members, folds)),
-        *disk.examine(models, folds, Path(configuration.read("data", params.Data).source)),
+        *map(Finding, leftovers.examine(models, members, trained)),
+        *disk.examine(models, trained, Path(configuration.read("data", params.Data).source)),
     ]

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pipeline.doctor.findings import lines_of
 from pipeline.entries import check_leftovers, folders_of_folds_and_members
+from pipeline.units import Unit
 
 
 def examine(
-    models: Collection[str], members: Collection[str], folds: Sequence[int]
+    models: Collection[str], members: Collection[str], trained: Sequence[Unit]
 ) -> Iterator[str]:
     """Yield a line for the folds and members that a later stage would refuse."""
-    for held in folders_of_folds_and_members(models, members, folds):
+    for held in folders_of_folds_and_members(models, members, trained):
         yield from lines_of(check_leftovers, *held)

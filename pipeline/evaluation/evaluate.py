@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from pipeline import files, paths
 from pipeline.competition.schema import LABELS, TYPES
+from pipeline.entries import check_entries
 from pipeline.errors import UserError
 from pipeline.evaluation.calibration import reliability, temperature
 from pipeline.evaluation.comparison import interval
@@ -18,18 +19,19 @@ from pipeline.metrics import accuracy, calibration_error, log_loss, row_losses
 from pipeline.tables.elements import Elements
 from pipeline.tables.gather import gather_folds
 from pipeline.tables.predictions import write_predictions
+from pipeline.units import Unit
 
 _HISTORY = ("step", "epoch", "series", "loss")
 _DIGITS = 6
 
 
-def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, Any]:
+def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[str, Any]:
     """Gather a model's folds; write its out-of-fold table, figures and plots.
 
     Args:
       model: its name.
-      folds: the configuration's.
-      labelled: all labelled elements; those outside `folds` count for the priors alone.
+      trained: its units.
+      labelled: all labelled elements; those of other folds count for the priors alone.
 
     Returns:
       The few figures of `metrics/<model>.json`, the interval of the log loss, and the priors'.
@@ -37,8 +39,10 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
     Raises:
       UserError: a fold is missing, left over, or not what it should be.
     """
+    folds = sorted({unit.fold for unit in trained})
     elements = labelled.of_folds(folds)
-    probabilities = gather_folds(model, folds, elements)
+    check_entries(paths.fold(model), "fold*", [unit.name for unit in trained])
+    probabilities = gather_folds(model, trained, elements)
     write_predictions(paths.oof(model), elements.element_ids, elements.folds, probabilities)
     partial = labelled.partial(folds)
     overall = scores(elements, probabilities)
@@ -50,13 +54,14 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
         "overall": overall,
         "folds": {
             str(fold): scores(*_part(elements, probabilities, elements.folds == fold))
-            for fold in sorted(folds)
+            for fold in folds
         },
         "types": {
             kind: scores(*_part(elements, probabilities, mask))
             for kind in TYPES
             if (mask := np.array(elements.types) == kind).any()
         },
+        **_by_seed(model, trained, elements),
         "priors": priors(labelled, folds),
         "temperature": {
             "fitted": round(warm.fitted, 4),
@@ -67,7 +72,7 @@ def evaluate(model: str, folds: Sequence[int], labelled: Elements) -> dict[str, 
     figures |= {"partial": partial, "folds": len(folds)}
     files.write_json(paths.evaluation(model), details)
     files.write_json(paths.metrics(model), figures)
-    write_plots(model, folds, elements, probabilities)
+    write_plots(model, trained, elements, probabilities)
     return figures | {"interval": overall["interval"], "priors": details["priors"]}
 
 
@@ -104,13 +109,13 @@ def priors(labelled: Elements, folds: Sequence[int]) -> dict[str, float]:
 
 def write_plots(
     model: str,
-    folds: Sequence[int],
+    trained: Sequence[Unit],
     elements: Elements,
     probabilities: Float[np.ndarray, "rows labels"],
 ) -> None:
     """Write one tidy table for each plot."""
     folder = paths.plots(model)
-    _write(folder / "learning.csv", ("model", "fold", *_HISTORY), _learning(model, folds))
+    _write(folder / "learning.csv", ("model", "fold", *_HISTORY), _learning(model, trained))
     found = probabilities.argmax(axis=1)
     _write(
         folder / "confusion.csv",
@@ -127,22 +132,36 @@ def write_plots(
     )
 
 
+def _by_seed(model: str, trained: Sequence[Unit], elements: Elements) -> dict[str, Any]:
+    """Score every seed alone, where there are several; their mean is what the model predicts."""
+    seeds = list(dict.fromkeys(unit.seed for unit in trained))
+    if len(seeds) == 1:
+        return {}
+    alone = {
+        "own" if seed is None else str(seed): gather_folds(
+            model, [unit for unit in trained if unit.seed == seed], elements
+        )
+        for seed in seeds
+    }
+    return {"seeds": {name: scores(elements, rows) for name, rows in alone.items()}}
+
+
 def _part(
     elements: Elements, probabilities: Float[np.ndarray, "rows labels"], mask: np.ndarray
 ) -> tuple[Elements, Float[np.ndarray, "part labels"]]:
     return elements.select(mask), probabilities[mask]
 
 
-def _learning(model: str, folds: Sequence[int]) -> Iterable[tuple[str, ...]]:
-    for fold in sorted(folds):
-        path = paths.fold(model, fold) / "history.csv"
+def _learning(model: str, trained: Sequence[Unit]) -> Iterable[tuple[str, ...]]:
+    for unit in sorted(trained, key=lambda unit: unit.fold):
+        path = paths.fold(model, unit) / "history.csv"
         try:
             with path.open(newline="", encoding="utf-8") as stream:
                 rows = csv.DictReader(stream)
                 if tuple(rows.fieldnames or ()) != _HISTORY:
                     raise UserError(f"{path}: expected columns {_HISTORY}, found {rows.fieldnames}")
                 for row in rows:
-                    yield (model, str(fold), *(row[column] for column in _HISTORY))
+                    yield (model, str(unit), *(row[column] for column in _HISTORY))
         except FileNotFoundError:
             raise UserError(f"{path}: not found") from None
 

@@ -34,6 +34,7 @@ from pipeline.tables.predictions import Predictions, align, read_predictions
 WORKSPACE = "workspace"
 _TABLE = "oof.parquet"
 _MEMBER = re.compile(r"([a-z0-9_]+)(?::(\d+))?(?:@(.+))?")
+# The names of `Unit`.
 _UNIT = re.compile(r"fold(\d+)(?:-seed(\d+))?")
 
 Probabilities = Float[np.ndarray, "rows labels"]
@@ -212,8 +213,8 @@ class _Trained(Tables):
             for seed in sorted(seeds, key=lambda seed: -1 if seed is None else seed):
                 table = self._folder / self._units[fold][seed] / _TABLE
                 with self._files.file(table) as path:
-                    out[own] += gather_fold(path, fold, elements.select(own)) / len(seeds)
-        return out
+                    out[own] += gather_fold(path, fold, elements.select(own))
+        return out / len(seeds)
 
 
 @contextlib.contextmanager

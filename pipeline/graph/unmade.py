@@ -1,11 +1,13 @@
 """Stages of the graph that a run would have to make, rather than keep or restore from a cache."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from dvc.repo import Repo
-from dvc.stage.cache import RunCacheNotFoundError
+from pipeline.graph.repository import opened
 
-from pipeline.errors import UserError
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+    from dvc.stage import Stage
 
 
 def unmade(stages: Iterable[str]) -> list[str]:
@@ -15,20 +17,17 @@ def unmade(stages: Iterable[str]) -> list[str]:
       stages: as DVC names them; what they depend on is up to date.
 
     Raises:
-      UserError: another DVC is at work.
+      UserError: DVC finds a file of its own at fault, or another DVC is at work.
     """
-    from dvc.lock import LockError
-
-    with Repo() as repo:
-        try:
-            with repo.lock:
-                by_name = {stage.addressing: stage for stage in repo.index.stages}
-                return [name for name in stages if _is_unmade(repo, by_name[name])]
-        except LockError:
-            raise UserError("dvc.lock: another dvc is at work; wait for it") from None
+    with opened() as repo, repo.lock:
+        by_name = {stage.addressing: stage for stage in repo.index.stages}
+        return [name for name in stages if _is_unmade(repo, by_name[name])]
 
 
-def _is_unmade(repo: Repo, stage) -> bool:
+def _is_unmade(repo: "Repo", stage: "Stage") -> bool:
+    # Here, because it takes a second that most runs need not spend.
+    from dvc.stage.cache import RunCacheNotFoundError
+
     if not stage.changed():
         return False
     try:

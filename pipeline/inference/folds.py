@@ -15,6 +15,7 @@ from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.params import Predict
 from pipeline.tables.predictions import write_predictions
+from pipeline.units import Unit, by_fold
 
 
 class Predicted(NamedTuple):
@@ -31,32 +32,40 @@ class Predicted(NamedTuple):
     trained: str
 
 
-def predict_folds(model: str, encoder: str, settings: Predict, folds: Sequence[int]) -> Predicted:
-    """Write a model's test predictions by each of `folds`, on what this machine has.
+def predict_folds(
+    model: str, encoder: str, settings: Predict, trained: Sequence[Unit]
+) -> Predicted:
+    """Write a model's test predictions by each fold, on what this machine has.
+
+    Under several seeds a fold's prediction is their mean.
 
     Raises:
       UserError: a fold's weights are missing or belong to no fold of the configuration.
     """
-    check_entries(paths.weights(model), "fold*", [f"fold{fold}" for fold in folds])
+    check_entries(paths.weights(model), "fold*", [unit.name for unit in trained])
     backend = machine.start_best()
     tokens = read_tokens(paths.tokens(model, "test"))
     # Folds differ in their weights alone, so one model serves them all.
-    predictor = Predictor.of_folder(paths.weights(model, folds[0]), encoder, settings, backend)
+    predictor = Predictor.of_folder(paths.weights(model, trained[0]), encoder, settings, backend)
     windows, tables = np.arange(len(tokens)), []
-    for fold in folds:
-        params = predictor.load(paths.weights(model, fold))
-        name = f"predict@{model} fold {fold}"
-        tables.append(predictor.probabilities(params, tokens, windows, name))
+    folds = by_fold(trained)
+    for seeded in folds.values():
+        total = 0.0
+        for unit in seeded:
+            params = predictor.load(paths.weights(model, unit))
+            name = f"predict@{model} fold {unit}"
+            total = total + predictor.probabilities(params, tokens, windows, name)
+        tables.append(total / len(seeded))
     count = len(tokens.element_ids)
     write_predictions(
         paths.test(model),
         list(tokens.element_ids) * len(folds),
-        np.repeat(np.array(folds), count),
+        np.repeat(np.array(list(folds)), count),
         np.concatenate(tables),
     )
-    trained = sorted({_trained(paths.weights(model, fold)) for fold in folds})
+    machines = sorted({_trained(paths.weights(model, unit)) for unit in trained})
     computed = f"{backend} in {predictor.dtype}"
-    return Predicted(count, computed, " and ".join(trained))
+    return Predicted(count, computed, " and ".join(machines))
 
 
 def _trained(folder: Path) -> str:

@@ -18,27 +18,30 @@ from pipeline.tables.predictions import (
     mean_over_folds,
     read_predictions,
 )
+from pipeline.units import Unit, by_fold
 
 
 def gather_folds(
-    model: str, folds: Sequence[int], elements: Elements
+    model: str, trained: Sequence[Unit], elements: Elements
 ) -> Float[np.ndarray, "rows labels"]:
-    """Gather a model's out-of-fold probabilities.
+    """Gather a model's out-of-fold probabilities; under several seeds their mean.
 
     Args:
       model: its name.
-      folds: the configuration's.
-      elements: those of `folds`, whose order the result has.
+      trained: its units.
+      elements: those of the folds, whose order the result has.
 
     Raises:
-      UserError: a fold is missing or left over, or has other elements than its own.
+      UserError: a fold is missing, or has other elements than its own.
     """
-    check_entries(paths.fold(model), "fold*", [f"fold{fold}" for fold in folds])
     out = np.empty((len(elements), len(LABELS)))
-    for fold in folds:
+    for fold, seeded in by_fold(trained).items():
         own = elements.folds == fold
-        path = paths.fold(model, fold) / "oof.parquet"
-        out[own] = gather_fold(path, fold, elements.select(own))
+        tables = [
+            gather_fold(paths.fold(model, unit) / "oof.parquet", fold, elements.select(own))
+            for unit in seeded
+        ]
+        out[own] = sum(tables[1:], tables[0]) / len(tables)
     return out
 
 

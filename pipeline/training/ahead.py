@@ -7,6 +7,7 @@ from pipeline.inputs.packing import check_rows
 from pipeline.inputs.tokens import read_tokens
 from pipeline.params import Parameters
 from pipeline.tables.essay_folds import read_folds
+from pipeline.units import units
 
 
 def check_later_stages(parameters: Parameters, model: str) -> None:
@@ -22,7 +23,8 @@ def check_later_stages(parameters: Parameters, model: str) -> None:
         a test window, or there are fewer essays than nested folds.
     """
     folds = parameters.folds
-    for held in folders_of_folds_and_members(parameters.models, parameters.members, folds):
+    trained = units(folds, parameters.seeds)
+    for held in folders_of_folds_and_members(parameters.models, parameters.members, trained):
         check_leftovers(*held)
     tokens = read_tokens(paths.tokens(model, "test"))
     where = f"params.yaml: models.{model}.predict"

@@ -4,6 +4,7 @@ import contextlib
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
+from pipeline.errors import UserError
 from pipeline.memory import peak_megabytes
 from pipeline.tables.predictions import write_predictions
 from pipeline.training import needs
@@ -45,7 +47,7 @@ class FoldRun:
         self.job, self.devices = job, devices
         self.model = FoldModel(job, devices)
         self.data = FoldData(job, self.model.pad_id)
-        self.loop = Loop(job.name, self.data.schedule, self.model.step(), self._validate, devices)
+        self.loop = Loop(job.name, self.data.schedule, self.model.step, self._validate, devices)
         progress.say(
             f"{job.name}: {self.data.schedule.total} steps on {len(devices)} "
             f"{devices[0].device_kind} device(s), attention {self.model.attention}, "
@@ -58,12 +60,29 @@ class FoldRun:
         """Train to the last step; what is published comes after it.
 
         Raises:
-          UserError: a loss is not finite.
+          UserError: a loss is not finite, or a step doesn't fit into a device's memory.
           Stopped: asked to stop; the state is saved.
         """
-        state = self.model.initial_state(self.data.schedule.total)
         seconds = 60 * self.job.session.checkpoint_minutes
-        return self.loop.run(state, checkpoints, interruptions, seconds)
+        try:
+            state = self.model.initial_state(self.data.schedule.total)
+            return self.loop.run(state, checkpoints, interruptions, seconds)
+        except machine.FAILURES as error:
+            reason = machine.short_of_memory(error)
+            if reason is None:
+                raise
+            raise UserError(f"{self.job.name}: {self._too_large()}; {reason}") from None
+
+    def _too_large(self) -> str:
+        """Say in words that a step doesn't fit, and what would."""
+        train, devices = self.job.train, len(self.devices)
+        rows = train.rows.per_step // devices // train.accumulation
+        share = f"{rows} row(s) of {train.rows.length} tokens a device"
+        others = ", or train it over all devices, by dvc repro" if devices == 1 else ""
+        return (
+            f"out of memory with {share}, expected a device with more memory; raise "
+            f"train.accumulation or train.remat{others}"
+        )
 
     def _validate(self, params: Any) -> float:
         return self.data.loss(self.model.predict(params, self.data))
@@ -80,13 +99,12 @@ def train_fold(job: Job) -> float:
     started = time.monotonic()
     # Before JAX starts, which takes seconds: a signal or the parent's death meanwhile counts too.
     interruptions = Interruptions(job.session)
-    origin = Origin.of(job.name, job.settings, job.inputs, job.code)
-    folder = _folder(job, origin)
-    needs.check_room(job, folder)
+    origin = origin_of(job)
+    needs.check_room({folder_of(job, origin): job})
     devices = machine.start(job.compute)
     fold = FoldRun(job, devices)
     model, data, loop = fold.model, fold.data, fold.loop
-    with open_checkpoints(job, origin_of(job)) as checkpoints:
+    with open_checkpoints(job, origin) as checkpoints:
         state, history = fold.run(checkpoints, interruptions)
         params, step = state.params, data.schedule.total
         probabilities = model.predict(params, data)
@@ -96,7 +114,7 @@ def train_fold(job: Job) -> float:
             probabilities = model.predict(params, data)
         timing = _timing(job, loop, devices, time.monotonic() - started)
         _publish(model, data, params, probabilities, step, history.points)
-        files.write_json(paths.timing(job.model, job.fold), timing)
+        files.write_json(paths.timing(job.model, job.unit), timing)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
     return data.loss(probabilities)
@@ -107,6 +125,12 @@ def origin_of(job: Job) -> Origin:
     return Origin.of(job.name, job.settings, job.inputs, job.code)
 
 
+def folder_of(job: Job, origin: Origin) -> Path:
+    """Return the folder of a fold's checkpoints of one origin."""
+    name = f"{job.model}-{job.unit.name}-{origin.fingerprint[:16]}"
+    return paths.checkpoints() / name
+
+
 @contextlib.contextmanager
 def open_checkpoints(job: Job, origin: Origin) -> Iterator[Checkpoints]:
     """Open a fold's checkpoints of one origin, which is noted beside them.
@@ -114,8 +138,7 @@ def open_checkpoints(job: Job, origin: Origin) -> Iterator[Checkpoints]:
     Raises:
       UserError: another process trains the fold, or there is no place for them.
     """
-    name = f"{job.model}-fold{job.fold}-{origin.fingerprint[:16]}"
-    with Checkpoints(paths.checkpoints() / name) as checkpoints:
+    with Checkpoints(folder_of(job, origin)) as checkpoints:
         origin.write(checkpoints.folder)
         yield checkpoints
 
@@ -133,14 +156,15 @@ def _publish(
     there = np.flatnonzero(data.truth >= 0)
     trained = {
         "fold": job.fold,
+        **({} if job.unit.seed is None else {"seed": job.unit.seed}),
         "step": step,
         "platform": job.compute.platform,
         "dtype": job.compute.dtype,
     }
     backbone = paths.backbone(job.model)
-    folder = paths.weights(job.model, job.fold)
+    folder = paths.weights(job.model, job.unit)
     save_fold(folder, jax.device_get(params), model.model, backbone, trained)
-    with files.atomic_folder(paths.fold(job.model, job.fold)) as folder:
+    with files.atomic_folder(paths.fold(job.model, job.unit)) as folder:
         ids = [data.tokens.element_ids[i] for i in there]
         own = np.full(len(ids), job.fold)
         write_predictions(folder / "oof.parquet", ids, own, probabilities[there])
@@ -156,10 +180,10 @@ def _publish(
 
 
 def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float) -> dict[str, Any]:
-    """Describe this process's hardware and speed; earlier parts of a resumed run don't count."""
+    """Describe this process's hardware and time, and the speed of all steps of the run."""
     return {
         "platform": job.compute.platform,
-        "devices": len(devices),
+        "devices": loop.trained_on,
         "device_kind": devices[0].device_kind,
         "machine": platform.machine(),
         "jax": jax.__version__,

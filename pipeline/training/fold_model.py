@@ -33,10 +33,8 @@ class FoldModel:
         """Build the model of the backbone's config.
 
         Raises:
-          UserError: the config is missing or not the encoder's, or the rows don't divide over the
-            devices.
+          UserError: the config is missing or not the encoder's.
         """
-        rows_per_device(job.train.rows.per_step, len(devices), job.train.accumulation)
         self.job, self.devices = job, devices
         self.settings = encoder_settings(job.compute, job.train, devices[0].device_kind)
         self.model = build(paths.backbone(job.model), job.encoder, self.settings)
@@ -63,8 +61,14 @@ class FoldModel:
         return machine.replicate(state, self.devices)
 
     def step(self) -> Step:
-        """Make the parallel train step; its state argument is donated."""
-        step = train_step(self.model, self._optimizer, self.job.train)
+        """Make the parallel train step; its state argument is donated.
+
+        Raises:
+          UserError: the rows don't divide over the devices.
+        """
+        train = self.job.train
+        rows_per_device(train.rows.per_step, len(self.devices), train.accumulation)
+        step = train_step(self.model, self._optimizer, train)
         # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 

@@ -11,23 +11,24 @@ from pipeline.clean_tables import ELEMENTS_FILE
 from pipeline.configuration import Configuration, load_configuration, written
 from pipeline.graph import code_hash
 from pipeline.seeds import stream
+from pipeline.units import Unit
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One fold of one model, with every parameter that decides its numbers.
+    """One fold of one model under one seed, with every parameter that decides its numbers.
 
     Attributes:
       model: a key of `models`.
       encoder: the name of its network.
-      fold: the one whose essays are held out.
+      unit: the fold whose essays are held out, and the seed.
       labels: the folder of the elements whose labels are trained on.
       train, compute, session: sections of the configuration.
     """
 
     model: str
     encoder: str
-    fold: int
+    unit: Unit
     labels: Path
     train: params.Train
     compute: params.Compute
@@ -36,7 +37,15 @@ class Job:
     @property
     def name(self) -> str:
         """As DVC names the stage."""
-        return f"train@{self.model}-{self.fold}"
+        fold, seed = self.unit
+        if seed is None:
+            return f"train@{self.model}-{fold}"
+        return f"reseed@{self.model}-{fold}-{seed}"
+
+    @property
+    def fold(self) -> int:
+        """The one whose essays are held out."""
+        return self.unit.fold
 
     @property
     def tables(self) -> list[Path]:
@@ -53,9 +62,11 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """The parameters that decide the numbers, beside files, code and libraries."""
+        seed = self.unit.seed
         return {
             "encoder": self.encoder,
             "fold": self.fold,
+            **({} if seed is None else {"seed": seed}),
             "labels": self.labels.as_posix(),
             "train": written(self.train),
             "platform": self.compute.platform,
@@ -69,15 +80,16 @@ class Job:
 
     def seed(self, purpose: str) -> int:
         """Return the seed of one of this fold's random streams."""
-        return stream(self.train.seed, self.fold, purpose)
+        seed = self.train.seed if self.unit.seed is None else self.unit.seed
+        return stream(seed, self.fold, purpose)
 
 
-def job_of(configuration: Configuration, model: str, fold: int) -> Job:
+def job_of(configuration: Configuration, model: str, unit: Unit) -> Job:
     """Return one fold of a model of the configuration."""
     return Job(
         model=model,
         encoder=configuration.read(f"models.{model}.encoder", str),
-        fold=fold,
+        unit=unit,
         labels=Path(configuration.read("labels", params.Labels).source),
         train=configuration.read(f"models.{model}.train", params.Train),
         compute=configuration.read("compute", params.Compute),
@@ -90,6 +102,8 @@ def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     parser.add_argument("--fold", required=True, type=int)
+    parser.add_argument("--seed", type=int, help="one of seeds in params.yaml; else the model's")
     arguments = parser.parse_args(argv)
     configuration = load_configuration()
-    return job_of(configuration, configuration.named("models", arguments.model), arguments.fold)
+    model = configuration.named("models", arguments.model)
+    return job_of(configuration, model, Unit(arguments.fold, arguments.seed))

@@ -32,7 +32,10 @@ class Best:
 
 @dataclass
 class Meter:
-    """Speed of this process: real tokens over seconds, from the second step on."""
+    """Speed of a run, whatever processes took part: real tokens over seconds of its steps.
+
+    The first step of each process doesn't count: it compiles.
+    """
 
     tokens: int = 0
     seconds: float = 0.0
@@ -66,13 +69,22 @@ class Loop:
         self,
         name: str,
         schedule: Schedule,
-        step: Step,
+        make_step: Callable[[], Step],
         validate: Validate,
         devices: Sequence[machine.Device],
     ) -> None:
-        """`step` is the parallel train step, `validate` maps parameters to a log loss."""
-        self.name, self.schedule, self.step, self.validate = name, schedule, step, validate
-        self.devices = devices
+        """Begin with no step done.
+
+        Args:
+          name: the stage, for messages.
+          schedule: the batches.
+          make_step: makes the parallel train step; not called where every step is done.
+          validate: maps parameters to a log loss.
+          devices: that the step runs on.
+        """
+        self.name, self.schedule, self.validate = name, schedule, validate
+        self._make_step, self.devices = make_step, devices
+        self.trained_on = len(devices)
         self.meter = Meter()
         self.best = Best()
         self.resumed_from = 0
@@ -95,10 +107,13 @@ class Loop:
         accumulation = self.schedule.options.accumulation
         saved, pending = time.monotonic(), None
         done = self.resumed_from
+        if done == total:
+            return state, history
+        step = self._make_step()
         with progress.bar(total, "step", self.name, initial=done) as bar:
             for batch in self.schedule.batches(done):
                 share = machine.split(batch, len(self.devices), accumulation)
-                state, metrics = self.step(state, share)
+                state, metrics = step(state, share)
                 # One step behind, so that the host packs a batch while the devices work.
                 self._note(pending, history, bar)
                 done += 1
@@ -136,9 +151,12 @@ class Loop:
         if keep_best and notes["best"]["step"]:
             best = jax.device_get(found.arrays["best"])
             self.best = Best(notes["best"]["loss"], best, notes["best"]["step"])
+        self.meter = Meter(**notes["meter"])
         progress.say(f"{self.name}: resumed at step {found.step} of {self.schedule.total}")
+        if found.step == self.schedule.total:
+            self.trained_on = notes["devices"]
         # The plan doesn't depend on the devices, so this is no error: only sums round differently.
-        if notes["devices"] != len(self.devices):
+        elif notes["devices"] != len(self.devices):
             progress.say(
                 f"{self.name}: saved with {notes['devices']} device(s), going on with "
                 f"{len(self.devices)}; the last bits may differ"
@@ -157,6 +175,7 @@ class Loop:
             "history": history.state(),
             "best": {"loss": loss, "step": self.best.step},
             "devices": len(self.devices),
+            "meter": {"tokens": self.meter.tokens, "seconds": self.meter.seconds},
         }
         checkpoints.save(step, {"state": state, "best": best}, notes)
 

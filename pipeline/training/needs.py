@@ -1,5 +1,6 @@
 """The room on disk that a fold needs, and the check that it is there."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import params, paths, room
@@ -22,27 +23,33 @@ def checkpoints(train: params.Train, weights: float) -> float:
     return _AT_ONCE * (_PARTS + (train.select == "best")) * weights
 
 
-def check_room(job: Job, folder: Path) -> None:
-    """Hold the free room against what the fold has still to write.
+def check_room(runs: Mapping[Path, Job]) -> None:
+    """Hold the free room against what folds that train at once have still to write.
 
     Args:
-      job: the fold; its weights take as many bytes as its backbone's.
-      folder: of its checkpoints; what an interrupted run left there is room that it has already.
+      runs: the folds, by the folders of their checkpoints. What an interrupted run left there is
+        room that it has already. A fold's weights take as many bytes as its backbone's.
 
     Raises:
       UserError: a disk has too little.
     """
-    weights = float((paths.backbone(job.model) / FILE).stat().st_size)
-    state = folder / STATE
-    there = sum(path.stat().st_size for path in state.rglob("*") if path.is_file())
-    saved = max(checkpoints(job.train, weights) - there, 0.0)
+    name, folder = " and ".join(job.name for job in runs.values()), next(iter(runs))
+    weights = saved = 0.0
+    for path, job in runs.items():
+        own = float((paths.backbone(job.model) / FILE).stat().st_size)
+        weights += own
+        saved += max(checkpoints(job.train, own) - _size(path / STATE), 0.0)
     root, elsewhere = room.nearest_there(Path()), room.nearest_there(folder)
     if room.device(root) == room.device(elsewhere):
         told = f" ({room.size(weights)} for weights, {room.size(saved)} for checkpoints)"
-        _hold(job.name, root, weights + saved, told, movable=True)
+        _hold(name, root, weights + saved, told, movable=True)
     else:
-        _hold(job.name, root, weights, " for weights", movable=False)
-        _hold(job.name, elsewhere, saved, " for checkpoints", movable=True)
+        _hold(name, root, weights, " for weights", movable=False)
+        _hold(name, elsewhere, saved, " for checkpoints", movable=True)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _hold(name: str, place: Path, needed: float, told: str, movable: bool) -> None:

@@ -20,6 +20,7 @@ from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.tables.essay_folds import held_out
 from pipeline.tables.predictions import write_predictions
+from pipeline.units import Unit
 from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
 from stages import predict as predict_stage
 from tests.configurations import SMALL, changed, write
@@ -54,7 +55,7 @@ def make_graph(folder: Path) -> None:
 
 def outputs() -> list[Path]:
     """What a bundle takes from the graph."""
-    weights = [paths.weights(MODEL, fold) for fold in FOLDS]
+    weights = [paths.weights(MODEL, Unit(fold)) for fold in FOLDS]
     tables = [paths.oof("baseline"), paths.oof(MODEL)]
     elements = [paths.clean("train"), paths.FOLDS]
     figures = paths.metrics("ensemble")
@@ -81,20 +82,20 @@ def _draw_fold(fold: int) -> None:
     leaves = draw_all(parameter_shapes(model), 0.2, 10 + fold)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
     trained = {"platform": "cpu", "dtype": "float32"}
-    save_fold(paths.weights(MODEL, fold), tree, model, source, trained)
+    save_fold(paths.weights(MODEL, Unit(fold)), tree, model, source, trained)
     configuration = load_configuration()
     tokens = read_tokens(paths.tokens(MODEL, "train"))
     windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
     settings = configuration.read(f"models.{MODEL}.predict", params.Predict)
     backend = machine.start_best()
-    predictor = Predictor.of_folder(paths.weights(MODEL, fold), "bert", settings, backend)
-    weights = predictor.load(paths.weights(MODEL, fold))
+    predictor = Predictor.of_folder(paths.weights(MODEL, Unit(fold)), "bert", settings, backend)
+    weights = predictor.load(paths.weights(MODEL, Unit(fold)))
     made = predictor.probabilities(weights, tokens, windows, "")
     own = np.flatnonzero(np.isfinite(made[:, 0]))
     write_predictions(
-        paths.fold(MODEL, fold) / "oof.parquet",
+        paths.fold(MODEL, Unit(fold)) / "oof.parquet",
         [tokens.element_ids[i] for i in own],
         np.full(len(own), fold),
         made[own],
     )
-    (paths.fold(MODEL, fold) / "history.csv").write_text("step,epoch,series,loss\n")
+    (paths.fold(MODEL, Unit(fold)) / "history.csv").write_text("step,epoch,series,loss\n")

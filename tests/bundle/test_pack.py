@@ -24,6 +24,7 @@ from pipeline.errors import UserError
 from pipeline.graph.locked_outputs import md5
 from pipeline.tables.elements import read_elements
 from pipeline.tables.predictions import write_predictions
+from pipeline.units import Unit
 from tests.bundle.graph import MODEL, edit_configuration, write_lock
 from tests.configurations import DEFAULT, changed, write
 from tests.contract.project import ROOT
@@ -63,7 +64,7 @@ def test_in_float32_it_predicts_as_the_graph(bundle: Path) -> None:
     assert _manifest(bundle)["log_loss"] == figures["log_loss"]
     for fold in (0, 1):
         packed = bundle / f"models/{MODEL}/fold{fold}/model.safetensors"
-        assert _sha256(packed) == _sha256(paths.weights(MODEL, fold) / "model.safetensors")
+        assert _sha256(packed) == _sha256(paths.weights(MODEL, Unit(fold)) / "model.safetensors")
         packed = bundle / f"baseline/fold{fold}.npz"
         assert _sha256(packed) == _sha256(paths.BASELINE / f"fold{fold}.npz")
 
@@ -139,7 +140,7 @@ def test_a_recipe_is_known_wherever_it_runs(graph: Path) -> None:
 def test_halves_are_half_the_size_and_say_what_they_cost(
     graph: Path, dtype: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = paths.weights(MODEL, 0) / "model.safetensors"
+    whole = paths.weights(MODEL, Unit(0)) / "model.safetensors"
     stage.main(["--dtype", dtype])
     packed = paths.bundle() / f"models/{MODEL}/fold0/model.safetensors"
     assert packed.stat().st_size < 0.52 * whole.stat().st_size
@@ -158,7 +159,7 @@ def test_halves_are_half_the_size_and_say_what_they_cost(
 
 
 def test_a_weight_beyond_the_dtype_is_refused(graph: Path) -> None:
-    path = paths.weights(MODEL, 1) / "model.safetensors"
+    path = paths.weights(MODEL, Unit(1)) / "model.safetensors"
     tensors = load_file(path)
     tensors["classifier.bias"][0] = 70000.0
     save_file(tensors, path, metadata={"format": "pt"})
@@ -183,7 +184,7 @@ def test_a_partial_run_is_refused(graph: Path) -> None:
 
 
 def test_weights_that_are_not_the_lock_s_are_refused(graph: Path) -> None:
-    path = paths.weights(MODEL, 1) / "model.safetensors"
+    path = paths.weights(MODEL, Unit(1)) / "model.safetensors"
     expected = md5(path.parent)
     content = bytearray(path.read_bytes())
     content[-1] ^= 1

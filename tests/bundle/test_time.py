@@ -18,6 +18,7 @@ from pipeline.configuration import load_configuration
 from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import read_tokens
 from pipeline.params import Name, Predict, Rows
+from pipeline.units import Unit, units
 from tests.bundle.graph import MODEL
 
 
@@ -31,10 +32,10 @@ def test_no_model_is_called_like_another_part_of_the_run(part: str) -> None:
 def _timed(now: list[float], seconds: float, asked: list[str], name: str) -> ByFold:
     """A model whose fold k predicts k + 1 and takes some seconds of a clock that stands still."""
 
-    def predict(fold: int) -> np.ndarray:
+    def predict(unit: Unit) -> np.ndarray:
         now[0] += seconds
-        asked.append(f"{name}{fold}")
-        return np.full((2, 3), fold + 1.0)
+        asked.append(f"{name}{unit}")
+        return np.full((2, 3), unit.fold + 1.0)
 
     return predict
 
@@ -63,14 +64,14 @@ def test_a_model_is_the_mean_of_the_folds_that_end_in_time(
     for name, expected in seconds.items():
         clock.expect(name, expected)
     models = {name: _timed(now, seconds[name], found, name) for name in seconds}
-    predicted = predict_folds(models, range(3), clock)
+    predicted = predict_folds(models, units(range(3), []), clock)
     assert found == asked
     done = {name: sum(one.startswith(name) for one in asked) for name in seconds}
     assert predicted.done == done
     means = {name: [[(1 + count) / 2] * 3] * 2 for name, count in done.items() if count}
     assert {name: mean.tolist() for name, mean in predicted.means.items()} == means
     # A forecast follows the same rule, and tells the time that all would take.
-    told = forecast(3000, seconds, range(3), 0.0, hours * 3600)
+    told = forecast(3000, seconds, units(range(3), []), 0.0, hours * 3600)
     assert (told.done, told.seconds) == (done, 21600.0)
 
 
@@ -90,7 +91,7 @@ def test_a_forecast_in_words(done: dict[str, int], line: str) -> None:
 @pytest.mark.parametrize(("before", "late"), [(31799.0, False), (31800.0, True)])
 def test_without_models_a_forecast_is_late_all_the_same(before: float, late: bool) -> None:
     """Nine hours less ten minutes in reserve are 31,800 s."""
-    told = forecast(3000, {}, range(2), before, 9 * 3600.0)
+    told = forecast(3000, {}, units(range(2), []), before, 9 * 3600.0)
     assert (told.done, told.seconds, told.late) == ({}, before, late)
     end = ", 8 h 50 min of it before any model: it would not end" if late else ""
     assert str(told) == f"3,000 essays take about 8 h 50 min of 9 h 00 min{end}"

@@ -14,6 +14,7 @@ from commands import compare as command
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.tables.predictions import write_predictions
+from pipeline.units import Unit
 from tests import configurations
 
 IDS = ["a", "b", "c", "d", "e", "f"]
@@ -61,7 +62,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             frame.to_parquet(path)
         write(paths.oof("baseline"), predictions(0.4), 0)
-        write(paths.fold("tiny") / "fold0" / "oof.parquet", predictions(0.5), 0)
+        write(paths.fold("tiny", Unit(0)) / "oof.parquet", predictions(0.5), 0)
         Path("dvc.yaml").write_text(
             "stages:\n  train:\n    matrix: {model: [tiny], fold: [0]}\n    cmd: 'true ${item}'\n"
             "    outs: ['artifacts/folds/${item.model}/fold${item.fold}']\n"
@@ -93,8 +94,8 @@ def compare(
 
 def rerun(rows: np.ndarray) -> None:
     """As `dvc repro` does: the former output is removed first."""
-    shutil.rmtree(paths.fold("tiny") / "fold0")
-    write(paths.fold("tiny") / "fold0" / "oof.parquet", rows, 0)
+    shutil.rmtree(paths.fold("tiny", Unit(0)))
+    write(paths.fold("tiny", Unit(0)) / "oof.parquet", rows, 0)
 
 
 HEAD = [
@@ -170,7 +171,7 @@ def test_the_blend_is_what_a_commit_alone_means(compare: Compare):
 
 def test_seeds(compare: Compare):
     """The model itself is the mean over its seeds; its own seed is the one of params.yaml."""
-    seeded = paths.fold("tiny") / "fold0-seed7" / "oof.parquet"
+    seeded = paths.fold("tiny", Unit(0, 7)) / "oof.parquet"
     write(seeded, predictions(0.7), 0)
     assert compare("--a=tiny:7", "--b=tiny:1")[-3:] == [
         "  A  tiny:7  0.3567  (0.3567 to 0.3567)",
@@ -191,10 +192,10 @@ def test_a_fold_that_one_side_lacks_is_named(compare: Compare):
     lines = compare("--a=tiny", "--b=baseline")
     assert lines[0].startswith("fold 0: 4 elements of 3 essays")
     assert lines[2] == "A tiny has no fold 1"
-    write(paths.fold("tiny") / "fold1-seed7" / "oof.parquet", predictions(0.5), 1)
+    write(paths.fold("tiny", Unit(1, 7)) / "oof.parquet", predictions(0.5), 1)
     with pytest.raises(UserError, match=r"^tiny: no seed has all of the folds \[0, 1\]$"):
         compare("--a=tiny", "--b=baseline")
-    write(paths.fold("tiny") / "fold1" / "oof.parquet", predictions(0.5), 1)
+    write(paths.fold("tiny", Unit(1)) / "oof.parquet", predictions(0.5), 1)
     assert compare("--a=tiny", "--b=baseline")[0].startswith("folds 0, 1: 6 elements of 4 essays")
     assert compare("--a=tiny", "--b=baseline", "--fold=0")[0].startswith("fold 0: 4 elements")
 

@@ -10,6 +10,7 @@ from pipeline import paths
 from pipeline.competition.schema import TYPES
 from pipeline.tables.elements import Elements, read_elements
 from pipeline.tables.predictions import write_predictions
+from pipeline.units import Unit
 
 N_FOLDS = 3
 TEST_IDS = [f"t{i}" for i in range(7)]
@@ -46,7 +47,7 @@ def write_folds(
     """What training leaves of `folds`."""
     for fold in folds:
         own = elements.folds == fold
-        folder = paths.fold(model, fold)
+        folder = paths.fold(model, Unit(fold))
         write_predictions(
             folder / "oof.parquet",
             elements.select(own).element_ids[::-1],

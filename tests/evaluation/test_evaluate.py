@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.files import sha256
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import read_predictions, write_predictions
+from pipeline.units import Unit
 from stages import evaluate as stage
 from tests.configurations import write_members
 from tests.evaluation.project import predict, write_folds, write_project
@@ -150,7 +151,7 @@ def test_missing_and_left_over_folds_are_named(elements: Elements) -> None:
 def test_a_fold_of_other_elements_is_refused(elements: Elements) -> None:
     rows = predict(elements, 0)
     write_folds("m", elements, rows, [0, 1, 2])
-    path, own = paths.fold("m", 1) / "oof.parquet", elements.folds == 1
+    path, own = paths.fold("m", Unit(1)) / "oof.parquet", elements.folds == 1
     ids = elements.select(own).element_ids
     write_predictions(path, [*ids[:-1], "stranger"], elements.folds[own], rows[own])
     with pytest.raises(UserError, match=r"1 missing \(the first: e28_3\), 1 unknown .*stranger"):
@@ -162,9 +163,9 @@ def test_a_fold_of_other_elements_is_refused(elements: Elements) -> None:
 
 def test_a_history_of_other_columns_is_refused(elements: Elements) -> None:
     write_folds("m", elements, predict(elements, 0), [0, 1, 2])
-    (paths.fold("m", 2) / "history.csv").write_text("step,loss\n1,2\n")
+    (paths.fold("m", Unit(2)) / "history.csv").write_text("step,loss\n1,2\n")
     with pytest.raises(UserError, match=r"fold2/history\.csv: expected columns"):
         stage.main(["--model", "m"])
-    (paths.fold("m", 2) / "history.csv").unlink()
+    (paths.fold("m", Unit(2)) / "history.csv").unlink()
     with pytest.raises(UserError, match=r"fold2/history\.csv: not found"):
         stage.main(["--model", "m"])

@@ -17,6 +17,7 @@ from pipeline.inference.folds import predict_folds
 from pipeline.inputs.windowing import window_columns
 from pipeline.params import Predict
 from pipeline.tables.predictions import read_predictions
+from pipeline.units import Unit, units
 from tests.inference.windows import ELEMENTS, rows
 from tests.training import tiny
 
@@ -37,12 +38,12 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = jax.device_get(tiny.parameters(model))
     for fold, (platform, dtype) in enumerate([("tpu", "bfloat16"), ("cpu", "float32")]):
         trained = {"platform": platform, "dtype": dtype}
-        save_fold(paths.weights("small", fold), params, model, Path("backbone"), trained)
+        save_fold(paths.weights("small", Unit(fold)), params, model, Path("backbone"), trained)
 
 
 @pytest.mark.usefixtures("_project")
 def test_folds_trained_elsewhere_predict_here():
-    made = predict_folds("small", "bert", ROWS, [0, 1])
+    made = predict_folds("small", "bert", ROWS, units([0, 1], []))
     assert made.elements == 5
     assert made.computed == f"{jax.device_count()} cpu device(s) in float32"
     assert made.trained == "cpu in float32 and tpu in bfloat16"
@@ -55,14 +56,14 @@ def test_folds_trained_elsewhere_predict_here():
 @pytest.mark.usefixtures("_project")
 def test_it_says_the_dtype_that_it_computed_in():
     settings = Predict(per_step=2, length=8, slots=3, pool=10, dtype="float16")
-    made = predict_folds("small", "bert", settings, [0, 1])
+    made = predict_folds("small", "bert", settings, units([0, 1], []))
     assert made.computed == f"{jax.device_count()} cpu device(s) in float16"
 
 
 @pytest.mark.usefixtures("_project")
 def test_a_fold_that_is_missing_or_left_over_is_told():
     with pytest.raises(UserError, match=r"fold1 is not in params.yaml; `make prune`"):
-        predict_folds("small", "bert", ROWS, [0])
-    shutil.rmtree(paths.weights("small", 1))
+        predict_folds("small", "bert", ROWS, units([0], []))
+    shutil.rmtree(paths.weights("small", Unit(1)))
     with pytest.raises(UserError, match=r"expected fold1 too, found fold0$"):
-        predict_folds("small", "bert", ROWS, [0, 1])
+        predict_folds("small", "bert", ROWS, units([0, 1], []))

@@ -15,6 +15,7 @@ from pipeline.configuration import load_configuration
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.job import job_of
 from pipeline.training.origin import Origin
+from pipeline.units import Unit
 from tests.configurations import SMALL, write
 
 INPUTS = ("data/folds.parquet", "data/tokens/small/train/data.arrow",
@@ -36,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def interrupted(fold: int) -> Path:
     """The folder that a killed run of `small` leaves."""
-    job = job_of(load_configuration(), "small", fold)
+    job = job_of(load_configuration(), "small", Unit(fold))
     origin = Origin.of(job.name, job.settings, job.inputs, job.code)
     folder = Path(f".checkpoints/small-fold{fold}-{origin.fingerprint[:16]}")
     with Checkpoints(folder):

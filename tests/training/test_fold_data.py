@@ -18,6 +18,7 @@ from pipeline.tables.labels import read_labels
 from pipeline.training import fold_data
 from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
+from pipeline.units import Unit
 from tests.training import tiny
 
 IDS = list("vwxyz")
@@ -86,7 +87,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     return Job(
         model="tiny",
         encoder="bert",
-        fold=1,
+        unit=Unit(1),
         labels=Path("given"),
         train=tiny.options(),
         compute=Compute(platform="cpu", devices=1, dtype="float32"),

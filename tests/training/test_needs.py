@@ -11,6 +11,7 @@ from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.training import fold, needs
 from pipeline.training.job import job_of
+from pipeline.units import Unit
 from tests.configurations import SMALL, changed, write
 
 GIGABYTE = 10**9
@@ -38,9 +39,9 @@ def check(free: float, monkeypatch: pytest.MonkeyPatch) -> str | None:
     """The line on a disk with so many GB; None where they are enough."""
     usage = shutil.disk_usage(".")._replace(free=int(free * GIGABYTE))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    job = job_of(load_configuration(), "small", 0)
+    job = job_of(load_configuration(), "small", Unit(0))
     try:
-        needs.check_room(job, Path(os.environ.get("CHECKPOINT_ROOT", ".checkpoints"), NAME))
+        needs.check_room({Path(os.environ.get("CHECKPOINT_ROOT", ".checkpoints"), NAME): job})
     except UserError as error:
         return str(error)
     return None
@@ -114,4 +115,4 @@ def test_a_disk_that_is_too_small_ends_a_fold_before_jax_starts(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(fold.machine, "start", lambda compute: pytest.fail("JAX starts"))
     with pytest.raises(UserError, match=r"its disk has 0\.0 MB free, train@small-0 needs"):
-        fold.train_fold(job_of(load_configuration(), "small", 0))
+        fold.train_fold(job_of(load_configuration(), "small", Unit(0)))
