@@ -26,7 +26,7 @@ from pipeline.progress import say
 from pipeline.settings import parse_settings, with_settings
 from pipeline.tables.elements import Elements, read_elements
 from pipeline.tables.gather import gather_fold
-from pipeline.trials import Trial, add
+from pipeline.trials import TRIALS, Trial, add
 from pipeline.units import Unit
 
 _PARAMETERS = Path("params.yaml")
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = judge(b.elements, (name, a.probabilities), (_PARAMETERS.name, b.probabilities))
     encoder = variant.configuration.read(f"models.{model}.encoder", str)
     count = add(
-        paths.TRIALS,
+        TRIALS,
         Trial(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=_commit(),
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     *lines, verdict = found.lines
     for line in lines:
         say(line)
-    say(f"{paths.TRIALS}: {count} trial{'s' if count > 1 else ''}")
+    say(f"{TRIALS}: {count} trial{'s' if count > 1 else ''}")
     say(verdict)
 
 
@@ -169,7 +169,7 @@ def _commit() -> str | None:
     head = git.ask("rev-parse", "--quiet", "--verify", "HEAD")
     if head is None:
         return None
-    excluded = f":(exclude){paths.TRIALS}"
+    excluded = f":(exclude){TRIALS}"
     clean = git.ask("diff", "--quiet", "HEAD", "--", ".", excluded) is not None
     return head.strip() if clean else f"{head.strip()}-dirty"
 

@@ -28,8 +28,6 @@ WRITTEN_PARAMETERS = Path(".cache/params.yaml")  # what `make recipe` wrote last
 DOWNLOADS = Path(".cache/kaggle")  # archives that are not whole yet
 SUBMIT = Path("artifacts/submit")  # what was sent to Kaggle, and how far a submission got
 LEDGER = Path("submissions.jsonl")  # kept in git
-TRIALS = Path("trials.jsonl")  # kept in git
-TRIAL_PROJECT = Path(".cache/try")  # a copy of the project, where variants of a fold are trained
 
 
 def code(name: str) -> Path:

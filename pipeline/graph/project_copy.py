@@ -17,6 +17,8 @@ from pipeline.files import write_text
 from pipeline.graph import child
 from pipeline.graph.repository import in_one_line, opened
 
+# Here and not in `paths`, whose code every stage's hash has: no fold depends on it.
+FOLDER = Path(".cache/try")
 _CODE = ("pipeline", "stages")
 _GRAPH = "dvc.yaml"
 _FILES = (_GRAPH, "dvc.lock", ".dvcignore", ".dvc/config")
@@ -76,7 +78,7 @@ class ProjectCopy:
 
 
 @contextlib.contextmanager
-def held(folder: Path = paths.TRIAL_PROJECT) -> Iterator[ProjectCopy]:
+def held(folder: Path = FOLDER) -> Iterator[ProjectCopy]:
     """Make the copy anew from the project as it stands, and hold it.
 
     Raises:

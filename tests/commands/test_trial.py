@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from commands import trial as command
-from pipeline import file_lock, paths
+from pipeline import file_lock
 from pipeline.errors import UserError
+from pipeline.graph.project_copy import FOLDER
+from pipeline.trials import TRIALS
 from tests import configurations
 from tests.contract.project import ROOT, without_git
 
@@ -135,7 +137,7 @@ def test_a_variant_against_the_present_configuration(try_: Try):
     after = workspace()
     assert set(after) - set(before) == {"trials.jsonl", TRAINED}
     assert before.items() <= after.items()
-    (line,) = map(json.loads, paths.TRIALS.read_text().splitlines())
+    (line,) = map(json.loads, TRIALS.read_text().splitlines())
     assert line["settings"] == {"models.tiny.train.epochs": 10}
     assert (line["model"], line["fold"], line["essays"]) == ("tiny", 1, 10)
     assert (line["verdict"], line["difference"]) == ("better", pytest.approx(-0.0735, abs=5e-5))
@@ -170,7 +172,7 @@ def test_a_training_that_ends_badly(try_: Try):
     assert str(caught.value) == (
         "train@tiny-0: did not end; what it saved stays, and the same command goes on from it"
     )
-    assert not paths.TRIALS.exists()
+    assert not TRIALS.exists()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_a_mistake_is_told_before_anything_runs(try_: Try, arguments: list[str],
 
 
 def test_one_try_at_a_time(try_: Try):
-    lock = file_lock.take(paths.TRIAL_PROJECT, 0.0)
+    lock = file_lock.take(FOLDER, 0.0)
     assert lock is not None
     with pytest.raises(
         UserError, match=r"^\.cache/try: another try is at work there; wait for it$"
