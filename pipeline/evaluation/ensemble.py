@@ -18,12 +18,13 @@ from pipeline.evaluation.surroundings import read_surroundings
 from pipeline.metrics import accuracy, calibration_error
 from pipeline.tables.elements import Elements
 from pipeline.tables.gather import check_members, gather_members, gather_tests
+from pipeline.tables.predictions import write_predictions
 
 
 def ensemble(
     settings: params.Ensemble, members: Sequence[str], folds: Sequence[int], labelled: Elements
 ) -> tuple[Fitted, dict[str, Any]]:
-    """Fit the blend on the members' out-of-fold tables; write weights and figures.
+    """Fit the blend on the members' out-of-fold tables; write weights, table and figures.
 
     Args:
       settings: of the configuration; all kinds of pool are reported, `pool` names the used one.
@@ -85,6 +86,9 @@ def ensemble(
         **_choices(judge, blend),
     }
     files.write_json(paths.ENSEMBLE / "weights.json", details)
+    # Nested, so that a blend may be compared with another, or with a member.
+    table = paths.ENSEMBLE / "oof.parquet"
+    write_predictions(table, elements.element_ids, elements.folds, blend.held)
     files.write_json(paths.metrics("ensemble"), _figures(details, blend, used))
     return blend.fitted, details
 

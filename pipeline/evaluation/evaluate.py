@@ -34,7 +34,7 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
       labelled: all labelled elements; those of other folds count for the priors alone.
 
     Returns:
-      The few figures of `metrics/<model>.json`.
+      The few figures of `metrics/<model>.json`, the interval of the log loss, and the priors'.
 
     Raises:
       UserError: a fold is missing, left over, or not what it should be.
@@ -75,7 +75,7 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
     files.write_json(paths.evaluation(model), details)
     files.write_json(paths.metrics(model), figures)
     write_plots(model, trained, elements, probabilities)
-    return figures | {"priors": details["priors"]}
+    return figures | {"interval": overall["interval"], "priors": details["priors"]}
 
 
 def scores(elements: Elements, probabilities: Float[np.ndarray, "rows labels"]) -> dict[str, Any]:

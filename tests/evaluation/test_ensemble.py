@@ -65,6 +65,10 @@ def test_figures_weights_and_submission_fit_together(elements: Elements, kind: K
         "partial": False,
     }
     assert figures["in_sample"] < figures["log_loss"] < figures["best_member"] < figures["priors"]
+    table = read_predictions(paths.ENSEMBLE / "oof.parquet")
+    assert table.element_ids == elements.element_ids
+    assert round(log_loss(elements.labels, table.probabilities), 6) == figures["log_loss"]
+    assert found["interval"][0] < figures["log_loss"] < found["interval"][1]
     fitted = Weights(
         kind,
         np.array([found["weights"][n] for n in NAMES]),
@@ -168,7 +172,8 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
 
 
 def test_a_second_run_gives_the_same_bytes(elements: Elements) -> None:
-    made = [paths.ENSEMBLE / "weights.json", paths.metrics("ensemble"), paths.SUBMISSION]
+    tables = [paths.ENSEMBLE / "oof.parquet", paths.ENSEMBLE / "weights.json"]
+    made = [*tables, paths.metrics("ensemble"), paths.SUBMISSION]
     hashes = []
     for _ in range(2):
         stage.main([])
