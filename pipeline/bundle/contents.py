@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline.encoders.weights.tensors import FILE
 from pipeline.reserved import BASELINE
+from pipeline.topics.table import CLUSTERING
 
 PARAMETERS = "params.yaml"
 BLEND = "ensemble.json"
@@ -23,6 +24,11 @@ def fold(bundle: Path, name: str, fold: int) -> Path:
 def weights(bundle: Path, name: str, number: int) -> Path:
     """One fold's weights."""
     return fold(bundle, name, number) / FILE
+
+
+def topics(bundle: Path, name: str) -> Path:
+    """Fitted topics."""
+    return bundle / "topics" / f"{name}{Path(CLUSTERING).suffix}"
 
 
 def baseline(bundle: Path, fold: int) -> Path:

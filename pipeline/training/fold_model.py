@@ -18,6 +18,7 @@ from pipeline.params import Compute, Train
 from pipeline.platforms import rows_per_device
 from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
+from pipeline.training.masking import read_masking
 from pipeline.training.optimizer import adamw
 from pipeline.training.step import Step, TrainState, train_step
 
@@ -33,8 +34,8 @@ class FoldModel:
         """Build the model of the backbone's config.
 
         Raises:
-          UserError: the config is missing or not the encoder's, or the rows don't divide over the
-            devices.
+          UserError: the config is missing or not the encoder's, the rows don't divide over the
+            devices, or words are to be masked and the tokenizer has no mask token.
         """
         rows_per_device(job.train.rows.per_step, len(devices), job.train.accumulation)
         self.job, self.devices = job, devices
@@ -43,6 +44,7 @@ class FoldModel:
         config = self.model.config
         self.pad_id = config.pad_token_id
         self.predictor = Predictor(self.model, devices, job.train.rows)
+        self._masking = read_masking(paths.backbone(job.model), job.train.mask_share)
         self._optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
 
     @property
@@ -64,7 +66,7 @@ class FoldModel:
 
     def step(self) -> Step:
         """Make the parallel train step; its state argument is donated."""
-        step = train_step(self.model, self._optimizer, self.job.train)
+        step = train_step(self.model, self._optimizer, self.job.train, self._masking)
         # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 
