@@ -13,9 +13,9 @@ from stages.running import add_name, run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Write data/clean/topics/<name>; say each topic's words."""
     parser = argparse.ArgumentParser(prog="stages.topics", description=__doc__)
-    add_name(parser, "--topics", "topics")
+    add_name(parser, "--topic", "topics")
     configuration = load_configuration()
-    name = configuration.named("topics", parser.parse_args(argv).topics)
+    name = configuration.named("topics", parser.parse_args(argv).topic)
     options = configuration.read(f"topics.{name}", params.Topics)
     found = make(options, paths.topics(name))
     for text, essays in found.most_common():

@@ -47,7 +47,7 @@ def make_graph(folder: Path) -> None:
     edit_configuration()
     for stage in (validate, split, baseline):
         stage.main([])
-    topics.main(["--topics", TOPICS])
+    topics.main(["--topic", TOPICS])
     for stage in (backbone, tokenize):
         stage.main(["--model", MODEL])
     for fold in FOLDS:
