@@ -57,7 +57,7 @@ class Configuration:
             raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
         return value
 
-    def named(self, section: Literal["models", "members"], name: str) -> str:
+    def named(self, section: Literal["models", "members", "topics"], name: str) -> str:
         """Return `name`, which from here on may stand in a path.
 
         Raises:
@@ -170,6 +170,18 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
     for name, model in parameters.models.items():
         for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
             yield from _misfits(f"models.{name}.{key}", rows, model.inputs.window)
+        topic = model.inputs.topic
+        if topic is not None and topic not in parameters.topics:
+            yield (
+                f"models.{name}.inputs.topic: no {topic!r} in topics"
+                f"{nearest(topic, parameters.topics)}"
+            )
+        moves = model.train.perturbation
+        if (moves.size > 0.0) != (moves.leaves != "none"):
+            yield (
+                f"models.{name}.train.perturbation: leaves {moves.leaves} and size {moves.size} "
+                "move nothing; expected both or neither"
+            )
 
 
 def _misfits(key: str, rows: Rows, window: int) -> Iterator[str]:

@@ -105,6 +105,20 @@ class Scores:
 
 
 @frozen
+class Topics:
+    """The essays' topics, found without labels: TF-IDF, its strongest directions, k-means."""
+
+    count: Annotated[int, Field(ge=2, le=1000)]
+    """Number of topics."""
+    words: Annotated[int, Field(ge=1, le=32)]
+    """Words that describe a topic, those that set it apart."""
+    seed: Seed
+    """Seed of the directions and of where k-means starts."""
+    test: bool = False
+    """Fit on the test essays too, which makes every fold stale with another test set."""
+
+
+@frozen
 class Baseline:
     """The scikit-learn member: type, lengths and TF-IDF into a logistic regression."""
 
@@ -145,6 +159,8 @@ class Inputs:
     """Tokens of the longest sequence; at most the encoder's positions."""
     overlap: Annotated[int, Field(ge=0, le=65_536)] = 0
     """Tokens of preceding text, free of loss, that a further window of an essay starts with."""
+    topic: Name | None = None
+    """Key of topics, whose words for the essay open each window, free of loss; null: none."""
 
 
 @frozen
@@ -208,6 +224,23 @@ class Dropout:
 
 
 @frozen
+class Perturbation:
+    """Adversarial weight perturbation: a second pass, at weights moved to where the loss is higher.
+
+    A step that has it costs two (docs/how-it-works.md).
+    """
+
+    leaves: Literal["none", "embeddings", "matrices", "all"] = "none"
+    """Parameters that move: tables of embeddings, these and all matrices, or all; none: off."""
+    size: NonNegative = 0.0
+    """Length of the move, relative to that of the parameter; each layer has its own."""
+    bound: Positive | None = None
+    """Largest move of a single weight, relative to its own size; null: unbounded."""
+    start: Rate = 0.0
+    """Share of the steps that are taken without."""
+
+
+@frozen
 class Train:
     """One fold's training."""
 
@@ -222,6 +255,9 @@ class Train:
     rows: Rows
     optimizer: Optimizer
     dropout: Dropout = Dropout()
+    perturbation: Perturbation = Perturbation()
+    mask_share: Rate = 0.0
+    """Share of a row's words that a step replaces by the tokenizer's mask token."""
     label_smoothing: Rate = 0.0
     """Share of a label's weight that is spread over all labels."""
     remat: Literal["none", "selective", "full"] = "none"
@@ -302,6 +338,7 @@ class Parameters:
     compute: Compute
     session: Session
     labels: Labels
+    topics: dict[Name, Topics]
     baseline: Baseline
     models: dict[Name, Model]
     members: dict[Name, Member]

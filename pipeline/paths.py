@@ -40,6 +40,12 @@ def clean(split: str) -> Path:
     return CLEAN / split
 
 
+def topics(name: str) -> Path:
+    """Fitted topics, and every essay's own."""
+    # Below CLEAN, on which `tokenize` depends as a whole: DVC has no dependency that may be absent.
+    return CLEAN / "topics" / name
+
+
 def backbone(model: str) -> Path:
     """A model's config, tokenizer, weights and their origin."""
     return Path("data/backbones") / model

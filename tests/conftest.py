@@ -22,6 +22,7 @@ install_import_hook(
             "encoders",
             "backbones",
             "tables",
+            "topics",
             "inference",
             "members",
             "evaluation",

@@ -96,6 +96,28 @@ def test_a_row_holds_a_window(rows: str):
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"size": 0.1}, "leaves none and size 0.1"), ({"leaves": "all"}, "leaves all and size 0.0")],
+)
+def test_half_a_perturbation_is_none(changes: dict[str, Any], words: str):
+    assert error(nested("models.tiny.train.perturbation", changes)) == (
+        f"params.yaml: models.tiny.train.perturbation: {words} move nothing; expected both or "
+        "neither"
+    )
+
+
+def test_a_topic_has_to_be_there():
+    topics = {"prompt": {"count": 15, "words": 6, "seed": 1}}
+    changes = {"topics": topics} | nested("models.tiny.inputs.topic", "promt")
+    assert error(changes) == (
+        "params.yaml: models.tiny.inputs.topic: no 'promt' in topics; the nearest valid one is "
+        "'prompt'"
+    )
+    changes = {"topics": topics} | nested("models.tiny.inputs.topic", "prompt")
+    check(changed(DEFAULT, changes), Path("params.yaml"))
+
+
 @pytest.mark.parametrize("section", ["models", "members"])
 def test_names_fit_a_file_system(section: str):
     value = DEFAULT["models"]["tiny"] if section == "models" else {"oof": "a", "test": "b"}

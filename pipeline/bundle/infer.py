@@ -36,6 +36,7 @@ from pipeline.memory import peak_megabytes
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.submission import write_submission
+from pipeline.topics.clustering import load as load_topics
 from pipeline.units import Unit
 
 ByFold = Callable[[Unit], Float[np.ndarray, "elements labels"]]
@@ -131,7 +132,8 @@ def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
 
 def _reader(bundle: Path, configuration: Configuration, model: str) -> Reader:
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
-    return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
+    topics = load_topics(contents.topics(bundle, inputs.topic)) if inputs.topic else None
+    return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs, topics)
 
 
 def _settings(configuration: Configuration, model: str) -> params.Predict:

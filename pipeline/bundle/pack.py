@@ -26,6 +26,7 @@ from pipeline.progress import say
 from pipeline.reserved import BASELINE, ENSEMBLE
 from pipeline.tables.elements import read_elements
 from pipeline.tables.gather import gather_members
+from pipeline.topics.table import CLUSTERING
 
 Probabilities = Float[np.ndarray, "rows members labels"]
 
@@ -100,7 +101,13 @@ class Packer:
         elements = [paths.clean("train"), paths.FOLDS]
         # By its word the run is not partial, which is asked before a bundle is sent.
         figures = paths.metrics(ENSEMBLE)
-        return [*weights, paths.BASELINE, *oof, *elements, *tokens, figures]
+        topics = [paths.topics(name) for name in self._topics()]
+        return [*topics, *weights, paths.BASELINE, *oof, *elements, *tokens, figures]
+
+    def _topics(self) -> list[str]:
+        """Name the topics that models read."""
+        inputs = [self.configuration.read(f"models.{m}.inputs", params.Inputs) for m in self.models]
+        return list(dict.fromkeys(one.topic for one in inputs if one.topic is not None))
 
     def _gather(self, members: list[str]) -> Probabilities:
         return gather_members(members, self.folds, self.elements)
@@ -165,6 +172,10 @@ class Packer:
             target = contents.baseline(folder, fold)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(paths.BASELINE / target.name, target)
+        for name in self._topics():
+            target = contents.topics(folder, name)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(paths.topics(name) / CLUSTERING, target)
         settings, labels = (
             self.configuration.read("ensemble", params.Ensemble),
             self.elements.labels,

@@ -26,16 +26,18 @@ from pipeline.members.features import Texts
 from pipeline.members.fitted import Fitted
 from pipeline.members.scored import Scored
 from pipeline.progress import bar
+from pipeline.topics.clustering import Clustering
 
 CHUNK = 512  # essays; the baseline's matrix of a chunk takes some tens of megabytes
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One model's tokenizer and the shape of its windows."""
+    """One model's tokenizer, the shape of its windows, and the topics that open them."""
 
     tokenizer: Tokenizer
     inputs: params.Inputs
+    topics: Clustering | None = None
 
 
 @dataclass
@@ -189,9 +191,12 @@ def _windows(clean: CleanSplit, reader: Reader, first: int) -> pa.RecordBatch:
     table = pa.Table.from_pandas(clean.elements, preserve_index=False)
     index = table.select([schema.ESSAY_ID])
     content = table.select(content_columns(schema.TASK))
-    windowing = Windowing(reader.tokenizer, reader.inputs, schema.TASK, content, index)
-    essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[clean_tables.TEXT].tolist()
-    made = windowing.batch(*essays, range(len(clean.essays)))
+    essays, texts = (clean.essays[name].tolist() for name in (schema.ESSAY_ID, clean_tables.TEXT))
+    topics = {}
+    if reader.topics is not None:
+        topics = dict(zip(essays, reader.topics.describe(texts), strict=True))
+    windowing = Windowing(reader.tokenizer, reader.inputs, schema.TASK, content, index, topics)
+    made = windowing.batch(essays, texts, range(len(clean.essays)))
     windowing.check_complete()
     made["element"] = [element + first for element in made["element"]]
     return _batch(made)

@@ -18,6 +18,7 @@ from pipeline.params import Compute, Train
 from pipeline.platforms import rows_per_device
 from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
+from pipeline.training.masking import read_masking
 from pipeline.training.optimizer import adamw
 from pipeline.training.step import Step, TrainState, train_step
 
@@ -33,7 +34,8 @@ class FoldModel:
         """Build the model of the backbone's config.
 
         Raises:
-          UserError: the config is missing or not the encoder's.
+          UserError: the config is missing or not the encoder's, or words are to be masked and the
+            tokenizer has no mask token.
         """
         self.job, self.devices = job, devices
         self.settings = encoder_settings(job.compute, job.train, devices[0].device_kind)
@@ -41,6 +43,7 @@ class FoldModel:
         config = self.model.config
         self.pad_id = config.pad_token_id
         self.predictor = Predictor(self.model, devices, job.train.rows)
+        self._masking = read_masking(paths.backbone(job.model), job.train.mask_share)
         self._optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
 
     @property
@@ -68,7 +71,7 @@ class FoldModel:
         """
         train = self.job.train
         rows_per_device(train.rows.per_step, len(self.devices), train.accumulation)
-        step = train_step(self.model, self._optimizer, train)
+        step = train_step(self.model, self._optimizer, train, self._masking)
         # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 

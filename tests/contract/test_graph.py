@@ -25,6 +25,7 @@ def test_the_design_s_stages_are_there():
         "code",
         "validate",
         "split",
+        "topics",
         "backbone",
         "tokenize",
         "baseline",

@@ -20,6 +20,7 @@ FLOW = (
     "encoders",
     "backbones",
     "tables",
+    "topics",
     "inference",
     "training",
     "members",

@@ -121,6 +121,7 @@ def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
             for s in ("backbone", "tokenize", "train", "predict", "evaluate")
         ),
         ("stages.member", "--member"),
+        ("stages.topics", "--topic"),
         ("commands.smoke", "--model"),
     ],
 )
