@@ -20,9 +20,10 @@ from pipeline.encoders.weights.folders import load_backbone
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import plan
 from pipeline.memory import peak_megabytes
-from pipeline.training.fold_data import FoldData, Schedule, elements_of
+from pipeline.training.fold_data import FoldData, elements_of
 from pipeline.training.fold_model import FoldModel
 from pipeline.training.job import job_of
+from pipeline.training.schedule import Schedule
 
 
 class Prepared:

@@ -1,11 +1,11 @@
-"""The room on disk that a fold needs, and the check that it is there."""
+"""The room on disk that a run needs, and the check that it is there."""
 
 from pathlib import Path
+from typing import Protocol
 
 from pipeline import params, paths, room
 from pipeline.encoders.weights.tensors import FILE
 from pipeline.errors import UserError
-from pipeline.training.job import Job
 
 # Where the last one turns out to be damaged, the run goes on from the one before.
 KEPT = 2
@@ -17,16 +17,35 @@ _AT_ONCE = KEPT + 1
 _PARTS = 3
 
 
+class Run(Protocol):
+    """What is to be trained: its name, the model of its backbone, its options."""
+
+    @property
+    def name(self) -> str:
+        """As DVC names the stage."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """A key of `models`, whose backbone has as many weights."""
+        ...
+
+    @property
+    def train(self) -> params.Train:
+        """The options that decide what is saved."""
+        ...
+
+
 def checkpoints(train: params.Train, weights: float) -> float:
-    """Return the most bytes that a fold's checkpoints take, for `weights` bytes of parameters."""
+    """Return the most bytes that a run's checkpoints take, for `weights` bytes of parameters."""
     return _AT_ONCE * (_PARTS + (train.select == "best")) * weights
 
 
-def check_room(job: Job, folder: Path) -> None:
-    """Hold the free room against what the fold has still to write.
+def check_room(job: Run, folder: Path) -> None:
+    """Hold the free room against what a run has still to write.
 
     Args:
-      job: the fold; its weights take as many bytes as its backbone's.
+      job: the run; its weights take as many bytes as its backbone's.
       folder: of its checkpoints; what an interrupted run left there is room that it has already.
 
     Raises:

@@ -58,6 +58,8 @@ class StepMetrics(NamedTuple):
 
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
+LossSum = Callable[[Any, Batch, Array], tuple[Array, Array]]
+"""Parameters, rows and the step's key to the sums of the weighted losses and of the weights."""
 
 
 def train_step(
@@ -85,6 +87,12 @@ def train_step(
         )
         means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
+
+    return step_of(loss_sum, optimizer)
+
+
+def step_of(loss_sum: LossSum, optimizer: optax.GradientTransformationExtraArgs) -> Step:
+    """Make the step that follows the gradient of a loss; see `train_step`."""
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
         # The step's number is in the state, so a resumed run draws what it would have drawn.
