@@ -150,7 +150,9 @@ class MaskedLanguageModel(nn.Module):
         hidden = jnp.take_along_axis(hidden, place[..., None], axis=1)
         hidden = hidden if self.head is None else self.head(hidden)
         words = self.encoder.variables["params"]["embeddings"]["word"]["embedding"]
-        return Decoder(self.config, self.form, self.dtype, name="masked")(hidden, words)
+        return Decoder(self.config, self.form, self.dtype, name="masked")(
+            hidden, jnp.asarray(words)
+        )
 
 
 class Decoder(nn.Module):

@@ -1,7 +1,7 @@
 """The room on disk that a run needs, and the check that it is there."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline import params, paths, room
 from pipeline.encoders.weights.tensors import FILE
@@ -17,6 +17,7 @@ _AT_ONCE = KEPT + 1
 _PARTS = 3
 
 
+@runtime_checkable
 class Run(Protocol):
     """What is to be trained: its name, the model of its backbone, its options."""
 

@@ -22,6 +22,7 @@ FLOW = (
     "tables",
     "inference",
     "training",
+    "pretraining",
     "members",
     "evaluation",
     "bundle",
