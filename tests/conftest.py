@@ -26,6 +26,7 @@ install_import_hook(
             "members",
             "evaluation",
             "training",
+            "pretraining",
             "bundle",
             "kaggle",
         )

@@ -12,7 +12,6 @@ from pipeline.clean_tables import ESSAYS_FILE, TEXT
 from pipeline.competition.cleaning import clean
 from pipeline.competition.rows import read_text
 from pipeline.errors import UserError
-from pipeline.home import expanded
 from pipeline.seeds import stream
 
 
@@ -26,12 +25,12 @@ def text_files(essays: str, texts: str) -> list[Path]:
     Raises:
       UserError: there are no essays, or there is no such folder.
     """
-    tables = sorted(expanded(essays).rglob(ESSAYS_FILE))
+    tables = sorted(Path(essays).rglob(ESSAYS_FILE))
     if not tables:
         raise UserError(f"{essays}: no {ESSAYS_FILE}; expected data/clean/train or data/clean")
-    if not expanded(texts).is_dir():
+    if not Path(texts).is_dir():
         raise UserError(f"{texts}: no such folder; expected one of .txt files, or data/clean/train")
-    return tables + sorted(expanded(texts).rglob("*.txt"))
+    return tables + sorted(Path(texts).rglob("*.txt"))
 
 
 def read_texts(files: Sequence[Path], cleaning: params.Clean) -> list[str]:
