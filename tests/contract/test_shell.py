@@ -131,7 +131,7 @@ def test_a_stage_checks_the_name_that_it_is_given(
 ):
     write(DEFAULT, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
-    arguments = [f"{option}={name}", *(["--fold=0"] if stage.endswith(("train", "smoke")) else [])]
+    arguments = [f"{option}={name}", *(["--fold=0"] if stage.endswith((".train", "smoke")) else [])]
     section = "pretrain" if option == "--name" else option.removeprefix("--") + "s"
     with pytest.raises(UserError, match=rf"^params.yaml: {section}: no {re.escape(repr(name))}"):
         importlib.import_module(stage).main(arguments)
