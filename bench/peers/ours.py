@@ -55,6 +55,7 @@ class Prepared:
         lengths, n_slots = data.tokens.lengths[windows], data.tokens.n_slots[windows]
         plans = [plan(lengths, n_slots, train.rows, 1, epoch) for epoch in range(train.epochs)]
         # For speed the fold's held-out windows are among them.
+        assert data.schedule.labels is not None
         labels = np.maximum(data.schedule.labels, data.truth)
         return dataclasses.replace(data.schedule, labels=labels, windows=windows, plans=plans)
 
