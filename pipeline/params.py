@@ -281,6 +281,43 @@ class Model:
 
 
 @frozen
+class Spans:
+    """Masked spans: consecutive words, each masked whole."""
+
+    share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Share of a row's words, counted in their tokens, that is masked."""
+    shortest: Part
+    """Words of the shortest span."""
+    longest: Part
+    """Words of the longest span."""
+    ending: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Chance that a span ends after a word, as SpanBERT's 0.2; null: each length as likely."""
+    random: Share = 0.0
+    """Share of the spans that become random words in place of the mask token."""
+    kept: Share = 0.0
+    """Share of the spans that stay as they are and are predicted all the same."""
+
+
+@frozen
+class Pretrain:
+    """Masked-language-model training of a model's backbone, to data/pretrained."""
+
+    base: Name
+    """Model whose backbone is trained on."""
+    essays: str
+    """Folder of clean essays: data/clean/train, or data/clean for those of the test too."""
+    texts: str
+    """Folder of further .txt files, at any depth; data/clean/train has none."""
+    held_out: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Share of the texts that is held out to measure on."""
+    window: Length
+    """Tokens of the longest sequence; at most the encoder's positions."""
+    spans: Spans
+    train: Train
+    """Training as a fold's; rows.slots counts words."""
+
+
+@frozen
 class Member:
     """Someone else's model."""
 
@@ -341,5 +378,6 @@ class Parameters:
     topics: dict[Name, Topics]
     baseline: Baseline
     models: dict[Name, Model]
+    pretrain: dict[Name, Pretrain]
     members: dict[Name, Member]
     ensemble: Ensemble

@@ -27,6 +27,7 @@ install_import_hook(
             "members",
             "evaluation",
             "training",
+            "pretraining",
             "bundle",
             "kaggle",
         )

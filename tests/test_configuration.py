@@ -134,3 +134,70 @@ def test_keys_of_a_section_that_may_be_null_are_named():
     assert error(nested("ensemble.stacker", 3)) == (
         "params.yaml: ensemble.stacker: expected keys with values, found 3"
     )
+
+
+SPANS = {"share": 0.4, "shortest": 2, "longest": 6}
+PRETRAIN = {
+    "base": "tiny",
+    "essays": "data/clean/train",
+    "texts": "data/clean/train",
+    "held_out": 0.05,
+    "window": 256,
+    "spans": SPANS,
+    "train": DEFAULT["models"]["tiny"]["train"],
+}
+SECOND = changed(
+    DEFAULT["models"]["tiny"],
+    {"backbone": {"source": "data/pretrained/mlm", "needs": "data/pretrained/mlm"}},
+)
+
+
+def test_a_model_may_start_from_a_pre_training():
+    tree = {"pretrain": {"mlm": PRETRAIN}, "models": {"second": SECOND}}
+    assert check(changed(DEFAULT, tree), Path("params.yaml")).pretrain["mlm"].base == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"base": "tinny"}, "pretrain.mlm.base: no model 'tinny'"),
+        (
+            {"spans": {"shortest": 7}},
+            "pretrain.mlm.spans.shortest: 7 words; expected at most those of spans.longest, 6",
+        ),
+        (
+            {"spans": {"random": 0.6, "kept": 0.5}},
+            "pretrain.mlm.spans: random and kept: 1.1; expected at most 1",
+        ),
+        ({"spans": {"share": 1.0}}, "pretrain.mlm.spans.share: input should be less than 1"),
+        ({"held_out": 0.0}, "pretrain.mlm.held_out: input should be greater than 0"),
+        (
+            {"window": 512},
+            "pretrain.mlm.train.rows.length: 256 tokens; expected at least those of window, 512",
+        ),
+        (
+            {"train": {"dropout": {"head": 0.1}}},
+            "pretrain.mlm.train.dropout.head: a masked language model's head has none",
+        ),
+    ],
+)
+def test_a_pre_training_s_mistakes_are_told(changes: dict[str, Any], told: str):
+    assert told in error({"pretrain": {"mlm": changed(PRETRAIN, changes)}})
+
+
+@pytest.mark.parametrize(
+    ("backbone", "told"),
+    [
+        ({"source": "data/pretrained/mln"}, "data/pretrained/mln: no pretrain.mln; the nearest"),
+        ({"needs": "data/sample"}, "models.second.backbone.needs: data/sample; expected data/pre"),
+    ],
+)
+def test_a_source_that_is_not_made_first_is_told(backbone: dict[str, Any], told: str):
+    second = changed(SECOND, {"backbone": backbone})
+    assert told in error({"pretrain": {"mlm": PRETRAIN}, "models": {"second": second}})
+
+
+def test_a_backbone_made_from_itself_is_told():
+    second = {"mlm": changed(PRETRAIN, {"base": "second"})}
+    told = error({"pretrain": second, "models": {"second": SECOND}})
+    assert "models.second.backbone.source: data/pretrained/mlm: is made from this model's" in told

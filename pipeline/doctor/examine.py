@@ -35,6 +35,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         *requirements.examine_labels(configuration.read("labels", params.Labels)),
         *machine.examine(configuration.read("compute", params.Compute), to_train, accelerator),
         *requirements.examine_models(models),
+        *requirements.examine_pretraining(configuration.read("pretrain", dict)),
     ]
     if model is None:
         found += _of_the_whole(configuration)

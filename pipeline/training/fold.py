@@ -21,7 +21,7 @@ from pipeline.training import needs
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
-from pipeline.training.history import History, write_history
+from pipeline.training.history import History, Validation, write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.job import Job
 from pipeline.training.loop import Loop
@@ -84,8 +84,8 @@ class FoldRun:
             f"train.accumulation or train.remat{others}"
         )
 
-    def _validate(self, params: Any) -> float:
-        return self.data.loss(self.model.predict(params, self.data))
+    def _validate(self, params: Any) -> Validation:
+        return Validation(self.data.loss(self.model.predict(params, self.data)))
 
 
 def train_fold(job: Job) -> float:
@@ -108,7 +108,7 @@ def train_fold(job: Job) -> float:
         state, history = fold.run(checkpoints, interruptions)
         params, step = state.params, data.schedule.total
         probabilities = model.predict(params, data)
-        loop.note_validation(params, data.loss(probabilities), step, history)
+        loop.note_validation(params, Validation(data.loss(probabilities)), step, history)
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
             probabilities = model.predict(params, data)

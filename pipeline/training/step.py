@@ -18,7 +18,7 @@ from pipeline.devices import AXIS
 from pipeline.encoders.head import TokenClassifier, slot_means
 from pipeline.encoders.weights.folders import table
 from pipeline.inputs.packing import Batch
-from pipeline.params import Train
+from pipeline.params import Perturbation, Train
 from pipeline.training import perturbation
 from pipeline.training.masking import Masking
 
@@ -62,6 +62,9 @@ class StepMetrics(NamedTuple):
 
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
+OFF = Perturbation()
+LossSum = Callable[[Any, Batch, Array], tuple[Array, Array]]
+"""Parameters, rows and the step's key to the sums of the weighted losses and of the weights."""
 
 
 def train_step(
@@ -82,7 +85,6 @@ def train_step(
       options: of the model's training.
       masking: what replaces words by the mask token, None for nothing.
     """
-    perturb = perturbation.of(options.perturbation, table(model))
 
     def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
         # By the row's number in the plan, never by the device: a row draws the same mask wherever
@@ -100,6 +102,25 @@ def train_step(
         )
         means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
+
+    perturb = perturbation.of(options.perturbation, table(model))
+    return step_of(loss_sum, optimizer, perturb, options.perturbation)
+
+
+def step_of(
+    loss_sum: LossSum,
+    optimizer: optax.GradientTransformationExtraArgs,
+    perturb: perturbation.Perturb | None = None,
+    moves: Perturbation = OFF,
+) -> Step:
+    """Make the step that follows the gradient of a loss; see `train_step`.
+
+    Args:
+      loss_sum: the loss.
+      optimizer: gradients in, changes of the parameters out.
+      perturb: moves the parameters before the gradient is taken, None for not at all.
+      moves: when that begins.
+    """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
         # The step's number is in the state, so a resumed run draws what it would have drawn.
@@ -124,7 +145,7 @@ def train_step(
         if perturb is None:
             loss, weight, gradient = mean(state.params)
         else:
-            late = perturbation.has_begun(options.perturbation, state.step, state.total)
+            late = perturbation.has_begun(moves, state.step, state.total)
             loss, weight, gradient = perturbation.twice(mean, perturb, state.params, late)
         # The optimizer clips, and does so after the division: the norm of a sum would depend on how
         # many elements the batch happens to hold.

@@ -23,6 +23,7 @@ FLOW = (
     "topics",
     "inference",
     "training",
+    "pretraining",
     "members",
     "evaluation",
     "bundle",

@@ -60,7 +60,7 @@ def test_a_second_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match="another process is training this fold"):
+        with pytest.raises(UserError, match="another process is training this"):
             Checkpoints(tmp_path / "run")
         holder.kill()
 
