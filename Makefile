@@ -116,6 +116,7 @@ smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all fo
 
 folds: MODEL ?= tiny
 folds: doctor  ## train all folds of MODEL that are missing at once, one a device; then: make submission
+	@python -m commands.lock
 	@dvc --wait-for-lock repro --quiet split $(call quoted,tokenize@$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 

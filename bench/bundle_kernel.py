@@ -25,6 +25,7 @@ from pipeline.bundle.prepare import Reader, prepare
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import TASK
 from pipeline.configuration import load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.errors import exit_with_message
 from pipeline.inputs.tokenizer import open_tokenizer
 
@@ -105,9 +106,9 @@ def save_windows(mounts: Path, model: str, scratch: Path) -> Path:
 def torch_folder(bundle: Path, model: str, into: Path) -> Path:
     """One fold as torch opens it."""
     into.mkdir()
-    fold = min(load_configuration(bundle / contents.PARAMETERS).read("folds", list))
+    unit = configured_units(load_configuration(bundle / contents.PARAMETERS))[0]
     shutil.copy(contents.model(bundle, model) / "config.json", into)
-    shutil.copy(contents.weights(bundle, model, fold), into)
+    shutil.copy(contents.weights(bundle, model, unit), into)
     return into
 
 

@@ -15,12 +15,15 @@ from pipeline import devices as machine
 from pipeline import params, paths
 from pipeline.competition.schema import LABELS
 from pipeline.configuration import Configuration, load_configuration
+from pipeline.configured_units import configured_units
 from pipeline.errors import exit_with_message
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.metrics import log_loss
+from pipeline.seed_means import seed_means
 from pipeline.tables.elements import read_elements
 from pipeline.tables.essay_folds import held_out
+from pipeline.units import Unit
 
 
 class Cost(NamedTuple):
@@ -71,19 +74,24 @@ def _out_of_fold(
     configuration: Configuration, model: str, dtype: str, backend: machine.Backend
 ) -> tuple[Float[np.ndarray, "elements labels"], str]:
     """Return probabilities, and the dtype in which the last fold ended."""
-    folds = sorted(configuration.read("folds", list))
-    elements, tokens = read_elements(folds), read_tokens(paths.tokens(model, "train"))
+    trained = configured_units(configuration)
+    elements = read_elements(sorted({unit.fold for unit in trained}))
+    tokens = read_tokens(paths.tokens(model, "train"))
     settings = configuration.read(f"models.{model}.predict", params.Predict)
     settings = dataclasses.replace(settings, dtype=dtype)
     encoder = configuration.read(f"models.{model}.encoder", str)
-    predictor = Predictor.of_folder(paths.weights(model, folds[0]), encoder, settings, backend)
+    predictor = Predictor.of_folder(paths.weights(model, trained[0]), encoder, settings, backend)
     out = np.full((len(elements), len(LABELS)), np.nan)
-    for fold in folds:
-        windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
-        weights = predictor.load(paths.weights(model, fold))
-        name = f"{model} fold {fold} in {dtype}"
-        own = elements.folds == fold
-        out[own] = predictor.probabilities(weights, tokens, windows, name)[own]
+
+    def predict(unit: Unit) -> Float[np.ndarray, "elements labels"]:
+        windows = np.flatnonzero(held_out(tokens.essay_ids, unit.fold))
+        weights = predictor.load(paths.weights(model, unit))
+        name = f"{model} fold {unit} in {dtype}"
+        rows = predictor.probabilities(weights, tokens, windows, name)
+        return rows[elements.folds == unit.fold]
+
+    for fold, mean in seed_means(trained, predict):
+        out[elements.folds == fold] = mean
     return out, predictor.dtype
 
 

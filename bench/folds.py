@@ -84,7 +84,7 @@ def main() -> None:
     ]
     header = ("folds", "first step of all, s", "real tokens/s", "epoch of all folds, min", "times")
     print(tables.table(header, rows))
-    print(f"{folds} folds, {arguments.devices} devices on {tables.cores()} cores")
+    print(tables.machine([{"device": f"{arguments.devices} simulated devices"}]))
 
 
 def _sides(model: str, count: int) -> tuple[Side, list[Side]]:

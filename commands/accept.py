@@ -19,6 +19,8 @@ from pipeline.progress import say
 
 # Never run on the way to another stage's acceptance.
 DEAR = "train"
+# Stages that run another one's module, and so are accepted with it.
+_OF = {"reseed": DEAR}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -52,18 +54,23 @@ def _instances(repo: Repo, wanted: str) -> tuple[list[str], list[str]]:
     # DVC's edges point from a stage to what it needs. A .dvc file is a node too, without a name.
     order = nx.dfs_postorder_nodes(graph)
     names = {s: str(s.addressing) for s in order if isinstance(s, PipelineStage)}
-    named = [stage for stage, name in names.items() if wanted in (name, _declared(name))]
+    named = [s for s, name in names.items() if wanted in (name, _declared(name), _module(name))]
     if not named:
         known = sorted(set(map(_declared, names.values())))
         raise UserError(f"no stage {wanted!r}: expected one of {', '.join(known)}")
     before: set[Stage] = set().union(*(nx.descendants(graph, stage) for stage in named))
     cheap = [name for s, name in names.items() if s in before - set(named)]
-    return [names[stage] for stage in named], [name for name in cheap if _declared(name) != DEAR]
+    return [names[stage] for stage in named], [name for name in cheap if _module(name) != DEAR]
 
 
 def _declared(name: str) -> str:
     """Return a stage's name in dvc.yaml, without an instance's part."""
     return name.split("@")[0]
+
+
+def _module(name: str) -> str:
+    """Return the name in dvc.yaml of the stage whose module a stage runs."""
+    return _OF.get(_declared(name), _declared(name))
 
 
 def _run(module: str, *arguments: str) -> None:

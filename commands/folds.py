@@ -18,17 +18,14 @@ from pipeline.configured_units import configured_units
 from pipeline.errors import exit_with_message
 from pipeline.graph.unmade import unmade
 from pipeline.progress import say
+from pipeline.training.ahead import check_later_stages
 from pipeline.training.all_folds import train_folds
 from pipeline.training.job import job_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train what is missing; say what is not."""
-    parser = argparse.ArgumentParser(
-        prog="commands.folds",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog="commands.folds", description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
@@ -36,8 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     missing = set(unmade(job.name for job in jobs))
     for job in jobs:
         if job.name not in missing:
-            say(f"{job.name}: up to date")
+            say(f"{job.name}: nothing to train")
     if missing:
+        # As the stage does: hours lie between.
+        check_later_stages(configuration.whole, model)
         train_folds([job for job in jobs if job.name in missing])
 
 

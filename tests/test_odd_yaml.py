@@ -11,6 +11,7 @@ from tests.configurations import RECIPES
 
 TEXT = (RECIPES / "default.yaml").read_text(encoding="utf-8")
 END = TEXT.count("\n") + 1
+LINE = TEXT[: TEXT.index("      epochs: 8")].count("\n") + 1
 LAUGHS = "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n" + "".join(
     f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]\n" for n in range(1, 5)
 )
@@ -149,7 +150,10 @@ def test_values_of_another_type(old: str, new: str, expected: str, path: Path):
         (f"{TEXT}# \a\n", f"not YAML: line {END}: unacceptable character '\\x07'"),
         (f"{TEXT}a: [\n", f"not YAML: line {END + 1}: expected the node content, but found"),
         (f"%YAML 1.1\n---\n{TEXT}", "line 2: %YAML 1.1: expected 1.2"),
-        (instead("      epochs: 8", "\tepochs: 8"), "not YAML: line 53: found character '\\t'"),
+        (
+            instead("      epochs: 8", "\tepochs: 8"),
+            f"not YAML: line {LINE}: found character '\\t'",
+        ),
     ],
 )
 def test_files_that_are_none(content: str | bytes, expected: str, path: Path):

@@ -24,6 +24,7 @@ from pipeline.training.fold_data import FoldData, elements_of
 from pipeline.training.fold_model import FoldModel
 from pipeline.training.job import job_of
 from pipeline.training.schedule import Schedule
+from pipeline.units import Unit
 
 
 class Prepared:
@@ -36,7 +37,7 @@ class Prepared:
             platform=request.platform, devices=request.devices, dtype=request.dtype,
         )  # fmt: skip
         job = dataclasses.replace(
-            job_of(configuration, request.model, configuration.read("folds", list)[0]),
+            job_of(configuration, request.model, Unit(configuration.read("folds", list)[0])),
             train=TypeAdapter(params.Train).validate_json(json.dumps(dict(request.train))),
             compute=compute,
         )

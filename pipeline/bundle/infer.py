@@ -39,8 +39,8 @@ from pipeline.tables.submission import write_submission
 from pipeline.topics.clustering import load as load_topics
 from pipeline.units import Unit
 
-ByFold = Callable[[Unit], Float[np.ndarray, "elements labels"]]
-"""A function from a fold to its probabilities."""
+ByUnit = Callable[[Unit], Float[np.ndarray, "elements labels"]]
+"""A function from a fold under a seed to its probabilities."""
 
 # Laps beside those of the models' folds; no model has such a name.
 _ENCODING, _COMPILATION = "clean, tokenize, baseline", "compilation, a step"
@@ -191,7 +191,7 @@ class Predicted(NamedTuple):
     done: dict[str, int]
 
 
-def predict_folds(models: Mapping[str, ByFold], trained: Sequence[Unit], clock: Clock) -> Predicted:
+def predict_folds(models: Mapping[str, ByUnit], trained: Sequence[Unit], clock: Clock) -> Predicted:
     """Average every model's predictions over its folds and seeds.
 
     A fold that would not end before the session's limit is left out, and the log says so: a mean

@@ -21,9 +21,10 @@ from pipeline.files import atomic_file, read_json, write_json
 from pipeline.inputs.tokens import Tokens, read_tokens
 from pipeline.params import Predict
 from pipeline.progress import say
+from pipeline.seed_means import seed_means
 from pipeline.tables.elements import Elements
 from pipeline.tables.essay_folds import held_out
-from pipeline.units import Unit, by_fold
+from pipeline.units import Unit
 
 DTYPES = {
     "float32": np.dtype(np.float32),
@@ -90,11 +91,13 @@ class HeldOut:
         bundled = BundledModel(self._bundle, model, encoder, settings, self._backend, tokens)
         say(f"bundle: {model}: out of fold on {self._backend} in {bundled.dtype}")
         out = np.full((len(self._elements), len(LABELS)), np.nan)
-        for fold, seeded in by_fold(trained).items():
-            windows = np.flatnonzero(held_out(tokens.essay_ids, fold))
-            own = self._elements.folds == fold
-            found = [bundled.predict(unit, windows)[own] for unit in seeded]
-            out[own] = sum(found[1:], found[0]) / len(found)
+
+        def predict(unit: Unit) -> Float[np.ndarray, "elements labels"]:
+            windows = np.flatnonzero(held_out(tokens.essay_ids, unit.fold))
+            return bundled.predict(unit, windows)[self._elements.folds == unit.fold]
+
+        for fold, mean in seed_means(trained, predict):
+            out[self._elements.folds == fold] = mean
         if np.isnan(out).any():
             raise UserError(f"{model}: {np.isnan(out).any(axis=1).sum()} predictions are no number")
         return out

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from pipeline import devices as machine
 from pipeline import paths
@@ -14,8 +15,9 @@ from pipeline.files import read_json
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.params import Predict
+from pipeline.seed_means import seed_means
 from pipeline.tables.predictions import write_predictions
-from pipeline.units import Unit, by_fold
+from pipeline.units import Unit
 
 
 class Predicted(NamedTuple):
@@ -47,21 +49,20 @@ def predict_folds(
     tokens = read_tokens(paths.tokens(model, "test"))
     # Folds differ in their weights alone, so one model serves them all.
     predictor = Predictor.of_folder(paths.weights(model, trained[0]), encoder, settings, backend)
-    windows, tables = np.arange(len(tokens)), []
-    folds = by_fold(trained)
-    for seeded in folds.values():
-        total = 0.0
-        for unit in seeded:
-            params = predictor.load(paths.weights(model, unit))
-            name = f"predict@{model} fold {unit}"
-            total = total + predictor.probabilities(params, tokens, windows, name)
-        tables.append(total / len(seeded))
+    windows = np.arange(len(tokens))
+
+    def predict(unit: Unit) -> Float[np.ndarray, "elements labels"]:
+        weights = predictor.load(paths.weights(model, unit))
+        name = f"predict@{model} fold {unit}"
+        return predictor.probabilities(weights, tokens, windows, name)
+
+    folds = dict(seed_means(trained, predict))
     count = len(tokens.element_ids)
     write_predictions(
         paths.test(model),
         list(tokens.element_ids) * len(folds),
         np.repeat(np.array(list(folds)), count),
-        np.concatenate(tables),
+        np.concatenate(list(folds.values())),
     )
     machines = sorted({_trained(paths.weights(model, unit)) for unit in trained})
     computed = f"{backend} in {predictor.dtype}"

@@ -10,6 +10,7 @@ from pipeline import paths
 from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.entries import check_entries
 from pipeline.errors import UserError
+from pipeline.seed_means import seed_means
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import (
     NO_FOLD,
@@ -18,7 +19,7 @@ from pipeline.tables.predictions import (
     mean_over_folds,
     read_predictions,
 )
-from pipeline.units import Unit, by_fold
+from pipeline.units import Unit
 
 
 def gather_folds(
@@ -35,13 +36,13 @@ def gather_folds(
       UserError: a fold is missing, or has other elements than its own.
     """
     out = np.empty((len(elements), len(LABELS)))
-    for fold, seeded in by_fold(trained).items():
-        own = elements.folds == fold
-        tables = [
-            gather_fold(paths.fold(model, unit) / "oof.parquet", fold, elements.select(own))
-            for unit in seeded
-        ]
-        out[own] = sum(tables[1:], tables[0]) / len(tables)
+
+    def gather(unit: Unit) -> Float[np.ndarray, "rows labels"]:
+        own = elements.select(elements.folds == unit.fold)
+        return gather_fold(paths.fold(model, unit) / "oof.parquet", unit.fold, own)
+
+    for fold, mean in seed_means(trained, gather):
+        out[elements.folds == fold] = mean
     return out
 
 

@@ -92,6 +92,6 @@ def _tell(faults: Sequence[BaseException]) -> None:
     """
     order = sorted(faults, key=lambda f: (isinstance(f, Stopped), isinstance(f, UserError)))
     for fault in order[1:]:
-        progress.say(str(fault))
+        progress.say(str(fault) or repr(fault))
     if order:
         raise order[0]

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,6 +26,7 @@ DIGESTS = "digests.json"  # beside each checkpoint, to tell later that nothing i
 # Folds that train at once save from their threads, and Orbax tells its operations from each other
 # by one number of the process.
 _ONE_AT_A_TIME = threading.Lock()
+_NEXT = ThreadPoolExecutor(1)
 _PATIENCE = 60.0  # seconds: a killed trainer may still be saving
 
 
@@ -125,7 +127,7 @@ class Checkpoints:
         try:
             self._ask(lambda: self._manager.save(step, args=content))
         finally:
-            threading.Thread(target=_let_the_next_begin, args=[self._manager]).start()
+            _NEXT.submit(_let_the_next_begin, self._manager)
 
     def restore(self, like: Any) -> Restored | None:
         """Restore the last whole checkpoint onto the shardings of `like`; None if there is none.

@@ -65,8 +65,13 @@ class FoldRun:
         """
         seconds = 60 * self.job.session.checkpoint_minutes
         try:
-            state = self.model.initial_state(self.data.schedule.total)
-            return self.loop.run(state, checkpoints, interruptions, seconds)
+            return self.loop.run(
+                # Without a name here: where a checkpoint takes its place, it has to go.
+                self.model.initial_state(self.data.schedule.total),
+                checkpoints,
+                interruptions,
+                seconds,
+            )
         except machine.FAILURES as error:
             reason = machine.short_of_memory(error)
             if reason is None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline import paths
 from pipeline.bundle import time_limit as clocks
 from pipeline.bundle.forecast import Forecast, Pace, forecast
-from pipeline.bundle.infer import ByFold, predict_folds
+from pipeline.bundle.infer import ByUnit, predict_folds
 from pipeline.bundle.pace import count_rows, full_steps
 from pipeline.bundle.time_limit import Clock
 from pipeline.configuration import load_configuration
@@ -29,7 +29,7 @@ def test_no_model_is_called_like_another_part_of_the_run(part: str) -> None:
         TypeAdapter(Name).validate_python(part)
 
 
-def _timed(now: list[float], seconds: float, asked: list[str], name: str) -> ByFold:
+def _timed(now: list[float], seconds: float, asked: list[str], name: str) -> ByUnit:
     """A model whose fold k predicts k + 1 and takes some seconds of a clock that stands still."""
 
     def predict(unit: Unit) -> np.ndarray:

@@ -15,8 +15,10 @@ from ruamel.yaml import YAML
 
 from pipeline import params
 from pipeline.configuration import Configuration
+from pipeline.configured_units import configured_units
 from pipeline.errors import UserError
 from pipeline.recipes import Composition, compose, ready
+from pipeline.training.job import job_of
 from tests.configurations import RECIPES
 from tests.contract.project import ROOT, without_git
 
@@ -49,13 +51,17 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
     composition = made(recipe)
     models = composition.configuration.read("models", dict)
     members = composition.configuration.read("members", dict)
-    folds = composition.configuration.read("folds", list)
+    jobs = [
+        job_of(composition.configuration, model, unit)
+        for model in models
+        for unit in configured_units(composition.configuration)
+    ]
     with Repo(str(without_git(tmp_path, composition.text))) as repo:
         stages = {stage.name for stage in repo.index.stages}
     assert stages == {
         *("code", "validate", "split", "baseline", "ensemble"),
         *(f"{stage}@{model}" for stage in _BY_MODEL for model in models),
-        *(f"train@{model}-{fold}" for model in models for fold in folds),
+        *(job.name for job in jobs),
         *(f"member@{member}" for member in members),
     }
 

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import signal
-from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -72,19 +71,11 @@ def test_a_resumed_run_sees_the_rest_of_the_batches(schedule: Schedule, start: i
         jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
-@pytest.fixture
-def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def watching(stop_after: float | None = None) -> Interruptions:
     return Interruptions(section(Session, checkpoint_minutes=1.0, stop_after_minutes=stop_after))
 
 
-@pytest.mark.usefixtures("_handlers")
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_a_reason_to_stop(number: signal.Signals) -> None:
     signal.signal(number, signal.SIG_DFL)
@@ -94,7 +85,7 @@ def test_a_signal_is_a_reason_to_stop(number: signal.Signals) -> None:
     assert watched.reason() == number.name
 
 
-@pytest.mark.usefixtures("_handlers")
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_the_shell_ignores_stays_ignored(number: signal.Signals) -> None:
     """`nohup` and `&` in a script mean that the run goes on."""
@@ -104,6 +95,6 @@ def test_a_signal_that_the_shell_ignores_stays_ignored(number: signal.Signals) -
     assert watched.reason() is None
 
 
-@pytest.mark.usefixtures("_handlers")
+@pytest.mark.usefixtures("signals")
 def test_the_end_of_a_session_is_a_reason_to_stop() -> None:
     assert watching(1e-9).reason() == "session.stop_after_minutes (1e-09)"
