@@ -91,6 +91,9 @@ elsewhere = sh requirements/install.sh .venv-$(1) $(or $(3),$(1)).txt $(2) || \
 parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
 	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest $(PARALLEL) tests/parity
 
+gpu-check:  ## what a GPU alone can show, on a machine with one (ACCELERATOR=cuda)
+	@JAX_PLATFORMS=cuda,cpu python -m pytest tests/gpu
+
 compat:  ## train, resume, export and submit with the oldest supported libraries (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(PARALLEL) $(COMPAT)
 

@@ -6,19 +6,18 @@ differ in quality, some are near-duplicates, some are sure to the last digit (0.
 essays have one element. The stacker is then held against the log-linear pool, both nested.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 from jaxtyping import Float, Int
 from scipy.special import softmax
 
-from bench.tables import machine, table
+from bench import frame, tables
 from pipeline import params
 from pipeline.competition.schema import LABELS, TYPES
+from pipeline.errors import exit_with_message
 from pipeline.evaluation.blending import Rows, pooled
 from pipeline.evaluation.calibration import cool, fit_temperature
 from pipeline.evaluation.judging import Judge
@@ -121,9 +120,7 @@ def _members(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = frame.parser(__doc__ or "")
     parser.add_argument("--rows", type=int, default=29_557)
     parser.add_argument("--members", type=int, default=35)
     parser.add_argument("--seed", type=int, default=1)
@@ -132,8 +129,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     wanted = parser.parse_args(argv)
     world = make_world(wanted.rows, wanted.members, wanted.seed)
-    print(f"{machine([])}; load now {psutil.getloadavg()[0]:.1f}")
     print(_views(world) if wanted.views else _stacker(world))
+    print(tables.machine([]))
 
 
 def _stacker(world: World) -> str:
@@ -155,7 +152,7 @@ def _stacker(world: World) -> str:
         return [name, f"{judge.loss(rows):.4f}", beside, seconds]
 
     single = f"{min(alone):.4f} to {max(alone):.4f}"
-    return table(
+    return tables.table(
         ["nested", "log loss", "gain on the log-linear pool", "seconds (of processor)"],
         [
             ["members alone", single, "", ""],
@@ -199,8 +196,10 @@ def _views(world: World) -> str:
             gain, (low, high) = judge.gain(rows, mean)
             beside = f"{gain:+.4f} ({low:+.4f} to {high:+.4f})"
             lines.append([str(some), name, f"{judge.loss(rows):.4f}", beside])
-    return table(["members", "test predictions", "log loss", "gain on the pool as it is"], lines)
+    return tables.table(
+        ["members", "test predictions", "log loss", "gain on the pool as it is"], lines
+    )
 
 
 if __name__ == "__main__":
-    main()
+    exit_with_message(main)

@@ -49,7 +49,7 @@ def test_settings_change_what_they_name_and_nothing_else():
         for pair in zip(plain.text.split(), made.text.split(), strict=True)
         if len(set(pair)) > 1
     ]
-    assert differ == [("0.001,", "0.5,"), ("8", "4")]
+    assert differ == [("5e-07,", "0.5,"), ("8", "4")]
 
 
 def test_an_option_that_is_off_is_put_in_and_taken_away():
@@ -63,7 +63,9 @@ def test_an_option_that_is_off_is_put_in_and_taken_away():
 def test_a_model_that_shares_another_s_values_changes_alone():
     """As by YAML's aliases."""
     shared = (
-        text(DEFAULT).replace("tiny:", "tiny: &it", 1).replace("members:", "  other: *it\nmembers:")
+        text(DEFAULT)
+        .replace("tiny:", "tiny: &it", 1)
+        .replace("pretrain:", "  other: *it\npretrain:")
     )
     made = with_settings(shared, {"models.other.train.epochs": 3}).configuration.whole.models
     assert (made["tiny"].train.epochs, made["other"].train.epochs) == (8, 3)

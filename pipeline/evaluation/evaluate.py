@@ -75,7 +75,7 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
     files.write_json(paths.evaluation(model), details)
     files.write_json(paths.metrics(model), figures)
     write_plots(model, trained, elements, probabilities)
-    return figures | {"interval": overall["interval"], "priors": details["priors"]}
+    return figures | {"priors": details["priors"]}
 
 
 def scores(elements: Elements, probabilities: Float[np.ndarray, "rows labels"]) -> dict[str, Any]:

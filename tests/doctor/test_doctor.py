@@ -258,9 +258,9 @@ def test_a_platform_that_is_not_there_hinders_training_alone(project: Project):
 def test_one_model_alone(project: Project):
     """`make smoke` needs neither members nor room, and stops at no other model's mistake."""
     text = Path("params.yaml").read_text(encoding="utf-8")
-    model = text[text.index("  tiny:\n") : text.index("\nmembers:")]
+    model = text[text.index("  tiny:\n") : text.index("\npretrain:")]
     other = model.replace("  tiny:\n", "  other:\n").replace("encoder: bert", "encoder: brt")
-    Path("params.yaml").write_text(text.replace("\nmembers:", f"{other}\nmembers:"))
+    Path("params.yaml").write_text(text.replace("\npretrain:", f"{other}\npretrain:"))
     project.touch("artifacts/oof/old.parquet")
     assert errors(model="tiny") == []
     assert errors(model="other") == [

@@ -68,7 +68,7 @@ def test_figures_weights_and_submission_fit_together(elements: Elements, kind: K
     table = read_predictions(paths.ENSEMBLE / "oof.parquet")
     assert table.element_ids == elements.element_ids
     assert round(log_loss(elements.labels, table.probabilities), 6) == figures["log_loss"]
-    assert found["interval"][0] < figures["log_loss"] < found["interval"][1]
+    assert figures["log_loss_low"] < figures["log_loss"] < figures["log_loss_high"]
     fitted = Weights(
         kind,
         np.array([found["weights"][n] for n in NAMES]),
