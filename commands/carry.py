@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
+from pipeline.bases import bases
 from pipeline.bundle import carried
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.configured_units import configured_units
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         size = carried.pack(configuration, models, arguments.into, half=arguments.half)
         say(f"{arguments.into}: {size / 2**20:.1f} MB")
         return
+    carried.check_unchanged()
     for model in models:
         _train(configuration, model)
         _write(configuration, model, arguments.out)
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _train(configuration: Configuration, model: str) -> None:
     """Run the stages of a model that have left nothing here yet."""
-    keys = list(carried.bases(configuration, model))
+    keys = list(bases(configuration, model))
     for key in reversed(keys):
         _backbone(configuration.read(f"pretrain.{key}", Pretrain).base)
         if not paths.pretrained(key).is_dir():

@@ -32,6 +32,8 @@ from pipeline.units import Unit
 _PARAMETERS = Path("params.yaml")
 # Of these the variant would hold out other essays, and there would be nothing to pair.
 _OTHER_ESSAYS = ("data", "split", "folds")
+# Nothing of these reaches a fold.
+_AFTER = ("baseline", "members", "ensemble", "session")
 _DIGITS = 6
 
 
@@ -124,6 +126,8 @@ def _check(base: Configuration, settings: Mapping[str, Any], fold: int) -> None:
             raise UserError(f"SET: {key}: the fold would hold out other essays than params.yaml's")
         if section not in vars(base.whole):
             raise UserError(f"SET: unknown key {section!r}{nearest(section, vars(base.whole))}")
+        if section in _AFTER:
+            raise UserError(f"SET: {key}: no fold's training depends on it; use `make compare`")
     n_folds = base.whole.split.n_folds
     if not 0 <= fold < n_folds:
         raise UserError(f"FOLD: expected one below split.n_folds ({n_folds}), found {fold}")

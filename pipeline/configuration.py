@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from pipeline.errors import UserError
 from pipeline.home import unexpanded
 from pipeline.mistakes import explain, nearest
-from pipeline.params import Backbone, Parameters, Pretrain, Rows
+from pipeline.params import Backbone, Parameters, Perturbation, Pretrain, Rows
 from pipeline.paths import PRETRAINED
 from pipeline.reserved import BASELINE, ENSEMBLE
 from pipeline.yaml_bounds import check_bounds
@@ -181,10 +181,12 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
                 f"{nearest(topic, parameters.topics)}"
             )
         moves = model.train.perturbation
-        if (moves.size > 0.0) != (moves.leaves != "none"):
+        if (moves.size > 0.0) != (moves.leaves != "none") or (
+            moves.leaves == "none" and moves != Perturbation()
+        ):
             yield (
                 f"models.{name}.train.perturbation: leaves {moves.leaves} and size {moves.size} "
-                "move nothing; expected both or neither"
+                "move nothing; expected both or neither, and nothing beside neither"
             )
 
 
@@ -202,7 +204,7 @@ def _pretraining_faults(name: str, options: Pretrain, parameters: Parameters) ->
         yield f"{where}.spans: random and kept: {spans.random + spans.kept:g}; expected at most 1"
     if options.train.dropout.head is not None:
         yield f"{where}.train.dropout.head: a masked language model's head has none; expected null"
-    if options.train.perturbation.size > 0.0 or options.train.mask_share > 0.0:
+    if options.train.perturbation != Perturbation() or options.train.mask_share > 0.0:
         yield f"{where}.train: pre-training has neither perturbation nor mask_share; leave them out"
     yield from _misfits(f"{where}.train.rows", options.train.rows, options.window, "window")
 
@@ -218,10 +220,22 @@ def _unmade(name: str, source: Backbone, parameters: Parameters) -> Iterator[str
             f"{where}.source: {made}: no pretrain.{made.name}"
             f"{nearest(made.name, parameters.pretrain)}"
         )
-    elif parameters.pretrain[made.name].base == name:
+    elif _comes_back(name, parameters):
         yield f"{where}.source: {made}: is made from this model's own backbone; name another base"
     if source.needs != source.source:
         yield f"{where}.needs: {source.needs}; expected {source.source}, so that it is made first"
+
+
+def _comes_back(name: str, parameters: Parameters) -> bool:
+    """Tell whether pre-trainings lead from a model's backbone back to it."""
+    model, seen = name, set[str]()
+    while model in parameters.models and model not in seen:
+        seen.add(model)
+        made = Path(parameters.models[model].backbone.source)
+        if made.parent != PRETRAINED or made.name not in parameters.pretrain:
+            return False
+        model = parameters.pretrain[made.name].base
+    return model == name
 
 
 def _misfits(key: str, rows: Rows, window: int, of: str = "inputs.window") -> Iterator[str]:

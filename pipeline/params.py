@@ -96,7 +96,7 @@ class Labels:
 class Scores:
     """Scores of essay and element by ridge regressions on TF-IDF, each by others' essays."""
 
-    terms: Annotated[int, Field(ge=0, le=20_000)] = 0
+    terms: Annotated[int, Field(ge=0, le=8_000)] = 0
     """Largest vocabulary of the elements' scores; 0: no scores, but the essay's TF-IDF itself."""
     essay_ridge: NonNegative = 0.0
     """Penalty of the essays' regression; above 0 with scores."""
@@ -257,7 +257,7 @@ class Train:
     dropout: Dropout = Dropout()
     perturbation: Perturbation = Perturbation()
     mask_share: Rate = 0.0
-    """Share of a row's words that a step replaces by the tokenizer's mask token."""
+    """Share of a row's tokens of text that a step replaces by the tokenizer's mask token."""
     label_smoothing: Rate = 0.0
     """Share of a label's weight that is spread over all labels."""
     remat: Literal["none", "selective", "full"] = "none"

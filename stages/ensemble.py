@@ -46,7 +46,7 @@ def _say(found: Mapping[str, Any], members: int) -> None:
     blend = f"{found['pool']} pool{' and stacker' if 'stacker' in found else ''}"
     say(
         f"ensemble: {blend} of {members} members, nested log loss "
-        f"{found['log_loss']:.4f} {_interval(found['intervals']['log_loss'])} (in sample "
+        f"{found['log_loss']:.4f} {_interval(found['intervals']['log_loss'])} (the pool in sample "
         f"{pool['in_sample']:.4f}), best member {min(found['alone'].values()):.4f}, class priors "
         f"{found['priors']['classes']:.4f}"
     )

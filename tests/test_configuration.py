@@ -98,12 +98,16 @@ def test_a_row_holds_a_window(rows: str):
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"size": 0.1}, "leaves none and size 0.1"), ({"leaves": "all"}, "leaves all and size 0.0")],
+    [
+        ({"size": 0.1}, "leaves none and size 0.1"),
+        ({"leaves": "all"}, "leaves all and size 0.0"),
+        ({"bound": 0.1}, "leaves none and size 0.0"),
+    ],
 )
 def test_half_a_perturbation_is_none(changes: dict[str, Any], words: str):
     assert error(nested("models.tiny.train.perturbation", changes)) == (
         f"params.yaml: models.tiny.train.perturbation: {words} move nothing; expected both or "
-        "neither"
+        "neither, and nothing beside neither"
     )
 
 
@@ -150,6 +154,23 @@ SECOND = changed(
     DEFAULT["models"]["tiny"],
     {"backbone": {"source": "data/pretrained/mlm", "needs": "data/pretrained/mlm"}},
 )
+
+
+def test_pre_trainings_lead_back_to_no_model():
+    """Over one step or two."""
+
+    def after(key: str) -> dict[str, Any]:
+        folder = f"data/pretrained/{key}"
+        return changed(SECOND, {"backbone": {"source": folder, "needs": folder}})
+
+    tree = {
+        "pretrain": {"a": PRETRAIN | {"base": "second"}, "b": PRETRAIN | {"base": "first"}},
+        "models": {"first": after("a"), "second": after("b")},
+    }
+    assert error(tree) == (
+        "params.yaml: models.first.backbone.source: data/pretrained/a: is made from this model's "
+        "own backbone; name another base"
+    )
 
 
 def test_a_model_may_start_from_a_pre_training():

@@ -177,10 +177,13 @@ class _Trained(Tables):
     def _keep(self, seed: int) -> None:
         """Leave one seed's tables alone."""
         there = {seed for units in self._units.values() for seed in units}
+        if not there:
+            raise UserError(f"{self.side}: no fold is trained, expected one in {self._folder}")
         first = self._first_seed() if None in there and seed not in there else None
         wanted = None if first == seed else seed
         if wanted not in there:
-            found = sorted(seed for seed in {*there, self._first_seed()} if seed is not None)
+            named = {self._first_seed() if seed is None else seed for seed in there}
+            found = sorted(seed for seed in named if seed is not None)
             raise UserError(f"{self.side}: expected one of the seeds {found}, found {seed}")
         kept = {
             fold: {wanted: units[wanted]} for fold, units in self._units.items() if wanted in units

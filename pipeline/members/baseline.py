@@ -43,6 +43,8 @@ def fit(
     fit_kind = scored.fit if knobs.scores.terms else _fit_words
     try:
         return fit_kind(knobs, texts, elements.labels, rows)
+    except np.linalg.LinAlgError as error:
+        raise UserError(f"params.yaml: baseline.scores: raise a ridge: {error}") from None
     except ValueError as error:
         raise UserError(f"params.yaml: baseline.min_documents: {error}") from None
 

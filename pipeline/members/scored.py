@@ -99,7 +99,7 @@ def fit(
 
     Returns:
       The model, and its matrix of all elements: that of a training essay has the scores by
-      regressions fitted without this essay.
+      regressions fitted without this essay, but for the means taken off first.
 
     Raises:
       ValueError: no word stands in as many essays as `baseline.min_documents`.

@@ -61,10 +61,16 @@ def pretrain(job: PretrainJob, task: Task) -> Validation:
     )
     with Checkpoints(folder) as checkpoints:
         origin.write(checkpoints.folder)
-        state = model.initial_state(schedule.total)
         seconds = 60 * job.session.checkpoint_minutes
-        state, history = loop.run(state, checkpoints, interruptions, seconds)
-        params, step, found = state.params, schedule.total, validate(state.params)
+        with machine.told_if_short_of_memory(lambda: _too_large(job, len(devices))):
+            state, history = loop.run(
+                # Without a name here: where a checkpoint takes its place, it has to go.
+                model.initial_state(schedule.total),
+                checkpoints,
+                interruptions,
+                seconds,
+            )
+            params, step, found = state.params, schedule.total, validate(state.params)
         loop.note_validation(params, found, step, history)
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
@@ -80,6 +86,16 @@ def pretrain(job: PretrainJob, task: Task) -> Validation:
         f"{job.name}: {rate}, so {data.tokens / max(loop.meter.rate, 1.0):,.0f} s an epoch"
     )
     return found
+
+
+def _too_large(job: PretrainJob, devices: int) -> str:
+    """Say in words that a step, or an evaluation, doesn't fit, and what would."""
+    rows = job.train.rows
+    return (
+        f"{job.name}: out of memory with {rows.per_step // devices} row(s) of {rows.length} tokens "
+        f"a device, expected a device with more memory; lower pretrain.{job.key}.train.rows.per_step, or "
+        "raise train.accumulation or train.remat"
+    )
 
 
 def _publish(
@@ -115,10 +131,10 @@ def write_curves(folder: Path, points: Iterable[list[Any]]) -> None:
 def _timing(
     job: PretrainJob, loop: Loop, devices: list[machine.Device], seconds: float
 ) -> dict[str, Any]:
-    """Describe this process's hardware and speed; earlier parts of a resumed run don't count."""
+    """Describe this process's hardware and time, and the speed of all steps of the run."""
     return {
         "platform": job.compute.platform,
-        "devices": len(devices),
+        "devices": loop.trained_on,
         "device_kind": devices[0].device_kind,
         "machine": platform.machine(),
         "jax": jax.__version__,

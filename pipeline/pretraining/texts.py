@@ -43,13 +43,17 @@ def read_texts(files: Sequence[Path], cleaning: params.Clean) -> list[str]:
     Raises:
       UserError: a text is undecodable.
     """
-    found: dict[str, None] = {}
+    # Words alone tell texts apart: else a copy with other white space might be trained on while
+    # its like is held out.
+    found: dict[str, str] = {}
     for path in files:
         if path.name == ESSAYS_FILE:
-            found.update(dict.fromkeys(pq.read_table(path, columns=[TEXT])[TEXT].to_pylist()))
+            texts = pq.read_table(path, columns=[TEXT])[TEXT].to_pylist()
         else:
-            found[clean(read_text(path), cleaning)] = None
-    return [text for text in found if text.strip()]
+            texts = [clean(read_text(path), cleaning)]
+        for text in texts:
+            found.setdefault(" ".join(text.split()), text)
+    return [text for words, text in found.items() if words]
 
 
 def held_out(count: int, share: float, seed: int) -> Bool[np.ndarray, " texts"]:

@@ -14,7 +14,6 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
-from pipeline.errors import UserError
 from pipeline.memory import peak_megabytes
 from pipeline.tables.predictions import write_predictions
 from pipeline.training import needs
@@ -64,7 +63,7 @@ class FoldRun:
           Stopped: asked to stop; the state is saved.
         """
         seconds = 60 * self.job.session.checkpoint_minutes
-        try:
+        with machine.told_if_short_of_memory(self._too_large):
             return self.loop.run(
                 # Without a name here: where a checkpoint takes its place, it has to go.
                 self.model.initial_state(self.data.schedule.total),
@@ -72,11 +71,6 @@ class FoldRun:
                 interruptions,
                 seconds,
             )
-        except machine.FAILURES as error:
-            reason = machine.short_of_memory(error)
-            if reason is None:
-                raise
-            raise UserError(f"{self.job.name}: {self._too_large()}; {reason}") from None
 
     def _too_large(self) -> str:
         """Say in words that a step doesn't fit, and what would."""
@@ -85,8 +79,8 @@ class FoldRun:
         share = f"{rows} row(s) of {train.rows.length} tokens a device"
         others = ", or train it over all devices, by dvc repro" if devices == 1 else ""
         return (
-            f"out of memory with {share}, expected a device with more memory; raise "
-            f"train.accumulation or train.remat{others}"
+            f"{self.job.name}: out of memory with {share}, expected a device with more memory; "
+            f"raise train.accumulation or train.remat{others}"
         )
 
     def _validate(self, params: Any) -> Validation:

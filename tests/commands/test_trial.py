@@ -194,6 +194,10 @@ def test_a_training_that_ends_badly(try_: Try):
             ["split.seed=4"],
             "SET: split.seed: the fold would hold out other essays than params.yaml's",
         ),
+        (
+            ["ensemble.ridge=0.1"],
+            "SET: ensemble.ridge: no fold's training depends on it; use `make compare`",
+        ),
         (["models.tiny.train.epochs=8"], "SET: params.yaml has all of it already"),
         (
             ["models.tiny.train.epochs=4", "--fold=2"],

@@ -97,7 +97,7 @@ def test_the_stage_says_the_nested_figure_beside_the_others(
     assert earned[0].startswith(f"ensemble: {best} earns {gains[best]:+.4f} [95 % by essay: ")
     assert [said, written] == [
         f"ensemble: loglinear pool of 3 members, nested log loss {figures['log_loss']:.4f} "
-        f"[95 % by essay: {low:.4f} to {high:.4f}] (in sample "
+        f"[95 % by essay: {low:.4f} to {high:.4f}] (the pool in sample "
         f"{figures['in_sample']:.4f}), best member {figures['best_member']:.4f}, class priors "
         f"{figures['priors']:.4f}",
         "ensemble: submission.csv, 7 rows",

@@ -49,7 +49,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PretrainJob:
     further = Path("further/below")
     further.mkdir(parents=True)
     (further / "one.txt").write_text("Students\u00a0sleep.")
-    (further / "same.txt").write_text(texts[0])
+    (further / "same.txt").write_text(f" {texts[0]}\n")
     make(section(params.Backbone), "bert", essays, TASK, paths.backbone("tiny"))
     train = section(
         params.Train,
