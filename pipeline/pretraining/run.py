@@ -93,8 +93,8 @@ def _too_large(job: PretrainJob, devices: int) -> str:
     rows = job.train.rows
     return (
         f"{job.name}: out of memory with {rows.per_step // devices} row(s) of {rows.length} tokens "
-        f"a device, expected a device with more memory; lower pretrain.{job.key}.train.rows.per_step, or "
-        "raise train.accumulation or train.remat"
+        f"a device, expected a device with more memory; lower pretrain.{job.key}.train.rows."
+        "per_step, or raise train.accumulation or train.remat"
     )
 
 
