@@ -53,6 +53,7 @@ def test_it_ends_in_the_graph_s_own_submission(
     assert json.loads((bundle / "manifest.json").read_text())["log_loss"] == said["log_loss"]
 
 
+@pytest.mark.slow
 def test_what_is_odd_in_a_hidden_test_costs_no_other_essay(
     graph: Path, competition: Path, tmp_path: Path
 ) -> None:

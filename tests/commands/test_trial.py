@@ -122,6 +122,7 @@ def workspace() -> dict[str, str]:
 HIDDEN = ((".dvc", "cache"), (".dvc", "tmp"))
 
 
+@pytest.mark.slow
 def test_a_variant_against_the_present_configuration(try_: Try):
     """Epochs 8 give truths of 0.56 and up, epochs 10 of 0.60 and up, in ten essays of three."""
     before = workspace()
@@ -166,6 +167,7 @@ def test_nothing_is_trained_twice(try_: Try):
     assert len(trained()) == 3
 
 
+@pytest.mark.slow
 def test_a_training_that_ends_badly(try_: Try):
     with pytest.raises(UserError) as caught:
         try_("models.tiny.train.epochs=13")

@@ -157,6 +157,7 @@ def test_one_member_alone_is_pooled_too(elements: Elements) -> None:
     np.testing.assert_allclose(found_rows, expected, atol=6e-9)
 
 
+@pytest.mark.slow
 def test_fifty_external_members_at_once(elements: Elements) -> None:
     members = {f"m{i}": MEMBERS["theirs"] for i in range(50)}
     for i, name in enumerate(members):

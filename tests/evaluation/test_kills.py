@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.contract.project import ROOT
 
 # Children, forked before any thread starts, die before the n-th file gets its name.
@@ -69,6 +71,7 @@ print("killed", count)
 """
 
 
+@pytest.mark.slow
 def test_every_file_is_whole_at_any_time(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DRIVER],

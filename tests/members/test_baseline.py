@@ -329,6 +329,7 @@ def test_the_number_of_threads_does_not_matter(project: Path) -> None:
     assert hashes[0] == hashes[1]
 
 
+@pytest.mark.slow
 def test_another_process_saves_the_same_bytes(project: Path) -> None:
     write_members()
     environment = os.environ | {"PYTHONPATH": str(Path(baseline_stage.__file__).parents[1])}

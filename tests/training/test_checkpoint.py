@@ -124,6 +124,7 @@ def full(folder: Path, last: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["save", "leave", "stop"])
 def test_a_full_disk_is_one_line_and_the_last_whole_one_stays(tmp_path: Path, last: str) -> None:
     folder = tmp_path / "run"

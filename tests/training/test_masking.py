@@ -59,6 +59,7 @@ def _step(folder: Path, masking: Masking | None) -> tuple[TrainState, Step]:
     return machine.replicate(state, some), machine.parallel(step, some, replicated_out=True)
 
 
+@pytest.mark.slow
 def test_the_step_reads_the_masked_words(tmp_path: Path) -> None:
     """With every word masked it is the plain step on a batch that someone masked before."""
     batch = tiny.batch(8)

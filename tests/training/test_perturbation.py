@@ -139,6 +139,7 @@ def close(found: Leaves, expected: Leaves) -> None:
             np.testing.assert_allclose(found[path], leaf, rtol=0, atol=atol, err_msg=path)
 
 
+@pytest.mark.slow
 def test_the_step_takes_the_gradient_at_the_moved_weights(steps: Any) -> None:
     """On two devices, in parts and with dropout on, against the plain step of one device."""
     params, plain, moved = steps
