@@ -2,8 +2,6 @@
 # The build of JAX that is installed, unless another is asked for.
 ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv/.installed-*))),cpu)
 PYTHON ?= python3 3.13 3.12 3.11
-MODEL ?= tiny
-FOLD ?= 0
 # Of data, submit, checkpoints, queue and lock.
 OPTIONS ?=
 DTYPE ?= float32
@@ -23,8 +21,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check smoke folds compare prune mend \
-	checkpoints accept plots experiments queue code lock clean
+	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry smoke folds compare try prune \
+	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -93,6 +91,12 @@ elsewhere = sh requirements/install.sh .venv-$(1) $(or $(3),$(1)).txt $(2) || \
 parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
 	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest $(PARALLEL) tests/parity
 
+carry: checked  ## one archive to train on a machine without DVC (MODELS="a b")
+	@python -m commands.carry pack --models $(MODELS) --into carried.tar.xz --half
+
+gpu-check:  ## what a GPU alone can show, on a machine with one (ACCELERATOR=cuda)
+	@JAX_PLATFORMS=cuda,cpu python -m pytest tests/gpu
+
 compat:  ## train, resume, export and submit with the oldest supported libraries (Python 3.12)
 	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(PARALLEL) $(COMPAT)
 
@@ -109,19 +113,26 @@ peers:  ## make the environments of bench/peers: torch, and the seed's recipe (P
 tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TPU (CHECK=its options)
 	@$(call elsewhere,tpu-check,3.11); .venv-tpu-check/bin/python -m tpu_check $(CHECK)
 
+smoke: MODEL ?= tiny
+smoke: FOLD ?= 0
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@$(DOCTOR) --model '$(MODEL)'
 	@dvc --wait-for-lock repro --quiet split $(call quoted,tokenize@$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
 
+folds: MODEL ?= tiny
 folds: doctor  ## train all folds of MODEL that are missing at once, one a device; then: make submission
 	@python -m commands.lock
 	@dvc --wait-for-lock repro --quiet split $(call quoted,tokenize@$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 
-compare: checked  ## MODEL's FOLD beside git's HEAD and the baseline (BASE=another member or commit)
-	@python -m commands.compare --model $(call quoted,$(MODEL)) --fold $(call quoted,$(FOLD)) \
-		$(if $(BASE),--base $(call quoted,$(BASE)))
+compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one of them)
+	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \
+		$(FOLD), --fold=$(call quoted,$(FOLD)))
+
+try: checked  ## SET="models.m.train.epochs=4" on one FOLD against params.yaml (MODEL=m); trials.jsonl
+	@python -m commands.trial --set=$(call quoted,$(SET))$(if $(FOLD), \
+		--fold=$(call quoted,$(FOLD)))$(if $(MODEL), --model=$(call quoted,$(MODEL)))
 
 prune: checked  ## remove outputs and lock entries that no stage of the present configuration owns
 	@python -m commands.prune

@@ -19,7 +19,7 @@ from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import parameter_shapes, table
 from pipeline.files import read_json, write_json
 from pipeline.inputs.packing import Batch
-from pipeline.training.fold_model import encoder_settings
+from pipeline.training.encoder_settings import encoder_settings
 from pipeline.training.optimizer import adamw
 from pipeline.training.step import TrainState, train_step
 

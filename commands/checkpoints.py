@@ -12,6 +12,7 @@ from pipeline.configuration import load_configuration
 from pipeline.configured_units import configured_units
 from pipeline.durations import span
 from pipeline.errors import exit_with_message
+from pipeline.pretraining.job import pretrain_job
 from pipeline.progress import say
 from pipeline.room import size
 from pipeline.training.abandoned import RunFolder, find, remove
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for model in configuration.read("models", dict)
         for unit in configured_units(configuration)
     ]
-    found = find(root, {job.name: job.settings for job in jobs})
+    others = [pretrain_job(configuration, key) for key in configuration.read("pretrain", dict)]
+    found = find(root, {job.name: job.settings for job in (*jobs, *others)})
     if not found:
         say(f"{root}: no checkpoints")
         return

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import params, paths
-from pipeline.bundle import contents
 from pipeline.bundle.blend import read_blend
 from pipeline.bundle.forecast import read_forecast
 from pipeline.bundle.hidden_oddities import write_odd_test
@@ -40,14 +39,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     configuration = load_configuration()
     source = locate(Path(configuration.read("data", params.Data).source))
     made = Packer(configuration, arguments.dtype).pack(arguments.without_external)
+    # Scaled to class means, a prediction depends on all rows, and the odd test has others.
+    ensemble = configuration.read("ensemble", params.Ensemble)
     whole = arguments.dtype == "float32" and not configuration.read("members", dict)
+    whole = whole and not ensemble.class_means
     with tempfile.TemporaryDirectory() as scratch, naming(Path("rehearsal"), Path(scratch)):
         test, here, there = (Path(scratch) / name for name in ("test", "here", "there"))
         odd = write_odd_test(source, test)
         there.mkdir()
         found = rehearse(arguments.python, made.folder, test, there)
         if whole:
-            priors = read_blend(made.folder / contents.BLEND).priors
+            priors = read_blend(made.folder).priors
             visible = read_submission(paths.SUBMISSION)
             difference = odd.compare(read_submission(found), visible, priors)
         else:

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from pipeline.errors import UserError
 from pipeline.home import unexpanded
 from pipeline.mistakes import explain, nearest
-from pipeline.params import Parameters, Rows
+from pipeline.params import Backbone, Parameters, Perturbation, Pretrain, Rows
+from pipeline.paths import PRETRAINED
 from pipeline.reserved import BASELINE, ENSEMBLE
 from pipeline.yaml_bounds import check_bounds
 
@@ -57,7 +58,7 @@ class Configuration:
             raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
         return value
 
-    def named(self, section: Literal["models", "members"], name: str) -> str:
+    def named(self, section: Literal["models", "members", "topics", "pretrain"], name: str) -> str:
         """Return `name`, which from here on may stand in a path.
 
         Raises:
@@ -153,22 +154,94 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
                 f"seeds: {model.train.seed} is models.{name}.train.seed already, which every fold "
                 "is trained under first; expected another"
             )
+    scores = parameters.baseline.scores
+    for key in ("essay_ridge", "element_ridge"):
+        if scores.terms and not getattr(scores, key):
+            yield f"baseline.scores.{key}: expected a penalty above 0 with scores.terms, found 0"
     taken = {BASELINE, ENSEMBLE}.union(parameters.members) & set(parameters.models)
     taken |= {BASELINE, ENSEMBLE} & set(parameters.members)
     for name in sorted(taken):
         yield f"{name!r} names two members; rename one"
+    nested_folds = parameters.ensemble.nested_folds
+    if parameters.ensemble.stacker is not None and nested_folds < 3:
+        yield (
+            f"ensemble.nested_folds: {nested_folds}; expected at least 3 with a stacker, "
+            "to fit it, to weigh it and to judge it"
+        )
+    for name, options in parameters.pretrain.items():
+        yield from _pretraining_faults(name, options, parameters)
     for name, model in parameters.models.items():
+        yield from _unmade(name, model.backbone, parameters)
         for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
             yield from _misfits(f"models.{name}.{key}", rows, model.inputs.window)
+        topic = model.inputs.topic
+        if topic is not None and topic not in parameters.topics:
+            yield (
+                f"models.{name}.inputs.topic: no {topic!r} in topics"
+                f"{nearest(topic, parameters.topics)}"
+            )
+        moves = model.train.perturbation
+        if (moves.size > 0.0) != (moves.leaves != "none") or (
+            moves.leaves == "none" and moves != Perturbation()
+        ):
+            yield (
+                f"models.{name}.train.perturbation: leaves {moves.leaves} and size {moves.size} "
+                "move nothing; expected both or neither, and nothing beside neither"
+            )
 
 
-def _misfits(key: str, rows: Rows, window: int) -> Iterator[str]:
+def _pretraining_faults(name: str, options: Pretrain, parameters: Parameters) -> Iterator[str]:
+    """Find what does not hold within a pre-training, or between it and its base."""
+    where, spans = f"pretrain.{name}", options.spans
+    if options.base not in parameters.models:
+        yield f"{where}.base: no model {options.base!r}{nearest(options.base, parameters.models)}"
+    if spans.shortest > spans.longest:
+        yield (
+            f"{where}.spans.shortest: {spans.shortest} words; expected at most those of "
+            f"spans.longest, {spans.longest}"
+        )
+    if spans.random + spans.kept > 1.0:
+        yield f"{where}.spans: random and kept: {spans.random + spans.kept:g}; expected at most 1"
+    if options.train.dropout.head is not None:
+        yield f"{where}.train.dropout.head: a masked language model's head has none; expected null"
+    if options.train.perturbation != Perturbation() or options.train.mask_share > 0.0:
+        yield f"{where}.train: pre-training has neither perturbation nor mask_share; leave them out"
+    yield from _misfits(f"{where}.train.rows", options.train.rows, options.window, "window")
+
+
+def _unmade(name: str, source: Backbone, parameters: Parameters) -> Iterator[str]:
+    """Find a source that pre-training is to make and doesn't, or not before it is read."""
+    made = Path(source.source)
+    if made.parent != PRETRAINED:
+        return
+    where = f"models.{name}.backbone"
+    if made.name not in parameters.pretrain:
+        yield (
+            f"{where}.source: {made}: no pretrain.{made.name}"
+            f"{nearest(made.name, parameters.pretrain)}"
+        )
+    elif _comes_back(name, parameters):
+        yield f"{where}.source: {made}: is made from this model's own backbone; name another base"
+    if source.needs != source.source:
+        yield f"{where}.needs: {source.needs}; expected {source.source}, so that it is made first"
+
+
+def _comes_back(name: str, parameters: Parameters) -> bool:
+    """Tell whether pre-trainings lead from a model's backbone back to it."""
+    model, seen = name, set[str]()
+    while model in parameters.models and model not in seen:
+        seen.add(model)
+        made = Path(parameters.models[model].backbone.source)
+        if made.parent != PRETRAINED or made.name not in parameters.pretrain:
+            return False
+        model = parameters.pretrain[made.name].base
+    return model == name
+
+
+def _misfits(key: str, rows: Rows, window: int, of: str = "inputs.window") -> Iterator[str]:
     """Find rows that hold no window, and steps that no memory holds."""
     if rows.length < window:
-        yield (
-            f"{key}.length: {rows.length} tokens; expected at least those of inputs.window, "
-            f"{window}"
-        )
+        yield (f"{key}.length: {rows.length} tokens; expected at least those of {of}, {window}")
     width = max(rows.length, rows.slots)
     if rows.per_step * width > _STEP:
         yield (

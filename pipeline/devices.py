@@ -7,7 +7,7 @@ name under which such a function sums over all devices.
 import contextlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -153,6 +153,22 @@ def short_of_memory(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or _SHORT.search(text):
         return text.splitlines()[0]
     return None
+
+
+@contextlib.contextmanager
+def told_if_short_of_memory(line: Callable[[], str]) -> Iterator[None]:
+    """Turn an error of `FAILURES` that is about memory into one that a user reads.
+
+    Raises:
+      UserError: what `line` says, and the error's own first line.
+    """
+    try:
+        yield
+    except FAILURES as error:
+        reason = short_of_memory(error)
+        if reason is None:
+            raise
+        raise UserError(f"{line()}; {reason}") from None
 
 
 def parallel(

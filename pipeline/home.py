@@ -9,6 +9,8 @@ DEPENDENCIES = (
     "data.source",
     "labels.from",
     "models.*.backbone.needs",
+    "pretrain.*.essays",
+    "pretrain.*.texts",
     "members.*.oof",
     "members.*.test",
 )

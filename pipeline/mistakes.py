@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from types import GenericAlias, MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -69,6 +69,9 @@ def _valid_keys(location: Location, kind: Any) -> list[str]:
             kind = {field.name: field.type for field in dataclasses.fields(kind)}[str(part)]
         else:
             kind = kind.__args__[1]
+        # A section that may be null.
+        sections = filter(dataclasses.is_dataclass, getattr(kind, "__args__", ()))
+        kind = kind if isinstance(kind, GenericAlias) else next(sections, kind)
     # An alias stands for a name that Python has taken, such as `from`.
     return [field.alias or name for name, field in kind.__pydantic_fields__.items()]
 

@@ -41,16 +41,20 @@ def _options(
         if "patternProperties" in option:
             (inner,) = option["patternProperties"].values()
             key = f"{key}.<name>"
-        if "$ref" in inner:
-            below = inner["$ref"].rpartition("/")[2]
-            yield from _options(below, sections[below], sections, f"{key}.")
-        else:
+        # A section that may be null is an option itself, and holds further ones.
+        nested = [part for part in (inner, *inner.get("anyOf", ())) if "$ref" in part]
+        if nested != [inner]:
             yield key, section, option
+        for part in nested:
+            below = part["$ref"].rpartition("/")[2]
+            yield from _options(below, sections[below], sections, f"{key}.")
 
 
 def _type(option: _Schema) -> str:
     if "anyOf" in option:
         return " | ".join(map(_type, option["anyOf"]))
+    if "$ref" in option:
+        return "section"
     if "const" in option or "enum" in option:
         return " | ".join(option.get("enum", [option.get("const")]))
     if option["type"] == "array":

@@ -93,6 +93,32 @@ class Labels:
 
 
 @frozen
+class Scores:
+    """Scores of essay and element by ridge regressions on TF-IDF, each by others' essays."""
+
+    terms: Annotated[int, Field(ge=0, le=8_000)] = 0
+    """Largest vocabulary of the elements' scores; 0: no scores, but the essay's TF-IDF itself."""
+    essay_ridge: NonNegative = 0.0
+    """Penalty of the essays' regression; above 0 with scores."""
+    element_ridge: NonNegative = 0.0
+    """Penalty of the elements' regression; above 0 with scores."""
+
+
+@frozen
+class Topics:
+    """The essays' topics, found without labels: TF-IDF, its strongest directions, k-means."""
+
+    count: Annotated[int, Field(ge=2, le=1000)]
+    """Number of topics."""
+    words: Annotated[int, Field(ge=1, le=32)]
+    """Words that describe a topic, those that set it apart."""
+    seed: Seed
+    """Seed of the directions and of where k-means starts."""
+    test: bool = False
+    """Fit on the test essays too, which makes every fold stale with another test set."""
+
+
+@frozen
 class Baseline:
     """The scikit-learn member: type, lengths and TF-IDF into a logistic regression."""
 
@@ -104,6 +130,7 @@ class Baseline:
     """Elements that a term has to be in."""
     C: Positive
     """Inverse strength of the regression's penalty."""
+    scores: Scores = Scores()
 
 
 @frozen
@@ -132,6 +159,8 @@ class Inputs:
     """Tokens of the longest sequence; at most the encoder's positions."""
     overlap: Annotated[int, Field(ge=0, le=65_536)] = 0
     """Tokens of preceding text, free of loss, that a further window of an essay starts with."""
+    topic: Name | None = None
+    """Key of topics, whose words for the essay open each window, free of loss; null: none."""
 
 
 @frozen
@@ -195,6 +224,23 @@ class Dropout:
 
 
 @frozen
+class Perturbation:
+    """Adversarial weight perturbation: a second pass, at weights moved to where the loss is higher.
+
+    A step that has it costs two (docs/how-it-works.md).
+    """
+
+    leaves: Literal["none", "embeddings", "matrices", "all"] = "none"
+    """Parameters that move: tables of embeddings, these and all matrices, or all; none: off."""
+    size: NonNegative = 0.0
+    """Length of the move, relative to that of the parameter; each layer has its own."""
+    bound: Positive | None = None
+    """Largest move of a single weight, relative to its own size; null: unbounded."""
+    start: Rate = 0.0
+    """Share of the steps that are taken without."""
+
+
+@frozen
 class Train:
     """One fold's training."""
 
@@ -209,6 +255,9 @@ class Train:
     rows: Rows
     optimizer: Optimizer
     dropout: Dropout = Dropout()
+    perturbation: Perturbation = Perturbation()
+    mask_share: Rate = 0.0
+    """Share of a row's tokens of text that a step replaces by the tokenizer's mask token."""
     label_smoothing: Rate = 0.0
     """Share of a label's weight that is spread over all labels."""
     remat: Literal["none", "selective", "full"] = "none"
@@ -232,6 +281,43 @@ class Model:
 
 
 @frozen
+class Spans:
+    """Masked spans: consecutive words, each masked whole."""
+
+    share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Share of a row's words, counted in their tokens, that is masked."""
+    shortest: Part
+    """Words of the shortest span."""
+    longest: Part
+    """Words of the longest span."""
+    ending: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Chance that a span ends after a word, as SpanBERT's 0.2; null: each length as likely."""
+    random: Share = 0.0
+    """Share of the spans that become random words in place of the mask token."""
+    kept: Share = 0.0
+    """Share of the spans that stay as they are and are predicted all the same."""
+
+
+@frozen
+class Pretrain:
+    """Masked-language-model training of a model's backbone, to data/pretrained."""
+
+    base: Name
+    """Model whose backbone is trained on."""
+    essays: str
+    """Folder of clean essays: data/clean/train, or data/clean for those of the test too."""
+    texts: str
+    """Folder of further .txt files, at any depth; data/clean/train has none."""
+    held_out: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Share of the texts that is held out to measure on."""
+    window: Length
+    """Tokens of the longest sequence; at most the encoder's positions."""
+    spans: Spans
+    train: Train
+    """Training as a fold's; rows.slots counts words."""
+
+
+@frozen
 class Member:
     """Someone else's model."""
 
@@ -242,17 +328,37 @@ class Member:
 
 
 @frozen
+class Stacker:
+    """Boosted trees over all members, the elements around one and its place, beside the pool."""
+
+    rounds: Times
+    """Trees of each class; on members of a pool 60 at a rate of 0.1 are a start."""
+    rate: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Share of a tree's step that is taken."""
+    leaves: Annotated[int, Field(ge=2, le=256)]
+    """Most leaves of a tree; 8 is a start."""
+    rows_per_leaf: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Elements that a leaf has at least; 60 is a start."""
+
+
+@frozen
 class Ensemble:
     """The blend of the members; everything fitted is refitted inside folds by essay."""
 
     pool: Literal["simplex", "loglinear"]
     """Pool of probabilities: shares that sum to 1, or weights of any sign and a bias per class."""
     ridge: NonNegative
-    """Penalty on the log-linear pool's distance from equal weights without a bias."""
+    """Penalty, per row, on the log-linear pool's distance from equal weights without a bias."""
     nested_folds: Annotated[int, Field(ge=2, le=100)]
     """Folds in which the blend is fitted anew to be judged."""
     seed: Seed
     """Seed of those folds."""
+    drop: bool = False
+    """Give members that earn nothing no weight in the log-linear pool."""
+    stacker: Stacker | None = None
+    """Trees that are blended with the pool, by a weight fitted in the nested folds; null: none."""
+    class_means: bool = False
+    """Scale the predictions of a test set until their means are the training class shares."""
 
 
 @frozen
@@ -269,7 +375,9 @@ class Parameters:
     compute: Compute
     session: Session
     labels: Labels
+    topics: dict[Name, Topics]
     baseline: Baseline
     models: dict[Name, Model]
+    pretrain: dict[Name, Pretrain]
     members: dict[Name, Member]
     ensemble: Ensemble

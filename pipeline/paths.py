@@ -17,6 +17,7 @@ CODE = Path("data/code")
 CLEAN = Path("data/clean")
 CLEAN_REPORT = CLEAN / "report.json"
 FOLDS = Path("data/folds.parquet")
+PRETRAINED = Path("data/pretrained")
 OOF = Path("artifacts/oof")
 TEST = Path("artifacts/test")
 BASELINE = Path("artifacts/baseline")
@@ -40,9 +41,30 @@ def clean(split: str) -> Path:
     return CLEAN / split
 
 
+def topics(name: str) -> Path:
+    """Fitted topics, and every essay's own."""
+    # Below CLEAN, on which `tokenize` depends as a whole: DVC has no dependency that may be absent.
+    return CLEAN / "topics" / name
+
+
 def backbone(model: str) -> Path:
     """A model's config, tokenizer, weights and their origin."""
     return Path("data/backbones") / model
+
+
+def pretrained(name: str) -> Path:
+    """A backbone after masked-language-model training, which may be another model's source."""
+    return PRETRAINED / name
+
+
+def pretraining(name: str) -> Path:
+    """The curves of masked-language-model training."""
+    return Path("artifacts/pretrained") / name
+
+
+def pretraining_time(name: str) -> Path:
+    """Wall-clock figures of masked-language-model training; nothing depends on it."""
+    return Path("artifacts/timing/pretrained") / f"{name}.json"
 
 
 def network(model: str) -> Path:

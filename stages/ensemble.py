@@ -1,7 +1,8 @@
 """Pool all members and write the submission: python -m stages.ensemble."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
@@ -24,17 +25,38 @@ def main(argv: Sequence[str] | None = None) -> None:
         *configuration.read("members", dict),
     ]
     settings = configuration.read("ensemble", params.Ensemble)
-    fitted, figures = ensemble(settings, members, folds, read_elements(folds))
+    fitted, found = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()
     write_submission(paths.SUBMISSION, order, order, predict_test(fitted, members, folds, order))
-    say(
-        f"ensemble: {settings.pool} pool of {len(members)} members, nested log loss "
-        f"{figures['log_loss']:.4f} (in sample {figures['in_sample']:.4f}), best member "
-        f"{figures['best_member']:.4f}, class priors {figures['priors']:.4f}"
-    )
-    if figures["partial"]:
-        say(f"ensemble: partial, over folds {sorted(folds)} only; not to be submitted")
+    _say(found, len(members))
     say(f"ensemble: {paths.SUBMISSION}, {len(order)} rows")
+
+
+def _say(found: Mapping[str, Any], members: int) -> None:
+    """Say the figures that count, each held-out one with its interval by essay."""
+    pool = found["pools"][found["pool"]]
+    for name, worth in sorted(found["earned"].items(), key=lambda one: -one[1]["gain"]):
+        say(f"ensemble: {name} earns {worth['gain']:+.4f} {_interval(worth['interval'])}")
+    if "stacker" in found:
+        worth = found["stacker"]
+        say(
+            f"ensemble: stacker, nested log loss {worth['log_loss']:.4f} instead of the pool's "
+            f"{pool['log_loss']:.4f}: it earns {worth['gain']:+.4f} {_interval(worth['interval'])}"
+        )
+    blend = f"{found['pool']} pool{' and stacker' if 'stacker' in found else ''}"
+    say(
+        f"ensemble: {blend} of {members} members, nested log loss "
+        f"{found['log_loss']:.4f} {_interval(found['intervals']['log_loss'])} (the pool in sample "
+        f"{pool['in_sample']:.4f}), best member {min(found['alone'].values()):.4f}, class priors "
+        f"{found['priors']['classes']:.4f}"
+    )
+    if found["partial"]:
+        say(f"ensemble: partial, over folds {found['folds']} only; not to be submitted")
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    low, high = bounds
+    return f"[95 % by essay: {low:.4f} to {high:.4f}]"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     priors = figures["priors"]
     partial = " (partial: not all folds)" if figures["partial"] else ""
     say(
-        f"evaluate@{model}: log loss {figures['log_loss']:.4f}{partial}; class priors "
+        f"evaluate@{model}: log loss {figures['log_loss']:.4f} [95 % by essay: "
+        f"{figures['log_loss_low']:.4f} to {figures['log_loss_high']:.4f}]{partial}; class priors "
         f"{priors['classes']:.4f}, by type {priors['types']:.4f}; {paths.metrics(model)}"
     )
 

@@ -17,6 +17,7 @@ from pipeline.progress import say
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it misses torch; this doesn't
 
 from pipeline.inputs.corpus import write_tokens
+from pipeline.topics.table import read_topics
 from stages.running import run_stage
 
 
@@ -29,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
     for split in paths.SPLITS:
         folder = paths.tokens(model, split)
-        made = write_tokens(paths.clean(split), paths.backbone(model), folder, inputs, TASK)
+        topics = read_topics(paths.topics(inputs.topic), split) if inputs.topic else {}
+        made = write_tokens(paths.clean(split), paths.backbone(model), folder, inputs, TASK, topics)
         say(
             f"{folder}: {made['elements']:,} elements of {made['essays']:,} essays in "
             f"{made['windows']:,} windows, {made['tokens']:,} tokens; "

@@ -9,10 +9,14 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# Simulated devices; and code that is made quickly, for tests compile far more than they run.
-os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
-)
+if "cuda" in os.environ["JAX_PLATFORMS"]:
+    collect_ignore: list[str] = []
+else:
+    collect_ignore = ["gpu"]
+    # Simulated devices; and code that is made quickly, for tests compile far more than they run.
+    os.environ["XLA_FLAGS"] = (
+        "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    )
 
 install_import_hook(
     [
@@ -22,10 +26,12 @@ install_import_hook(
             "encoders",
             "backbones",
             "tables",
+            "topics",
             "inference",
             "members",
             "evaluation",
             "training",
+            "pretraining",
             "bundle",
             "kaggle",
         )

@@ -96,9 +96,129 @@ def test_a_row_holds_a_window(rows: str):
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"size": 0.1}, "leaves none and size 0.1"),
+        ({"leaves": "all"}, "leaves all and size 0.0"),
+        ({"bound": 0.1}, "leaves none and size 0.0"),
+    ],
+)
+def test_half_a_perturbation_is_none(changes: dict[str, Any], words: str):
+    assert error(nested("models.tiny.train.perturbation", changes)) == (
+        f"params.yaml: models.tiny.train.perturbation: {words} move nothing; expected both or "
+        "neither, and nothing beside neither"
+    )
+
+
+def test_a_topic_has_to_be_there():
+    topics = {"prompt": {"count": 15, "words": 6, "seed": 1}}
+    changes = {"topics": topics} | nested("models.tiny.inputs.topic", "promt")
+    assert error(changes) == (
+        "params.yaml: models.tiny.inputs.topic: no 'promt' in topics; the nearest valid one is "
+        "'prompt'"
+    )
+    changes = {"topics": topics} | nested("models.tiny.inputs.topic", "prompt")
+    check(changed(DEFAULT, changes), Path("params.yaml"))
+
+
 @pytest.mark.parametrize("section", ["models", "members"])
 def test_names_fit_a_file_system(section: str):
     value = DEFAULT["models"]["tiny"] if section == "models" else {"oof": "a", "test": "b"}
     check(changed(DEFAULT, {section: {"a" * 64: value}}), Path("params.yaml"))
     told = error({section: {"a" * 65: value}})
     assert "string should match pattern '^[a-z0-9_]{1,64}$'" in told
+
+
+def test_keys_of_a_section_that_may_be_null_are_named():
+    stacker = {"rounds": 60, "rat": 0.1, "leaves": 8, "rows_per_leaf": 60}
+    assert error(nested("ensemble.stacker", stacker)) == (
+        "params.yaml: unknown key 'ensemble.stacker.rat'; the nearest valid one is 'rate'"
+    )
+    assert error(nested("ensemble.stacker", 3)) == (
+        "params.yaml: ensemble.stacker: expected keys with values, found 3"
+    )
+
+
+SPANS = {"share": 0.4, "shortest": 2, "longest": 6}
+PRETRAIN = {
+    "base": "tiny",
+    "essays": "data/clean/train",
+    "texts": "data/clean/train",
+    "held_out": 0.05,
+    "window": 256,
+    "spans": SPANS,
+    "train": DEFAULT["models"]["tiny"]["train"],
+}
+SECOND = changed(
+    DEFAULT["models"]["tiny"],
+    {"backbone": {"source": "data/pretrained/mlm", "needs": "data/pretrained/mlm"}},
+)
+
+
+def test_pre_trainings_lead_back_to_no_model():
+    """Over one step or two."""
+
+    def after(key: str) -> dict[str, Any]:
+        folder = f"data/pretrained/{key}"
+        return changed(SECOND, {"backbone": {"source": folder, "needs": folder}})
+
+    tree = {
+        "pretrain": {"a": PRETRAIN | {"base": "second"}, "b": PRETRAIN | {"base": "first"}},
+        "models": {"first": after("a"), "second": after("b")},
+    }
+    assert error(tree) == (
+        "params.yaml: models.first.backbone.source: data/pretrained/a: is made from this model's "
+        "own backbone; name another base"
+    )
+
+
+def test_a_model_may_start_from_a_pre_training():
+    tree = {"pretrain": {"mlm": PRETRAIN}, "models": {"second": SECOND}}
+    assert check(changed(DEFAULT, tree), Path("params.yaml")).pretrain["mlm"].base == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"base": "tinny"}, "pretrain.mlm.base: no model 'tinny'"),
+        (
+            {"spans": {"shortest": 7}},
+            "pretrain.mlm.spans.shortest: 7 words; expected at most those of spans.longest, 6",
+        ),
+        (
+            {"spans": {"random": 0.6, "kept": 0.5}},
+            "pretrain.mlm.spans: random and kept: 1.1; expected at most 1",
+        ),
+        ({"spans": {"share": 1.0}}, "pretrain.mlm.spans.share: input should be less than 1"),
+        ({"held_out": 0.0}, "pretrain.mlm.held_out: input should be greater than 0"),
+        (
+            {"window": 512},
+            "pretrain.mlm.train.rows.length: 256 tokens; expected at least those of window, 512",
+        ),
+        (
+            {"train": {"dropout": {"head": 0.1}}},
+            "pretrain.mlm.train.dropout.head: a masked language model's head has none",
+        ),
+    ],
+)
+def test_a_pre_training_s_mistakes_are_told(changes: dict[str, Any], told: str):
+    assert told in error({"pretrain": {"mlm": changed(PRETRAIN, changes)}})
+
+
+@pytest.mark.parametrize(
+    ("backbone", "told"),
+    [
+        ({"source": "data/pretrained/mln"}, "data/pretrained/mln: no pretrain.mln; the nearest"),
+        ({"needs": "data/sample"}, "models.second.backbone.needs: data/sample; expected data/pre"),
+    ],
+)
+def test_a_source_that_is_not_made_first_is_told(backbone: dict[str, Any], told: str):
+    second = changed(SECOND, {"backbone": backbone})
+    assert told in error({"pretrain": {"mlm": PRETRAIN}, "models": {"second": second}})
+
+
+def test_a_backbone_made_from_itself_is_told():
+    second = {"mlm": changed(PRETRAIN, {"base": "second"})}
+    told = error({"pretrain": second, "models": {"second": SECOND}})
+    assert "models.second.backbone.source: data/pretrained/mlm: is made from this model's" in told

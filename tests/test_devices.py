@@ -112,3 +112,16 @@ def test_the_environment_decides_no_number(start: Callable[[], object]) -> None:
     assert product.params["jaxpr"].eqns[-1].params["precision"] is None
     assert product.invars[0].aval.dtype == jnp.float32
     assert [name for name, value in ODD.items() if jax.config.values[name] == value] == []
+
+
+def test_short_memory_is_a_line_and_another_failure_stays_one() -> None:
+    with (
+        pytest.raises(UserError, match=r"^too large; RESOURCE_EXHAUSTED: no room$"),
+        machine.told_if_short_of_memory(lambda: "too large"),
+    ):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no room\nmore")
+    with (
+        pytest.raises(jax.errors.JaxRuntimeError, match="broken"),
+        machine.told_if_short_of_memory(lambda: "too large"),
+    ):
+        raise jax.errors.JaxRuntimeError("INTERNAL: broken")

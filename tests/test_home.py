@@ -11,10 +11,21 @@ from pipeline.recipes import compose
 from tests.configurations import DEFAULT, RECIPES, changed, write
 from tests.contract.project import graph
 
+PRETRAIN = {
+    "base": "tiny",
+    "essays": "data/clean/train",
+    "texts": "data/clean/train",
+    "held_out": 0.05,
+    "window": 256,
+    "spans": {"share": 0.4, "shortest": 2, "longest": 6},
+    "train": DEFAULT["models"]["tiny"]["train"],
+}
 PLACES = {
     "data.source": {"data": {"source": "~/files"}},
     "labels.from": {"labels": {"from": "~/files"}},
     "models.tiny.backbone.needs": {"models": {"tiny": {"backbone": {"needs": "~/files"}}}},
+    "pretrain.mlm.essays": {"pretrain": {"mlm": PRETRAIN | {"essays": "~/files"}}},
+    "pretrain.mlm.texts": {"pretrain": {"mlm": PRETRAIN | {"texts": "~/files"}}},
     "members.theirs.oof": {"members": {"theirs": {"oof": "~/files", "test": "t.csv"}}},
     "members.theirs.test": {"members": {"theirs": {"oof": "o.csv", "test": "~/files"}}},
 }

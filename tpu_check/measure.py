@@ -11,7 +11,7 @@ from bench import flops
 from pipeline.encoders.attention.dispatch import serving
 from pipeline.encoders.config import Settings
 from pipeline.params import Compute, Rows, Train
-from pipeline.training.fold_model import encoder_settings
+from pipeline.training.encoder_settings import encoder_settings
 from tpu_check import steps
 from tpu_check.chips import MACHINES, devices
 from tpu_check.rules import violations

@@ -20,9 +20,10 @@ from pipeline.encoders.weights.folders import load_backbone
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.packing import plan
 from pipeline.memory import peak_megabytes
-from pipeline.training.fold_data import FoldData, Schedule, elements_of
+from pipeline.training.fold_data import FoldData, elements_of
 from pipeline.training.fold_model import FoldModel
 from pipeline.training.job import job_of
+from pipeline.training.schedule import Schedule
 from pipeline.units import Unit
 
 
@@ -55,6 +56,7 @@ class Prepared:
         lengths, n_slots = data.tokens.lengths[windows], data.tokens.n_slots[windows]
         plans = [plan(lengths, n_slots, train.rows, 1, epoch) for epoch in range(train.epochs)]
         # For speed the fold's held-out windows are among them.
+        assert data.schedule.labels is not None
         labels = np.maximum(data.schedule.labels, data.truth)
         return dataclasses.replace(data.schedule, labels=labels, windows=windows, plans=plans)
 

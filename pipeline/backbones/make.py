@@ -17,6 +17,7 @@ from pipeline.encoders.catalogue import check_served
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build, name_classes
 from pipeline.encoders.registry import architecture
+from pipeline.encoders.weights import masked_heads
 from pipeline.encoders.weights.folders import (
     backbone_names,
     backbone_shapes,
@@ -77,6 +78,8 @@ def _fetch(
             kind = name.removeprefix(PREFIX)
             builtin.create(kind, encoder, essays, task.labels, source.seed, scratch)
             return scratch, {"source": name, "seed": source.seed}
+        case "pretrained":
+            return Path(name), {"source": name, "files": _hashes(sources.read_files(Path(name)))}
         case "folder":
             folder = expanded(name)
             for line in sources.lacking(folder):
@@ -124,6 +127,8 @@ def _prepare(raw: Path, encoder: str, task: Task, seed: int, folder: Path) -> No
     outside = {place.name for place in offered.head_tensors(configured).values()}
     prefixed = {n if n in outside else family.prefix + n: array for n, array in tensors.items()}
     write_tensors(folder / FILE, prefixed)
+    head = masked_heads.find(raw, configured, config.vocab_size)
+    write_tensors(folder / masked_heads.FILE, head)
     write_record(folder / "encoder.json", code_hash.network(encoder))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pipeline import params
+from pipeline import params, paths
 from pipeline.configuration import written
 from pipeline.encoders.catalogue import serving
 from pipeline.encoders.weights.tensors import FILE, INDEX, weight_files
@@ -78,7 +78,7 @@ TOKENIZER = (
 """Every tokenizer file that is taken, of those that are there."""
 
 
-def kind(source: params.Backbone) -> Literal["builtin", "folder", "hub"]:
+def kind(source: params.Backbone) -> Literal["builtin", "pretrained", "folder", "hub"]:
     """Tell where a backbone comes from.
 
     Raises:
@@ -92,6 +92,10 @@ def kind(source: params.Backbone) -> Literal["builtin", "folder", "hub"]:
             raise UserError(f"backbone.source: no {name}; there are: {there}")
         _unused(source, "revision", "sha256")
         return "builtin"
+    if is_pretrained(name):
+        # No hash to hold it to: the graph makes it, and DVC knows it by `backbone.needs`.
+        _unused(source, "revision", "sha256")
+        return "pretrained"
     if expanded(name).is_dir():
         return "folder"
     if name.startswith(("/", ".", "~")):
@@ -102,6 +106,11 @@ def kind(source: params.Backbone) -> Literal["builtin", "folder", "hub"]:
             f"backbone.revision: {name}: a repository of the Hub needs one: a commit, or main"
         )
     return "hub"
+
+
+def is_pretrained(source: str) -> bool:
+    """Tell whether a source is a folder that the graph's own pre-training makes."""
+    return Path(source).parent == paths.PRETRAINED
 
 
 def _unused(source: params.Backbone, *keys: str) -> None:

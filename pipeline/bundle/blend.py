@@ -1,4 +1,4 @@
-"""The pools of a bundle's members, and priors for elements that no member predicts."""
+"""The blend of a bundle's members, and priors for elements that no member predicts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,15 @@ from typing import Any, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
+from pipeline.bundle import contents
 from pipeline.competition.schema import LABELS, TYPES
 from pipeline.errors import UserError
+from pipeline.evaluation.class_means import scaled
 from pipeline.evaluation.pools import Kind, Weights, fit, pool
 from pipeline.evaluation.priors import shares
+from pipeline.evaluation.stacker import PoolAndTrees, Stacker
+from pipeline.evaluation.surroundings import Surroundings
+from pipeline.evaluation.trees import load_trees, save_trees
 from pipeline.files import read_json, write_json
 from pipeline.tables.elements import Elements
 
@@ -22,36 +27,65 @@ ANY = ""
 # With so many models a pool is fitted to each smaller set; with more that would take too long.
 _EVERY_SET = 6
 
+# What a stacker blends.
+STACKED = ("pool", "trees")
+
 Parts = Mapping[tuple[str, ...], Weights]
 """Pools of smaller sets of members, by their names in order."""
 
 
 @dataclass(frozen=True)
 class Blend:
-    """A fitted pool of named members, those of fewer of them, and class shares by type."""
+    """A fitted pool of named members, those of fewer of them, and class shares by type.
+
+    Attributes:
+      members: every member's name.
+      fitted: the pool of all.
+      parts: those of smaller sets.
+      priors: class shares by type.
+      stacker: in the place of the pool of all, where there is one.
+      shares: the class shares that predictions are scaled to, where they are.
+    """
 
     members: list[str]
     fitted: Weights
     parts: Parts
     priors: dict[str, list[float]]
+    stacker: Stacker | None = None
+    shares: list[float] | None = None
 
-    def write(self, path: Path) -> None:
-        """Write it as JSON."""
+    def write(self, bundle: Path) -> None:
+        """Write it as JSON, and the stacker's trees, where there are any, as arrays."""
         content = {
             "pool": self.fitted.kind,
             **_written(self.members, self.fitted),
             "parts": [_written(names, fitted) for names, fitted in self.parts.items()],
             "priors": self.priors,
+            "shares": self.shares,
+            "stacker": None,
         }
-        write_json(path, content)
+        if self.stacker is not None:
+            content["stacker"] = _written(STACKED, self.stacker.blend)
+            save_trees(bundle / contents.TREES, self.stacker.beside.trees)
+        write_json(bundle / contents.BLEND, content)
 
     def predict(
-        self, members: Float[np.ndarray, "rows members labels"], types: Sequence[str]
+        self,
+        members: Float[np.ndarray, "rows members labels"],
+        types: Sequence[str],
+        around: Surroundings,
     ) -> Float[np.ndarray, "rows labels"]:
-        """Pool each row by the weights of the largest fitted set of which it has every member.
+        """Blend each row's members.
 
-        Of sets as large the first is taken. A member without a prediction is NaN. Where a row has
-        no set whole, the type's priors stand.
+        A row with every member goes through the stacker, where there is one, among the rows of its
+        essay that have every member too. Others are pooled by the weights of the largest fitted set
+        of which they have every member; of sets as large the first is taken. A member without a
+        prediction is NaN. Where a row has no set whole, the type's priors stand.
+
+        Args:
+          members: their probabilities.
+          types: of the elements.
+          around: the elements in their essays; of no account where a row has no member.
         """
         there = np.asarray(np.isfinite(members).all(axis=2))
         fallback = self.priors[ANY]
@@ -64,6 +98,11 @@ class Blend:
             rows = left & there[:, within].all(axis=1)
             out[rows] = pool(fitted, members[rows][:, within])
             left &= ~rows
+        whole = np.asarray(there.all(axis=1))
+        if self.stacker is not None and whole.any():
+            out[whole] = self.stacker.predict(members[whole], around.select(whole))
+        if self.shares is not None and not left.all():
+            out[~left] = scaled(out[~left], np.array(self.shares))
         return out
 
 
@@ -110,19 +149,26 @@ def _smaller_sets(cheapest: Sequence[int]) -> list[tuple[int, ...]]:
     return list(dict.fromkeys([*some, *combinations(models, len(models) - 1)]))
 
 
-def read_blend(path: Path) -> Blend:
+def read_blend(bundle: Path) -> Blend:
     """Read what `Blend.write` wrote.
 
     Raises:
-      UserError: the file is missing, or not of this form.
+      UserError: a file is missing, or not of this form.
     """
+    path = bundle / contents.BLEND
     content = read_json(path)
     try:
         kind = content["pool"]
         if kind not in get_args(Kind):
             raise ValueError(f"pool {kind!r}")
         parts = {tuple(part["members"]): _read(kind, part) for part in content["parts"]}
-        return Blend(content["members"], _read(kind, content), parts, content["priors"])
+        fitted, stacker = _read(kind, content), None
+        if content["stacker"] is not None:
+            beside = PoolAndTrees(fitted, load_trees(bundle / contents.TREES))
+            stacker = Stacker(beside, _read("loglinear", content["stacker"]))
+        return Blend(
+            content["members"], fitted, parts, content["priors"], stacker, content["shares"]
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: no blend of members: {error!r}") from None
 

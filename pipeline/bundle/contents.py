@@ -4,10 +4,12 @@ from pathlib import Path
 
 from pipeline.encoders.weights.tensors import FILE
 from pipeline.reserved import BASELINE
+from pipeline.topics.table import CLUSTERING
 from pipeline.units import Unit
 
 PARAMETERS = "params.yaml"
 BLEND = "ensemble.json"
+TREES = "stacker.npz"
 WORKLOAD = "workload.json"
 
 
@@ -24,6 +26,11 @@ def fold(bundle: Path, name: str, unit: Unit) -> Path:
 def weights(bundle: Path, name: str, unit: Unit) -> Path:
     """One fold's weights."""
     return fold(bundle, name, unit) / FILE
+
+
+def topics(bundle: Path, name: str) -> Path:
+    """Fitted topics."""
+    return bundle / "topics" / f"{name}{Path(CLUSTERING).suffix}"
 
 
 def baseline(bundle: Path, fold: int) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pipeline import devices as machine
 from pipeline import params
@@ -36,6 +36,7 @@ from pipeline.memory import peak_megabytes
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.submission import write_submission
+from pipeline.topics.clustering import load as load_topics
 from pipeline.units import Unit
 
 ByUnit = Callable[[Unit], Float[np.ndarray, "elements labels"]]
@@ -60,7 +61,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
       UserError: the bundle is not whole, or there is no id to predict.
     """
     configuration = load_configuration(bundle / contents.PARAMETERS)
-    blend = read_blend(bundle / contents.BLEND)
+    blend = read_blend(bundle)
     folds, trained = sorted(configuration.read("folds", list)), configured_units(configuration)
     models = [member for member in blend.members if member != BASELINE]
     backend = machine.start_best()
@@ -84,8 +85,10 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         expected = forecast(ESSAYS, ahead, trained, clock.elapsed + more, clock.limit)
         say(f"forecast: {expected}")
         found = predict_folds({m: one.predict for m, one in bundled.items()}, trained, clock)
-    members = _members(blend, hidden.order, prepared, found.means)
-    probabilities = blend.predict(members, [hidden.types.get(i, ANY) for i in hidden.order])
+    rows = _rows(hidden.order, prepared)
+    members = _members(blend, rows, prepared, found.means)
+    types = [hidden.types.get(i, ANY) for i in hidden.order]
+    probabilities = blend.predict(members, types, prepared.surroundings.select(rows))
     path = output / "submission.csv"
     write_submission(path, hidden.order, hidden.order, probabilities)
     for note in _few(hidden.notes + prepared.notes):
@@ -129,7 +132,8 @@ def _refuse_most(hidden: Hidden, prepared: Prepared) -> None:
 
 def _reader(bundle: Path, configuration: Configuration, model: str) -> Reader:
     inputs = configuration.read(f"models.{model}.inputs", params.Inputs)
-    return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs)
+    topics = load_topics(contents.topics(bundle, inputs.topic)) if inputs.topic else None
+    return Reader(open_tokenizer(contents.model(bundle, model), TASK), inputs, topics)
 
 
 def _settings(configuration: Configuration, model: str) -> params.Predict:
@@ -212,20 +216,24 @@ def predict_folds(models: Mapping[str, ByUnit], trained: Sequence[Unit], clock: 
     return Predicted({name: total / done[name] for name, total in sums.items()}, done)
 
 
+def _rows(order: Sequence[str], prepared: Prepared) -> Int[np.ndarray, " rows"]:
+    """Return the row of each element of the submission among the encoded ones; -1 for none."""
+    place = {element_id: i for i, element_id in enumerate(prepared.element_ids)}
+    return np.array([place.get(element_id, -1) for element_id in order], np.int64)
+
+
 def _members(
     blend: Blend,
-    order: Sequence[str],
+    rows: Int[np.ndarray, " rows"],
     prepared: Prepared,
     found: Mapping[str, Float[np.ndarray, "elements labels"]],
 ) -> Float[np.ndarray, "rows members labels"]:
     """Bring every member's probabilities into the submission's order; NaN where there are none."""
-    out = np.full((len(order), len(blend.members), len(LABELS)), np.nan)
+    out = np.full((len(rows), len(blend.members), len(LABELS)), np.nan)
     baseline = np.concatenate(prepared.baseline).mean(axis=1)
     mean = {**found, BASELINE: baseline}
     lost = np.full_like(baseline, np.nan)
     stacked = np.stack([mean.get(name, lost) for name in blend.members], axis=1)
-    place = {element_id: i for i, element_id in enumerate(prepared.element_ids)}
-    rows = np.array([place.get(element_id, -1) for element_id in order])
     out[rows >= 0] = stacked[rows[rows >= 0]]
     return out
 

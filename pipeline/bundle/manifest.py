@@ -12,6 +12,7 @@ from pipeline.files import sha256, write_json
 from pipeline.graph.lock_repair import LOCK
 from pipeline.graph.locked_outputs import PARAMETERS
 from pipeline.recipes import compositions, matching
+from pipeline.trials import TRIALS
 
 LIMIT = 200 * 10**9  # bytes: what Kaggle's documentation allows a dataset
 _SETTING = ("data", "compute", "session")  # where a configuration runs, not what it is
@@ -68,8 +69,8 @@ def _commit() -> str | None:
     if head is None:
         return None
     # The graph writes dvc.lock, whose hash stands beside, with metrics and plots; `submit` writes
-    # the ledger.
-    written = [LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER]
+    # the ledger, `try` the trials.
+    written = [LOCK, paths.METRICS, paths.PLOTS, paths.LEDGER, TRIALS]
     written += [PARAMETERS] if _is_made_by_a_recipe() else []
     excluded = (f":(exclude){path}" for path in written)
     head = head.strip()

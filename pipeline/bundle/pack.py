@@ -17,8 +17,7 @@ from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
 from pipeline.configured_units import configured_units
 from pipeline.errors import UserError
-from pipeline.evaluation.ensemble import Pooled, pooled
-from pipeline.evaluation.nesting import nested_split
+from pipeline.evaluation.blending import Blended, blended
 from pipeline.files import atomic_folder, write_json
 from pipeline.graph.locked_outputs import PARAMETERS, check_outputs
 from pipeline.inputs.tokens import read_tokens
@@ -27,6 +26,7 @@ from pipeline.progress import say
 from pipeline.reserved import BASELINE, ENSEMBLE
 from pipeline.tables.elements import read_elements
 from pipeline.tables.gather import gather_members
+from pipeline.topics.table import CLUSTERING
 
 Probabilities = Float[np.ndarray, "rows members labels"]
 
@@ -79,7 +79,7 @@ class Packer:
                 f"{sorted(set(self.elements.folds.tolist()))}: a partial run is not submitted"
             )
         probabilities = self._gather(self.members)
-        blend = self._pool(probabilities)
+        blend = self._blend(probabilities)
         if self.external:
             self._do_without_external(blend, without_external)
         with atomic_folder(paths.bundle()) as folder:
@@ -101,24 +101,27 @@ class Packer:
         elements = [paths.clean("train"), paths.FOLDS]
         # By its word the run is not partial, which is asked before a bundle is sent.
         figures = paths.metrics(ENSEMBLE)
-        return [*weights, paths.BASELINE, *oof, *elements, *tokens, figures]
+        topics = [paths.topics(name) for name in self._topics()]
+        return [*topics, *weights, paths.BASELINE, *oof, *elements, *tokens, figures]
+
+    def _topics(self) -> list[str]:
+        """Name the topics that models read."""
+        inputs = [self.configuration.read(f"models.{m}.inputs", params.Inputs) for m in self.models]
+        return list(dict.fromkeys(one.topic for one in inputs if one.topic is not None))
 
     def _gather(self, members: list[str]) -> Probabilities:
         return gather_members(members, self.folds, self.elements)
 
-    def _pool(self, probabilities: Probabilities) -> Pooled:
-        """Fit the configuration's pool as the ensemble stage does."""
+    def _blend(self, probabilities: Probabilities) -> Blended:
+        """Fit the configuration's blend as the ensemble stage does."""
         settings = self.configuration.read("ensemble", params.Ensemble)
-        essays = self.elements.essay_ids
-        split = nested_split(essays, settings.nested_folds, settings.seed)
-        labels = self.elements.labels
-        return pooled(settings.pool, probabilities, labels, split, settings.ridge)
+        return blended(settings, probabilities, self.elements)
 
-    def _loss(self, blend: Pooled) -> float:
+    def _loss(self, blend: Blended) -> float:
         return round(log_loss(self.elements.labels, blend.held), 6)
 
-    def _do_without_external(self, blend: Pooled, allowed: bool) -> None:
-        whole = self._loss(self._pool(self._gather([*self.members, *self.external])))
+    def _do_without_external(self, blend: Blended, allowed: bool) -> None:
+        whole = self._loss(self._blend(self._gather([*self.members, *self.external])))
         own = self._loss(blend)
         line = (
             f"{', '.join(self.external)} cannot predict the hidden test; the blend without has a "
@@ -139,9 +142,9 @@ class Packer:
             out[:, self.members.index(model)] = found
         return out
 
-    def _say_rounding(self, before: Probabilities, after: Probabilities, exact: Pooled) -> Pooled:
+    def _say_rounding(self, before: Probabilities, after: Probabilities, exact: Blended) -> Blended:
         """Refit the blend; say what the rounding costs each model and the whole."""
-        blend, labels = self._pool(after), self.elements.labels
+        blend, labels = self._blend(after), self.elements.labels
         pairs = {
             model: (log_loss(labels, before[:, m]), log_loss(labels, after[:, m]))
             for m, model in enumerate(self.members)
@@ -163,12 +166,16 @@ class Packer:
             found[model] = {"essays": essays, "rows": count_rows(tokens, settings)}
         return found
 
-    def _write(self, folder: Path, blend: Pooled, probabilities: Probabilities) -> int:
+    def _write(self, folder: Path, blend: Blended, probabilities: Probabilities) -> int:
         """Write all but the models; return the bytes of the whole."""
         for fold in self.folds:
             target = contents.baseline(folder, fold)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(paths.BASELINE / target.name, target)
+        for name in self._topics():
+            target = contents.topics(folder, name)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(paths.topics(name) / CLUSTERING, target)
         settings, labels = (
             self.configuration.read("ensemble", params.Ensemble),
             self.elements.labels,
@@ -178,8 +185,11 @@ class Packer:
         parts = fit_parts(
             settings.pool, self.members, probabilities, labels, settings.ridge, cheapest
         )
-        made = Blend(self.members, blend.fitted, parts, priors_of(self.elements))
-        made.write(folder / contents.BLEND)
+        fitted = blend.fitted
+        shares = None if fitted.shares is None else fitted.shares.tolist()
+        priors = priors_of(self.elements)
+        made = Blend(self.members, fitted.pool, parts, priors, fitted.stacker, shares)
+        made.write(folder)
         write_json(folder / contents.WORKLOAD, workload)
         shutil.copyfile(PARAMETERS, folder / contents.PARAMETERS)
         (folder / WHEELS).mkdir()

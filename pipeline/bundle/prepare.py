@@ -18,22 +18,26 @@ from pipeline import clean_tables, params
 from pipeline.competition import schema
 from pipeline.competition.clean_split import CleanSplit, clean_split
 from pipeline.competition.hidden import Hidden
+from pipeline.evaluation.surroundings import Surroundings, count_words, surroundings
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
 from pipeline.inputs.windowing import Windowing, content_columns, window_columns
 from pipeline.members.features import Texts
 from pipeline.members.fitted import Fitted
+from pipeline.members.scored import Scored
 from pipeline.progress import bar
+from pipeline.topics.clustering import Clustering
 
 CHUNK = 512  # essays; the baseline's matrix of a chunk takes some tens of megabytes
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One model's tokenizer and the shape of its windows."""
+    """One model's tokenizer, the shape of its windows, and the topics that open them."""
 
     tokenizer: Tokenizer
     inputs: params.Inputs
+    topics: Clustering | None = None
 
 
 @dataclass
@@ -41,6 +45,9 @@ class Prepared:
     """Elements that could be encoded, in order, and what became of the others.
 
     Attributes:
+      essay_ids: of each element.
+      types: of each element.
+      words: of each element.
       failed: essays that could not be encoded, a line each.
       not_found: elements whose text their essay doesn't hold, by id and essay.
       out_of_order: rows that would have to move for all to stand as in their essay.
@@ -48,6 +55,9 @@ class Prepared:
 
     folder: Path
     element_ids: list[str] = field(default_factory=list)
+    essay_ids: list[str] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
     baseline: list[Float[np.ndarray, "elements folds labels"]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     not_found: list[tuple[str, str]] = field(default_factory=list)
@@ -56,9 +66,17 @@ class Prepared:
     def add(self, clean: CleanSplit) -> None:
         """Take in some essays that were encoded."""
         self.element_ids += clean.elements[schema.ELEMENT_ID].tolist()
+        self.essay_ids += clean.elements[schema.ESSAY_ID].tolist()
+        self.types += clean.elements[schema.ELEMENT_TYPE].tolist()
+        self.words += map(count_words, clean.elements[schema.ELEMENT_TEXT])
         lost = clean.not_found
         self.not_found += zip(lost[schema.ELEMENT_ID], lost[schema.ESSAY_ID], strict=True)
         self.out_of_order += clean.out_of_order
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """The elements in their essays."""
+        return surroundings(self.essay_ids, self.types, self.words)
 
     @property
     def notes(self) -> list[str]:
@@ -97,7 +115,7 @@ def prepare(
     hidden: Hidden,
     cleaning: params.Clean,
     readers: Mapping[str, Reader],
-    baseline: Sequence[Fitted],
+    baseline: Sequence[Fitted | Scored],
     folder: Path,
 ) -> Prepared:
     """Encode every essay that can be encoded.
@@ -134,7 +152,7 @@ def _encode(
     essays: Sequence[str],
     cleaning: params.Clean,
     readers: Mapping[str, Reader],
-    baseline: Sequence[Fitted],
+    baseline: Sequence[Fitted | Scored],
     out: Prepared,
 ) -> Iterator[_Chunk]:
     try:
@@ -155,7 +173,10 @@ def _encode(
 
 
 def _chunk(
-    clean: CleanSplit, readers: Mapping[str, Reader], baseline: Sequence[Fitted], first: int
+    clean: CleanSplit,
+    readers: Mapping[str, Reader],
+    baseline: Sequence[Fitted | Scored],
+    first: int,
 ) -> _Chunk:
     """Windows and baseline of some essays, whose elements are numbered from `first`."""
     texts = _texts(clean)
@@ -170,9 +191,12 @@ def _windows(clean: CleanSplit, reader: Reader, first: int) -> pa.RecordBatch:
     table = pa.Table.from_pandas(clean.elements, preserve_index=False)
     index = table.select([schema.ESSAY_ID])
     content = table.select(content_columns(schema.TASK))
-    windowing = Windowing(reader.tokenizer, reader.inputs, schema.TASK, content, index)
-    essays = clean.essays[schema.ESSAY_ID].tolist(), clean.essays[clean_tables.TEXT].tolist()
-    made = windowing.batch(*essays, range(len(clean.essays)))
+    essays, texts = (clean.essays[name].tolist() for name in (schema.ESSAY_ID, clean_tables.TEXT))
+    topics = {}
+    if reader.topics is not None:
+        topics = dict(zip(essays, reader.topics.describe(texts), strict=True))
+    windowing = Windowing(reader.tokenizer, reader.inputs, schema.TASK, content, index, topics)
+    made = windowing.batch(essays, texts, range(len(clean.essays)))
     windowing.check_complete()
     made["element"] = [element + first for element in made["element"]]
     return _batch(made)

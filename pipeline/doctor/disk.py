@@ -1,14 +1,16 @@
 """Compare the free space on disks with what is still to be written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline import paths, room
+from pipeline.bases import bases
 from pipeline.competition import schema
 from pipeline.competition.kaggle_files import locate
+from pipeline.configuration import Configuration
 from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding
-from pipeline.params import Model
+from pipeline.params import Data, Model, Pretrain
 from pipeline.training import needs
 from pipeline.units import Unit
 
@@ -16,32 +18,43 @@ _TOKENS = 1.5  # bytes of token arrays for a byte of Kaggle's tables, as on the 
 _TOLD = 1e9  # bytes below which nobody needs to know
 
 
-def examine(
-    models: Mapping[str, Model], trained: Sequence[Unit], source: Path
-) -> Iterator[Finding]:
+def examine(configuration: Configuration, trained: Sequence[Unit]) -> Iterator[Finding]:
     """Compare free space with the weights, tokens and checkpoints that are still to be written.
 
     Folds train one after another, so the largest model's checkpoints count. A size that is only
     guessed from a name can't be a mistake.
 
     Args:
-      models: the configuration's.
+      configuration: the whole.
       trained: the units of every model.
-      source: the folder of the competition's files.
     """
+    source = Path(configuration.read("data", Data).source)
     tables = [locate(source) / name for name in schema.TABLES.values()]
     tokens = _TOKENS * sum(path.stat().st_size for path in tables if path.is_file())
     outputs = checkpoints = 0.0
     sure = True
+    pretrained: dict[str, float] = {}
+    models: dict[str, Model] = configuration.read("models", dict)
+    pretraining: dict[str, Pretrain] = configuration.read("pretrain", dict)
     for name, model in models.items():
+        # A backbone that pre-training makes is as large as that of its base.
+        base = next(
+            (pretraining[key].base for key in reversed(list(bases(configuration, name)))), name
+        )
         to_train = sum(not paths.weights(name, unit).exists() for unit in trained)
-        measured = sizes.measured(name, model.backbone)
+        backbone = models[base].backbone
+        measured = sizes.measured(base, backbone)
         sure &= measured is not None
-        size = measured or sizes.by_name(model.backbone.source) or 0.0
+        size = measured or sizes.by_name(backbone.source) or 0.0
+        for key in bases(configuration, name):
+            if not paths.pretrained(key).exists():
+                pretrained[key] = size
+                checkpoints = max(checkpoints, needs.checkpoints(pretraining[key].train, size))
         outputs += 0.0 if paths.tokens(name, "train").exists() else tokens
         if to_train:
             outputs += (to_train + (not paths.backbone(name).exists())) * size
             checkpoints = max(checkpoints, needs.checkpoints(model.train, size))
+    outputs += sum(pretrained.values())
     root, elsewhere = room.nearest_there(Path()), room.nearest_there(paths.checkpoints())
     if room.device(root) == room.device(elsewhere):
         yield from _hold(root, outputs + checkpoints, sure)

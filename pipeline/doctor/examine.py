@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline import params, paths
+from pipeline.bases import bases
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.configured_units import configured_units
 from pipeline.doctor import disk, leftovers, machine, requirements
@@ -30,15 +31,28 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         if wrong:
             return [Finding(line) for line in wrong]
         models = to_train = {model: models[model]}
+    pretraining = _pretraining(configuration, models)
+    unmade = {key: one for key, one in pretraining.items() if not paths.pretrained(key).exists()}
     found = [
         *requirements.examine_data(configuration.read("data", params.Data)),
         *requirements.examine_labels(configuration.read("labels", params.Labels)),
-        *machine.examine(configuration.read("compute", params.Compute), to_train, accelerator),
+        *machine.examine(
+            configuration.read("compute", params.Compute), to_train, unmade, accelerator
+        ),
         *requirements.examine_models(models),
+        *requirements.examine_pretraining(pretraining),
     ]
     if model is None:
         found += _of_the_whole(configuration)
     return found
+
+
+def _pretraining(
+    configuration: Configuration, models: Mapping[str, params.Model]
+) -> dict[str, params.Pretrain]:
+    """Return the pre-trainings that the models' backbones come from."""
+    there: dict[str, params.Pretrain] = configuration.read("pretrain", dict)
+    return {key: there[key] for model in models for key in bases(configuration, model)}
 
 
 def _to_train(
@@ -62,5 +76,5 @@ def _of_the_whole(configuration: Configuration) -> list[Finding]:
     return [
         *requirements.examine_members(members),
         *map(Finding, leftovers.examine(models, members, trained)),
-        *disk.examine(models, trained, Path(configuration.read("data", params.Data).source)),
+        *disk.examine(configuration, trained),
     ]

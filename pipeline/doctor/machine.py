@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.doctor.findings import Finding, lines_of
 from pipeline.errors import UserError
-from pipeline.params import Compute, Model
+from pipeline.params import Compute, Model, Pretrain
 from pipeline.platforms import check_asked, check_installed, rows_per_device
 
 
 def examine(
-    compute: Compute, models: Mapping[str, Model], accelerator: str | None
+    compute: Compute,
+    models: Mapping[str, Model],
+    pretraining: Mapping[str, Pretrain],
+    accelerator: str | None,
 ) -> Iterator[Finding]:
     """Yield the lines with which training would refuse this machine.
 
@@ -18,6 +21,7 @@ def examine(
       compute: the configuration's.
       models: those with a fold still to be trained. Without any, another machine may have trained
         them all, and everything else runs on what is there.
+      pretraining: those that are still to be run.
       accelerator: the build of JAX that make was asked for; None where it was not.
     """
     if not models:
@@ -35,9 +39,11 @@ def examine(
     except UserError as error:
         yield Finding(str(error))
         return
-    for name, model in models.items():
-        rows, parts = model.train.rows.per_step, model.train.accumulation
-        key = f"models.{name}.train.rows.per_step"
+    runs = {f"models.{name}": model.train for name, model in models.items()}
+    runs |= {f"pretrain.{name}": one.train for name, one in pretraining.items()}
+    for name, train in runs.items():
+        rows, parts = train.rows.per_step, train.accumulation
+        key = f"{name}.train.rows.per_step"
         yield from map(Finding, lines_of(rows_per_device, rows, devices, parts, key))
 
 

@@ -67,7 +67,8 @@ def _refusals_of(model: params.Model, where: str, unknown: str | None) -> Iterat
     yield from (f"{where}.{line}" for line in refused)
     if not unknown and not source_file(model.encoder).is_file():
         yield f"{source_file(model.encoder)}: not found; git checkout brings it back"
-    if refused or sources.kind(model.backbone) == "hub":
+    # What is yet to be brought or made can't be looked into.
+    if refused or sources.kind(model.backbone) in ("hub", "pretrained"):
         return
     folder = sources.kind(model.backbone) == "folder"
     lacking = list(_lacking(model.backbone, where)) if folder else []
@@ -94,6 +95,15 @@ def _model_type(source: params.Backbone) -> object:
     if source.source.startswith(sources.PREFIX):
         return sources.BUILTIN[source.source.removeprefix(sources.PREFIX)]["model_type"]
     return read_json(expanded(source.source) / sources.CONFIG).get("model_type")
+
+
+def examine_pretraining(pretraining: Mapping[str, params.Pretrain]) -> Iterator[Finding]:
+    """Find folders of texts that are missing."""
+    for name, options in pretraining.items():
+        for key, path in (("essays", options.essays), ("texts", options.texts)):
+            if _is_missing(Path(path)):
+                where = f"params.yaml: pretrain.{name}.{key}"
+                yield Finding(f"{where}: {path}: not found; mend the path")
 
 
 def examine_members(members: Mapping[str, params.Member]) -> Iterator[Finding]:

@@ -1,64 +1,30 @@
-"""The ensemble: pools of members, each scored on essays that its weights never saw."""
+"""The ensemble: members blended, each figure scored on essays that no weight ever saw."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from pipeline import files, params, paths
 from pipeline.competition.schema import LABELS
+from pipeline.evaluation.blending import Blended, Fitted, Pooled, blended, pooled, split_of
+from pipeline.evaluation.class_means import scaled
+from pipeline.evaluation.earnings import earned
 from pipeline.evaluation.evaluate import priors
-from pipeline.evaluation.nesting import nested, nested_split
-from pipeline.evaluation.pools import Kind, Weights, arithmetic_mean, fit, geometric_mean, pool
-from pipeline.metrics import accuracy, calibration_error, log_loss
+from pipeline.evaluation.judging import DIGITS, Judge
+from pipeline.evaluation.pools import Kind, arithmetic_mean, geometric_mean, pool
+from pipeline.evaluation.surroundings import read_surroundings
+from pipeline.metrics import accuracy, calibration_error
 from pipeline.tables.elements import Elements
 from pipeline.tables.gather import check_members, gather_members, gather_tests
-
-_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """One kind of pool over all rows."""
-
-    fitted: Weights  # on all rows
-    in_sample: float  # log loss on the rows that it was fitted on: flatters
-    held: Float[np.ndarray, "rows labels"]  # each essay by weights fitted on others
-    spread: Float[np.ndarray, " members"]  # standard deviation of the nested fits' weights
-
-
-def pooled(
-    kind: Kind,
-    members: Float[np.ndarray, "rows members labels"],
-    labels: Int[np.ndarray, " rows"],
-    split: Int[np.ndarray, " rows"],
-    ridge: float,
-) -> Pooled:
-    """Fit one kind of pool, on all rows and nested.
-
-    Args:
-      kind: of the pool.
-      members: their probabilities.
-      labels: the true classes.
-      split: the nested part of each row; see `nested_split`.
-      ridge: of a log-linear pool.
-    """
-    held, fits = nested(
-        lambda rows: fit(kind, members[rows], labels[rows], ridge),
-        lambda fitted, rows: pool(fitted, members[rows]),
-        split,
-    )
-    fitted = fit(kind, members, labels, ridge)
-    in_sample = log_loss(labels, pool(fitted, members))
-    return Pooled(fitted, in_sample, held, np.std([f.weights for f in fits], axis=0))
+from pipeline.tables.predictions import write_predictions
 
 
 def ensemble(
     settings: params.Ensemble, members: Sequence[str], folds: Sequence[int], labelled: Elements
-) -> tuple[Weights, dict[str, Any]]:
-    """Fit the pools on the members' out-of-fold tables; write weights and figures.
+) -> tuple[Fitted, dict[str, Any]]:
+    """Fit the blend on the members' out-of-fold tables; write weights, table and figures.
 
     Args:
       settings: of the configuration; all kinds of pool are reported, `pool` names the used one.
@@ -67,7 +33,7 @@ def ensemble(
       labelled: all labelled elements; those outside `folds` count for the priors alone.
 
     Returns:
-      The pool that is used, and the figures of `metrics/ensemble.json`.
+      The blend that is used, and all that is written of it.
 
     Raises:
       UserError: a member's table is missing, left over, or not what it should be.
@@ -75,59 +41,107 @@ def ensemble(
     check_members(members)
     elements = labelled.of_folds(folds)
     probabilities = gather_members(members, folds, elements)
-    labels, partial = elements.labels, labelled.partial(folds)
-    # One split for every kind of pool, so that their nested figures may be compared.
-    split = nested_split(elements.essay_ids, settings.nested_folds, settings.seed)
+    labels, split = elements.labels, split_of(settings, elements)
+    judge = Judge(labels, elements.essay_ids)
     pools = {
-        kind: pooled(kind, probabilities, labels, split, settings.ridge) for kind in get_args(Kind)
+        kind: pooled(kind, probabilities, labels, split, settings.ridge, settings.drop)
+        for kind in get_args(Kind)
     }
     used = pools[settings.pool]
-    alone = {
-        name: round(log_loss(labels, probabilities[:, m]), _DIGITS)
-        for m, name in enumerate(members)
+    blend = blended(settings, probabilities, elements, used)
+    singles = {name: probabilities[:, m] for m, name in enumerate(members)}
+    means = {
+        "arithmetic": arithmetic_mean(probabilities),
+        "geometric": geometric_mean(probabilities),
     }
-    means = {"arithmetic": arithmetic_mean, "geometric": geometric_mean}
-    by_priors = priors(labelled, folds)
     details = {
         "pool": settings.pool,
-        "partial": partial,
+        "partial": labelled.partial(folds),
         "folds": sorted(folds),
         "elements": len(elements),
         "essays": len(set(elements.essay_ids)),
         **_weights(members, used),
-        "accuracy": round(accuracy(labels, used.held), _DIGITS),
-        "ece": round(calibration_error(labels, used.held), _DIGITS),
+        "log_loss": judge.loss(blend.held),
+        "accuracy": round(accuracy(labels, blend.held), DIGITS),
+        "ece": round(calibration_error(labels, blend.held), DIGITS),
         "pools": {
-            kind: _losses(labels, found) | _weights(members, found) for kind, found in pools.items()
+            kind: _losses(judge, found) | _weights(members, found) for kind, found in pools.items()
         },
-        "means": {
-            name: round(log_loss(labels, mean(probabilities)), _DIGITS)
-            for name, mean in means.items()
+        "means": {name: judge.loss(rows) for name, rows in means.items()},
+        "alone": {name: judge.loss(rows) for name, rows in singles.items()},
+        "priors": priors(labelled, folds),
+        "intervals": {
+            "log_loss": judge.interval(blend.held),
+            "accuracy": judge.accuracy_interval(blend.held),
+            "pools": {kind: judge.interval(found.held) for kind, found in pools.items()},
+            "means": {name: judge.interval(rows) for name, rows in means.items()},
+            "alone": {name: judge.interval(rows) for name, rows in singles.items()},
         },
-        "alone": alone,
-        "priors": by_priors,
-    }
-    figures = _losses(labels, used) | {
-        "best_member": min(alone.values()),
-        "priors": by_priors["classes"],
-        "partial": partial,
+        "earned": {
+            name: {"gain": gain, "interval": interval}
+            for name, (gain, interval) in earned(
+                settings, members, probabilities, labels, split, judge
+            ).items()
+        },
+        **_choices(judge, blend),
     }
     files.write_json(paths.ENSEMBLE / "weights.json", details)
-    files.write_json(paths.metrics("ensemble"), figures)
-    return used.fitted, figures
+    # Nested, so that a blend may be compared with another, or with a member.
+    table = paths.ENSEMBLE / "oof.parquet"
+    write_predictions(table, elements.element_ids, elements.folds, blend.held)
+    files.write_json(paths.metrics("ensemble"), _figures(details, blend, used))
+    return blend.fitted, details
 
 
 def predict_test(
-    fitted: Weights, members: Sequence[str], folds: Sequence[int], element_ids: Sequence[str]
+    fitted: Fitted, members: Sequence[str], folds: Sequence[int], element_ids: Sequence[str]
 ) -> Float[np.ndarray, "rows labels"]:
-    """Pool the members' test predictions, each member's averaged over its folds first."""
-    return pool(fitted, gather_tests(members, folds, element_ids))
+    """Blend the members' test predictions, each member's averaged over its folds first."""
+    probabilities = gather_tests(members, folds, element_ids)
+    if fitted.stacker is None:
+        out = pool(fitted.pool, probabilities)
+    else:
+        out = fitted.stacker.predict(probabilities, read_surroundings("test", element_ids))
+    return out if fitted.shares is None else scaled(out, fitted.shares)
 
 
-def _losses(labels: Int[np.ndarray, " rows"], found: Pooled) -> dict[str, float]:
+def _figures(details: Mapping[str, Any], blend: Blended, used: Pooled) -> dict[str, Any]:
+    """Return the few figures that DVC shows."""
+    low, high = details["intervals"]["log_loss"]
+    figures = {
+        "log_loss": details["log_loss"],
+        "log_loss_low": low,
+        "log_loss_high": high,
+        "in_sample": round(used.in_sample, DIGITS),  # of the pool
+        "best_member": min(details["alone"].values()),
+        "priors": details["priors"]["classes"],
+        "partial": details["partial"],
+    }
+    if blend.stacked is not None:
+        figures["pool"] = details["pools"][details["pool"]]["log_loss"]
+    return figures
+
+
+def _choices(judge: Judge, blend: Blended) -> dict[str, Any]:
+    """Return the worth of what is chosen beside the pool: the stacker, and scaling."""
+    gain, interval = judge.gain(blend.by_shares, blend.unscaled)
+    found: dict[str, Any] = {"class_means": {"gain": gain, "interval": interval}}
+    if blend.stacked is not None:
+        gain, interval = judge.gain(blend.stacked.held, blend.pooled.held)
+        weights = blend.stacked.fitted.blend.weights.tolist()
+        found["stacker"] = {
+            "log_loss": judge.loss(blend.stacked.held),
+            "gain": gain,
+            "interval": interval,
+            "weights": dict(zip(("pool", "trees"), weights, strict=True)),
+        }
+    return found
+
+
+def _losses(judge: Judge, found: Pooled) -> dict[str, float]:
     return {
-        "log_loss": round(log_loss(labels, found.held), _DIGITS),  # nested
-        "in_sample": round(found.in_sample, _DIGITS),
+        "log_loss": judge.loss(found.held),  # nested
+        "in_sample": round(found.in_sample, DIGITS),
     }
 
 

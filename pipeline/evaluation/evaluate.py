@@ -13,6 +13,7 @@ from pipeline.competition.schema import LABELS, TYPES
 from pipeline.entries import check_entries
 from pipeline.errors import UserError
 from pipeline.evaluation.calibration import reliability, temperature
+from pipeline.evaluation.judging import Judge
 from pipeline.evaluation.priors import class_priors, type_priors
 from pipeline.metrics import accuracy, calibration_error, log_loss
 from pipeline.tables.elements import Elements
@@ -33,7 +34,7 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
       labelled: all labelled elements; those of other folds count for the priors alone.
 
     Returns:
-      The few figures of `metrics/<model>.json`.
+      The few figures of `metrics/<model>.json`, the interval of the log loss, and the priors'.
 
     Raises:
       UserError: a fold is missing, left over, or not what it should be.
@@ -68,6 +69,8 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
         },
     }
     figures = {key: overall[key] for key in ("log_loss", "accuracy", "ece")}
+    low, high = overall["log_loss_interval"]
+    figures |= {"log_loss_low": low, "log_loss_high": high}
     figures |= {"partial": partial, "folds": len(folds)}
     files.write_json(paths.evaluation(model), details)
     files.write_json(paths.metrics(model), figures)
@@ -76,11 +79,17 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
 
 
 def scores(elements: Elements, probabilities: Float[np.ndarray, "rows labels"]) -> dict[str, Any]:
-    """Return log loss, accuracy and expected calibration error of some elements."""
+    """Return log loss, accuracy and expected calibration error of some elements.
+
+    The first two have intervals, by a bootstrap over essays.
+    """
+    judge = Judge(elements.labels, elements.essay_ids)
     return {
         "elements": len(elements),
         "log_loss": round(log_loss(elements.labels, probabilities), _DIGITS),
+        "log_loss_interval": judge.interval(probabilities),
         "accuracy": round(accuracy(elements.labels, probabilities), _DIGITS),
+        "accuracy_interval": judge.accuracy_interval(probabilities),
         "ece": round(calibration_error(elements.labels, probabilities), _DIGITS),
     }
 

@@ -49,8 +49,11 @@ def fit(
     members: Float[np.ndarray, "rows members labels"],
     labels: Int[np.ndarray, " rows"],
     ridge: float,
+    drop: bool = False,
 ) -> Weights:
     """Fit a pool to the least log loss on the rows; only the log-linear pool has a `ridge`.
+
+    With `drop` members that earn nothing have weight 0, as they mostly have in a simplex anyway.
 
     It runs on one thread: matrices are slim, and results must not depend on the number of cores.
     """
@@ -59,7 +62,8 @@ def fit(
             # A mixture's loss depends on the members' probabilities of the true label alone.
             true = members[np.arange(len(labels)), :, labels]
             return Weights(kind, _rounded_simplex(fit_simplex(true)), np.zeros(members.shape[2]))
-        weights, bias = fit_loglinear(logarithms(members), labels, ridge)
+        fit_weights = fit_useful if drop else fit_loglinear
+        weights, bias = fit_weights(logarithms(members), labels, ridge)
         return Weights(kind, weights.round(_DIGITS), bias.round(_DIGITS))
 
 
@@ -142,57 +146,110 @@ def fit_loglinear(
 ) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " labels"]]:
     """Fit weights of any sign and a bias for each label: softmax(sum of w_m log p_m + b).
 
-    They minimise the log loss, summed over rows, plus `ridge` times the squared distance from the
-    plain geometric mean (equal weights, no bias). The problem is convex; Newton steps in a trust
-    region reach the one optimum. The ridge is not multiplied by the rows: it fades as data grows.
+    They minimise the mean log loss plus `ridge` times the squared distance from the plain geometric
+    mean (equal weights, no bias). The problem is convex; Newton steps in a trust region reach the
+    one optimum. Loss and ridge are both per row: one ridge means the same on few rows and on many.
 
     Args:
       logs: members' log probabilities.
       labels: the true classes.
       ridge: above 0 it keeps members that are alike, and the sum of the biases, determined.
     """
+    theta = _LogLinear(logs, labels, ridge).solve()
+    return theta[: logs.shape[1]], theta[logs.shape[1] :]
+
+
+def fit_useful(
+    logs: Float[np.ndarray, "rows members labels"], labels: Int[np.ndarray, " rows"], ridge: float
+) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " labels"]]:
+    """Fit a log-linear pool of the members that earn their weight; the others get weight 0.
+
+    Backwards: the member whose loss costs least is left out and the rest is fitted anew, as long as
+    that costs less than a weight is expected to gain from noise alone. By Akaike's criterion that
+    is a log loss of 1, summed over rows. What a loss costs is read off the curvature at the fit.
+
+    Args:
+      logs: members' log probabilities.
+      labels: the true classes.
+      ridge: as of `fit_loglinear`.
+    """
+    kept = np.arange(logs.shape[1])
+    while True:
+        problem = _LogLinear(logs[:, kept], labels, ridge)
+        theta = problem.solve()
+        weights, bias = theta[: len(kept)], theta[len(kept) :]
+        variance = np.diag(np.linalg.pinv(problem.hessian(theta)))[: len(kept)]
+        costs = len(labels) * weights**2 / (2.0 * np.maximum(variance, np.finfo(float).tiny))
+        least = int(costs.argmin())
+        if len(kept) == 1 or costs[least] >= 1.0:
+            out = np.zeros(logs.shape[1])
+            out[kept] = weights
+            return out, bias
+        kept = np.delete(kept, least)
+
+
+class _LogLinear:
+    """The loss of a log-linear pool as a function of its weights and biases."""
+
     # A mixture can only average. Here weights that sum to over 1 sharpen what members agree on,
     # a negative one takes out an error that members share, and a bias moves the share of a class,
     # which no weight can do for all rows alike.
-    n, m, k = logs.shape
-    start = np.concatenate([np.full(m, 1.0 / m), np.zeros(k)])
-    design = _design(logs)
-    true = np.eye(k)[labels]
+    def __init__(
+        self,
+        logs: Float[np.ndarray, "rows members labels"],
+        labels: Int[np.ndarray, " rows"],
+        ridge: float,
+    ) -> None:
+        self._n, m, k = logs.shape
+        self._start = np.concatenate([np.full(m, 1.0 / m), np.zeros(k)])
+        self._design, self._labels, self._ridge = _design(logs), labels, ridge
+        self._true = np.eye(k)[labels]
 
-    def loss(theta: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
-        logits = _logits(design, theta)
-        probabilities = softmax(logits, axis=1)
-        away = theta - start
-        value = -log_softmax(logits, axis=1)[np.arange(n), labels].sum() + ridge * away @ away
-        gradient = np.einsum("rl,lrp->p", probabilities - true, design, optimize=True)
-        return float(value) / n, (gradient + 2.0 * ridge * away) / n
+    def loss(self, theta: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
+        """Return the mean loss with its ridge, and the gradient."""
+        logits = _logits(self._design, theta)
+        errors = softmax(logits, axis=1) - self._true
+        away = theta - self._start
+        fit = -log_softmax(logits, axis=1)[np.arange(self._n), self._labels].mean()
+        gradient = np.einsum("rl,lrp->p", errors, self._design, optimize=True) / self._n
+        value = float(fit + self._ridge * away @ away)
+        return value, gradient + 2.0 * self._ridge * away
 
-    def hessian(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
-        probabilities = softmax(_logits(design, theta), axis=1)
-        total = 2.0 * ridge * np.eye(len(theta))
+    def hessian(self, theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
+        """Return the curvature of the loss."""
+        probabilities = softmax(_logits(self._design, theta), axis=1)
+        total = np.zeros((len(theta), len(theta)))
         # Softmax's curvature is the covariance of the design over labels, summed over rows.
-        mean = np.zeros(design.shape[1:])
-        for rows, p in zip(design, probabilities.T, strict=True):
+        mean = np.zeros(self._design.shape[1:])
+        for rows, p in zip(self._design, probabilities.T, strict=True):
             weighted = rows * p[:, None]
             total += rows.T @ weighted
             mean += weighted
-        return (total - mean.T @ mean) / n
+        return (total - mean.T @ mean) / self._n + 2.0 * self._ridge * np.eye(len(theta))
 
-    found = minimize(
-        loss, start, jac=True, hess=hessian, method="trust-exact", options={"gtol": 1e-7}
-    )
-    theta = found.x
-    # The trust region stops where differences of the loss drown in its last bits. The gradient
-    # has bits left for two more steps.
-    # Without a ridge the matrix is singular: a bias for all labels alike changes no probability.
-    for _ in range(2):
-        theta = theta - np.linalg.lstsq(hessian(theta), loss(theta)[1])[0]
-    return theta[:m], theta[m:]
+    def solve(self) -> Float[np.ndarray, " p"]:
+        """Return the weights, then the biases, of the least loss."""
+        options = {"gtol": 1e-7}
+        found = minimize(
+            self.loss,
+            self._start,
+            jac=True,
+            hess=self.hessian,
+            method="trust-exact",
+            options=options,
+        )
+        theta = found.x
+        # The trust region stops where differences of the loss drown in its last bits. The gradient
+        # has bits left for two more steps.
+        # Without a ridge the matrix is singular: a bias for all labels alike changes nothing.
+        for _ in range(2):
+            theta = theta - np.linalg.lstsq(self.hessian(theta), self.loss(theta)[1])[0]
+        return theta
 
 
 def logarithms(
-    probabilities: Float[np.ndarray, "rows members labels"],
-) -> Float[np.ndarray, "rows members labels"]:
+    probabilities: Float[np.ndarray, "rows *members labels"],
+) -> Float[np.ndarray, "rows *members labels"]:
     """Return log probabilities, from `FLOOR` up: a member's zero is no veto."""
     return np.log(np.maximum(probabilities, FLOOR))
 

@@ -14,6 +14,7 @@ from pipeline.files import atomic_file, clear_unfinished, is_unfinished, real_pl
 TERRITORY = (
     paths.CLEAN,
     Path("data/backbones"),
+    paths.PRETRAINED,
     Path("data/tokens"),
     Path("artifacts"),
     paths.METRICS,

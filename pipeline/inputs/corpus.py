@@ -16,7 +16,13 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json
 from pipeline.inputs.tokenizer import Tokenizer, check_window, open_tokenizer
 from pipeline.inputs.tokens import ELEMENTS, REPORT
-from pipeline.inputs.windowing import Windowing, capacity, content_columns, window_columns
+from pipeline.inputs.windowing import (
+    NO_TOPICS,
+    Windowing,
+    capacity,
+    content_columns,
+    window_columns,
+)
 from pipeline.progress import bar
 from pipeline.task import Task
 
@@ -24,11 +30,16 @@ _BATCH = 64  # essays tokenized at once
 
 
 def write_tokens(
-    clean: Path, backbone: Path, folder: Path, inputs: params.Inputs, task: Task
+    clean: Path,
+    backbone: Path,
+    folder: Path,
+    inputs: params.Inputs,
+    task: Task,
+    topics: Mapping[str, str] = NO_TOPICS,
 ) -> Mapping[str, int]:
     """Tokenize one split of the clean tables.
 
-    The folder's bytes depend on the texts, the tokenizer and `inputs` alone. Tables are mapped,
+    The folder's bytes depend on the texts, topics, tokenizer and `inputs` alone. Tables are mapped,
     not loaded, and the cache that `datasets` needs for that is gone in the end.
 
     Args:
@@ -37,6 +48,7 @@ def write_tokens(
       folder: where the windows go.
       inputs: context, length and overlap of windows.
       task: names of columns, and markers.
+      topics: the text that opens each window of an essay; empty where none has one.
 
     Returns:
       The counts of what was made, cut and left out, as the folder's report holds them.
@@ -46,7 +58,7 @@ def write_tokens(
     """
     check_window(backbone, inputs.window)
     tokenizer = open_tokenizer(backbone, task)
-    _check_overlap(inputs, tokenizer)
+    _check_overlap(inputs, tokenizer, topics)
     index = _read_index(clean / ELEMENTS_FILE, task)
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory() as cache, atomic_folder(folder) as out:
@@ -56,6 +68,7 @@ def write_tokens(
             task,
             elements=_mapped(clean / ELEMENTS_FILE, content_columns(task), cache).data.table,
             index=index,
+            topics=topics,
         )
         essays = _mapped(clean / ESSAYS_FILE, [task.essay_column, TEXT], cache)
         windowing.check_essays(essays[task.essay_column], clean / ESSAYS_FILE)
@@ -69,12 +82,12 @@ def write_tokens(
     return dict(windowing.counts)
 
 
-def _check_overlap(inputs: params.Inputs, tokenizer: Tokenizer) -> None:
-    room = capacity(inputs, tokenizer)
+def _check_overlap(inputs: params.Inputs, tokenizer: Tokenizer, topics: Mapping[str, str]) -> None:
+    room = min(capacity(inputs, tokenizer, topic) for topic in {"", *topics.values()})
     if inputs.overlap >= room:
         raise UserError(
             f"inputs.overlap: {inputs.overlap} tokens, but a window of {inputs.window} has room "
-            f"for {room} beside the special ones; expected less"
+            f"for {room} beside the special ones and the topic's; expected less"
         )
 
 

@@ -102,8 +102,8 @@ def position_limit(config: Mapping[str, Any]) -> int | None:
     return positions
 
 
-def check_window(folder: Path, window: int) -> None:
-    """Hold a window's length against a backbone's positions.
+def check_window(folder: Path, window: int, key: str = "inputs.window") -> None:
+    """Hold a window's length against a backbone's positions; `key` is for the message.
 
     Raises:
       UserError: the window is longer.
@@ -111,6 +111,6 @@ def check_window(folder: Path, window: int) -> None:
     limit = position_limit(read_json(folder / "config.json"))
     if limit is not None and window > limit:
         raise UserError(
-            f"inputs.window: {window} tokens, but {folder / 'config.json'} has positions "
+            f"{key}: {window} tokens, but {folder / 'config.json'} has positions "
             f"for {limit}; expected at most {limit}"
         )

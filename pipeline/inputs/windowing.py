@@ -1,8 +1,9 @@
 """Batches of essays into columns of windows, and an account of what was cut."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline import params
 from pipeline.clean_tables import END, START
 from pipeline.errors import UserError
 from pipeline.inputs import markup, windows
+from pipeline.inputs.markers import PARAGRAPH
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Window
 from pipeline.task import Task
@@ -61,9 +63,21 @@ class _Whole(NamedTuple):
     elements: Int[np.ndarray, "elements"]  # rows of the elements index
 
 
-def capacity(inputs: params.Inputs, tokenizer: Tokenizer) -> int:
-    """Return the tokens that a window has room for beside the special ones."""
-    return inputs.window - sum(map(len, tokenizer.special))
+NO_TOPICS: Mapping[str, str] = MappingProxyType({})
+
+
+def opening(tokenizer: Tokenizer, topic: str) -> list[int]:
+    """Return the tokens before a window of an essay with this topic: special ones, then its own."""
+    before, _ = tokenizer.special
+    if not topic:
+        return before
+    (encoded,) = tokenizer.encode([markup.plain(topic, tokenizer.reserved) + PARAGRAPH])
+    return [*before, *encoded.ids.tolist()]
+
+
+def capacity(inputs: params.Inputs, tokenizer: Tokenizer, topic: str) -> int:
+    """Return the tokens that a window has room for beside the special ones and the topic's."""
+    return inputs.window - len(opening(tokenizer, topic)) - len(tokenizer.special[1])
 
 
 class Windowing:
@@ -76,6 +90,7 @@ class Windowing:
         task: Task,
         elements: pa.Table,
         index: pa.Table,
+        topics: Mapping[str, str] = NO_TOPICS,
     ) -> None:
         """Hold the tables of the elements to be windowed.
 
@@ -85,12 +100,14 @@ class Windowing:
           task: names of columns, and markers.
           elements: the columns that `content_columns` names.
           index: the essays of the same rows.
+          topics: the text that opens each window of an essay; empty where none has one.
         """
         self.elements = elements
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self._tokenizer = tokenizer
         self._inputs = inputs
         self._task = task
+        self._topics = topics
         self._columns = window_columns(task).names
         self._element_essays = index.column(task.essay_column).to_pylist()
         changes = [
@@ -173,11 +190,12 @@ class Windowing:
             yield _Whole(essay, ids, owned, np.array([i]))
 
     def _windows(self, whole: _Whole) -> list[Window]:
-        elements, special = whole.elements, self._tokenizer.special
+        elements, topic = whole.elements, self._topics[whole.essay] if self._topics else ""
+        special = opening(self._tokenizer, topic), self._tokenizer.special[1]
         if not len(whole.ids):
             made = [windows.empty(elements, special)]
         else:
-            room = capacity(self._inputs, self._tokenizer)
+            room = capacity(self._inputs, self._tokenizer, topic)
             cuts = windows.cut(whole.owned.bodies, len(whole.ids), room, self._inputs.overlap)
             made = [
                 windows.window(whole.ids, whole.owned.owner, cut, elements, special) for cut in cuts

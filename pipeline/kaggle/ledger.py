@@ -1,15 +1,10 @@
 """submissions.jsonl: one line a scored submission, kept in git."""
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
-from pipeline.errors import UserError
-from pipeline.files import write_text
+from pipeline import json_lines
 
 
 @dataclass(frozen=True)
@@ -53,19 +48,7 @@ def read(path: Path) -> list[Line]:
     Raises:
       UserError: a line is not a submission.
     """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    known = TypeAdapter(Line)
-    found: list[Line] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            found.append(known.validate_json(line))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise UserError(
-                f"{path}: line {number}: {key + ': ' if key else ''}{first['msg'].lower()}"
-            ) from None
-    return found
+    return json_lines.read(path, Line)
 
 
 def add(path: Path, line: Line) -> bool:
@@ -73,8 +56,7 @@ def add(path: Path, line: Line) -> bool:
     present = read(path)
     if line.reference in {other.reference for other in present}:
         return False
-    # Written anew rather than appended to: a kill leaves no half line in a file that git keeps.
-    write_text(path, "".join(json.dumps(dataclasses.asdict(x)) + "\n" for x in [*present, line]))
+    json_lines.write(path, [*present, line])
     return True
 
 

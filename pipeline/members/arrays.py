@@ -4,10 +4,15 @@ import io
 import math
 import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,
+          AttributeError, TypeError, ValueError)  # fmt: skip
+"""What reading a damaged file raises, or putting its arrays together."""
 
 _SUFFIX = ".npy"
 # Bytes in which a header has room; NumPy refuses one of more than 10,000.

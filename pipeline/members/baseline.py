@@ -1,10 +1,9 @@
-"""The scikit-learn member: type, lengths and the essay's TF-IDF into a logistic regression."""
+"""The scikit-learn member: type, lengths and TF-IDF or scores of it into a regression."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool
-from scipy import sparse
+from jaxtyping import Bool, Int
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -13,8 +12,12 @@ from pipeline import params, paths
 from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder
+from pipeline.members import scored
 from pipeline.members.features import Texts, numbers
-from pipeline.members.fitted import Fitted, save, vectorizer
+from pipeline.members.fitted import Fitted, save
+from pipeline.members.regression import Matrix
+from pipeline.members.scored import Scored
+from pipeline.members.words import vectorizer
 from pipeline.progress import track
 from pipeline.reserved import BASELINE
 from pipeline.tables.elements import Elements
@@ -25,7 +28,7 @@ _STEPS = 2000  # of L-BFGS at most; about 200 are taken
 
 def fit(
     knobs: params.Baseline, texts: Texts, elements: Elements, rows: Bool[np.ndarray, " elements"]
-) -> tuple[Fitted, sparse.csr_matrix]:
+) -> tuple[Fitted | Scored, Matrix]:
     """Fit on the elements of `rows` and the essays that they stand in, each once.
 
     Returns:
@@ -35,22 +38,32 @@ def fit(
       UserError: no word stands in as many essays as `baseline.min_documents`, or all labels of the
         training essays are the same.
     """
+    if len(np.unique(elements.labels[rows])) < 2:
+        raise UserError(f"{paths.clean('train')}: the training essays of a fold have one label")
+    fit_kind = scored.fit if knobs.scores.terms else _fit_words
+    try:
+        return fit_kind(knobs, texts, elements.labels, rows)
+    except np.linalg.LinAlgError as error:
+        raise UserError(f"params.yaml: baseline.scores: raise a ridge: {error}") from None
+    except ValueError as error:
+        raise UserError(f"params.yaml: baseline.min_documents: {error}") from None
+
+
+def _fit_words(
+    knobs: params.Baseline,
+    texts: Texts,
+    labels: Int[np.ndarray, " elements"],
+    rows: Bool[np.ndarray, " elements"],
+) -> tuple[Fitted, Matrix]:
     words = vectorizer(knobs.ngrams, max_features=knobs.max_features, min_df=knobs.min_documents)
     # The vocabulary, too, comes from training essays alone. Each counts once, however many elements
     # it has.
-    essays = [texts.essays[i] for i in np.unique(texts.essay[rows])]
-    labels = elements.labels[rows]
-    if len(np.unique(labels)) < 2:
-        raise UserError(f"{paths.clean('train')}: the training essays of a fold have one label")
-    try:
-        words.fit(essays)
-    except ValueError as error:
-        raise UserError(f"params.yaml: baseline.min_documents: {error}") from None
+    words.fit([texts.essays[i] for i in np.unique(texts.essay[rows])])
     scaler = StandardScaler().fit(numbers(texts)[rows])
     classifier = LogisticRegression(C=knobs.C, max_iter=_STEPS)
     fitted = Fitted(words, scaler, classifier)
     matrix = fitted.matrix(texts)
-    classifier.fit(matrix[rows], labels)
+    classifier.fit(matrix[rows], labels[rows])
     return fitted, matrix
 
 

@@ -1,4 +1,4 @@
-"""The baseline's features of an element beside its essay's words: type, lengths, position."""
+"""The baseline's features of an element beside words: type, lengths, position, neighbours."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -68,6 +68,48 @@ def numbers(texts: Texts) -> Float[np.ndarray, "elements 11"]:
         ],
         axis=1,
     )
+
+
+def makeup(texts: Texts) -> Float[np.ndarray, "elements makeup"]:
+    """Measure the make-up of each element's essay: elements by type, and the place among them.
+
+    Beside the numbers of each type stand the elements of the same type before, the element's place,
+    their count, the share of the essay that elements cover, and the element's length by their mean.
+    """
+    kind = kinds(texts)
+    by_essay = np.zeros((len(texts.essays), kind.shape[1]))
+    np.add.at(by_essay, texts.essay, kind)
+    seen: Counter[tuple[int, str]] = Counter()
+    before = np.empty(len(kind))
+    for i, key in enumerate(zip(texts.essay.tolist(), texts.types, strict=True)):
+        before[i] = seen[key]
+        seen[key] += 1
+    position, count = _positions(texts.essay)
+    words = np.array([len(text.split()) for text in texts.elements], float)
+    covered = np.bincount(texts.essay, weights=words, minlength=len(texts.essays))
+    essay_words = np.array([len(text.split()) for text in texts.essays], float)
+    share = (covered / np.maximum(essay_words, 1.0))[texts.essay]
+    relative = np.log1p(words) - np.log1p(covered[texts.essay] / count)
+    others = np.stack([before, position, count, share, relative], axis=1)
+    return np.concatenate([by_essay[texts.essay], others], axis=1)
+
+
+def neighbours(
+    essay: Int[np.ndarray, " elements"], values: Float[np.ndarray, "elements values"]
+) -> Float[np.ndarray, "elements around"]:
+    """Return the values of the element before and of that behind, and the mean of the essay's.
+
+    Where an essay begins or ends the values of the neighbour that is not there are 0.
+    """
+    order = np.argsort(essay, kind="stable")
+    same = (essay[order][1:] == essay[order][:-1])[:, None]
+    before, behind = np.zeros_like(values), np.zeros_like(values)
+    before[order[1:]] = values[order[:-1]] * same
+    behind[order[:-1]] = values[order[1:]] * same
+    sums = np.zeros((essay.max(initial=-1) + 1, values.shape[1]))
+    np.add.at(sums, essay, values)
+    means = sums / np.maximum(np.bincount(essay, minlength=len(sums)), 1)[:, None]
+    return np.concatenate([before, behind, means[essay]], axis=1)
 
 
 def kinds(texts: Texts) -> Float[np.ndarray, "elements types"]:

@@ -1,11 +1,9 @@
 """One fold's fitted baseline: from texts to probabilities, and as plain arrays in a file."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -14,15 +12,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
-from pipeline.members.arrays import read_arrays
+from pipeline.members import scored
+from pipeline.members.arrays import DAMAGE, read_arrays
 from pipeline.members.features import Texts, kinds, numbers
+from pipeline.members.regression import Matrix, probabilities, rebuilt, stored
+from pipeline.members.scored import Scored
+from pipeline.members.words import stored_words, vectorizer, words_of
 from pipeline.refusals import refusal
-
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,
-           AttributeError, TypeError, ValueError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,39 +41,27 @@ class Fitted:
         essays = sparse.csr_matrix(self.words.transform(texts.essays))
         return sparse.csr_matrix(sparse.hstack([dense, essays[texts.essay]]))
 
-    def predict(self, matrix: sparse.csr_matrix) -> Float[np.ndarray, "elements labels"]:
+    def predict(self, matrix: Matrix) -> Float[np.ndarray, "elements labels"]:
         """Predict probabilities; zero for a label that the training essays don't have."""
-        found = self.classifier.predict_proba(matrix)
-        out = np.zeros((len(found), len(LABELS)))
-        out[:, self.classifier.classes_] = found
-        return out
+        return probabilities(self.classifier, matrix)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all that was fitted."""
+        return {
+            "words": stored_words(self.words),
+            "ngrams": np.array(self.words.ngram_range[1]),
+            "idf": np.asarray(self.words.idf_),
+            **stored(self.scaler, self.classifier),
+        }
 
 
-def vectorizer(ngrams: int, **options: Any) -> TfidfVectorizer:
-    """Make the vectorizer of essays, which counts runs of up to `ngrams` words; not fitted."""
-    return TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True, **options)
-
-
-def save(path: Path, fitted: Fitted) -> None:
+def save(path: Path, fitted: Fitted | Scored) -> None:
     """Write the model's arrays without pickle; the same fit has the same bytes."""
-    words, scaler, classifier = fitted.words, fitted.scaler, fitted.classifier
-    arrays = {
-        # One text: as an array of texts each would take the room of the longest. No word holds an
-        # end of line.
-        "words": np.array("\n".join(words.get_feature_names_out()).encode()),
-        "ngrams": np.array(words.ngram_range[1]),
-        "idf": words.idf_,
-        "mean": scaler.mean_,
-        "scale": scaler.scale_,
-        "coefficients": classifier.coef_,
-        "intercepts": classifier.intercept_,
-        "labels": classifier.classes_,
-    }
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **arrays)
+        np.savez(stream, **cast(Any, fitted.arrays()))
 
 
-def load(path: Path) -> Fitted:
+def load(path: Path) -> Fitted | Scored:
     """Read what `save` wrote, under any version of scikit-learn; no code of the file runs.
 
     Raises:
@@ -88,20 +74,15 @@ def load(path: Path) -> Fitted:
     except KeyError as error:
         lacks = f"{error.args[0]} is not a file in the archive"
         raise UserError(f"{path}: no fitted baseline: {lacks}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         if refused := refusal(error, path):
             raise refused from None
         raise UserError(f"{path}: no fitted baseline: {' '.join(str(error).split())}") from None
 
 
-def _rebuilt(arrays: Mapping[str, np.ndarray]) -> Fitted:
-    """Put fitted attributes, by the names that scikit-learn documents, into new estimators."""
-    vocabulary = arrays["words"].item().decode().split("\n")
-    words = vectorizer(int(arrays["ngrams"]), vocabulary=vocabulary)
+def _rebuilt(arrays: Mapping[str, np.ndarray]) -> Fitted | Scored:
+    if "words" not in arrays and "essay_words" in arrays:
+        return scored.of_arrays(arrays)
+    words = vectorizer(int(arrays["ngrams"]), vocabulary=words_of(arrays["words"]))
     words.idf_ = arrays["idf"]
-    scaler = StandardScaler()
-    scaler.mean_, scaler.scale_ = arrays["mean"], arrays["scale"]
-    classifier = LogisticRegression()
-    classifier.coef_, classifier.intercept_ = arrays["coefficients"], arrays["intercepts"]
-    classifier.classes_ = arrays["labels"]
-    return Fitted(words, scaler, classifier)
+    return Fitted(words, *rebuilt(arrays))

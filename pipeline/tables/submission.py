@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from pipeline import paths
+from pipeline import files, paths
 from pipeline.clean_tables import ORDER_FILE
 from pipeline.competition.rows import read_rows
 from pipeline.competition.schema import (
@@ -17,7 +17,6 @@ from pipeline.competition.schema import (
     SUBMISSION_COLUMNS,
 )
 from pipeline.errors import UserError
-from pipeline.files import atomic_file
 from pipeline.tables.columns import Columns
 from pipeline.tables.predictions import Predictions, align, check_predictions
 
@@ -50,10 +49,19 @@ def write_submission(
     rows = Predictions(list(element_ids), folds, probabilities)
     values = align(rows, order, path)
     check_predictions(Predictions(list(order), folds[: len(order)], values), path)
-    with atomic_file(path) as temporary:
+    with files.atomic_file(path) as temporary:
         temporary.write_text(_text(order, values), encoding="utf-8", newline="")
         # Before the file gets its name: what stands there has been read back and is right.
         check_submission(temporary, order, path)
+
+
+def write_probabilities(
+    path: Path, element_ids: Sequence[str], probabilities: Float[np.ndarray, "rows labels"]
+) -> None:
+    """Write probabilities in a submission's columns, of whatever elements they are."""
+    folds = np.zeros(len(element_ids), np.int8)
+    check_predictions(Predictions(list(element_ids), folds, probabilities), path)
+    files.write_text(path, _text(element_ids, probabilities))
 
 
 def check_submission(path: Path, order: Sequence[str], name: Path | None = None) -> None:

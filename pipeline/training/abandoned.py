@@ -19,7 +19,7 @@ from pipeline.graph import code_hash
 from pipeline.refusals import reason
 from pipeline.training.origin import FILE
 
-_NAME = re.compile(r".+-fold\d+(-seed\d+)?-[0-9a-f]{16}")
+_NAME = re.compile(r"(.+-fold\d+(-seed\d+)?|pretrain-.+)-[0-9a-f]{16}")
 _DAY = 24 * 3600.0
 _Digest = Callable[[Path], str | None]
 

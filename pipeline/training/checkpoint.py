@@ -54,7 +54,7 @@ class Checkpoints:
         except OSError as error:
             raise UserError(f"{folder}: no place for checkpoints: {reason(error)}") from None
         if held is None:
-            raise UserError(f"{folder}: another process is training this fold; wait or end it")
+            raise UserError(f"{folder}: another process is training this; wait or end it")
         self._lock = held
         tell_once()
         # Before Orbax looks, so that its last step is one that can be restored.

@@ -14,14 +14,13 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
-from pipeline.errors import UserError
 from pipeline.memory import peak_megabytes
 from pipeline.tables.predictions import write_predictions
 from pipeline.training import needs
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
-from pipeline.training.history import History, write_history
+from pipeline.training.history import History, Validation, write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.job import Job
 from pipeline.training.loop import Loop
@@ -64,7 +63,7 @@ class FoldRun:
           Stopped: asked to stop; the state is saved.
         """
         seconds = 60 * self.job.session.checkpoint_minutes
-        try:
+        with machine.told_if_short_of_memory(self._too_large):
             return self.loop.run(
                 # Without a name here: where a checkpoint takes its place, it has to go.
                 self.model.initial_state(self.data.schedule.total),
@@ -72,11 +71,6 @@ class FoldRun:
                 interruptions,
                 seconds,
             )
-        except machine.FAILURES as error:
-            reason = machine.short_of_memory(error)
-            if reason is None:
-                raise
-            raise UserError(f"{self.job.name}: {self._too_large()}; {reason}") from None
 
     def _too_large(self) -> str:
         """Say in words that a step doesn't fit, and what would."""
@@ -85,12 +79,12 @@ class FoldRun:
         share = f"{rows} row(s) of {train.rows.length} tokens a device"
         others = ", or train it over all devices, by dvc repro" if devices == 1 else ""
         return (
-            f"out of memory with {share}, expected a device with more memory; raise "
-            f"train.accumulation or train.remat{others}"
+            f"{self.job.name}: out of memory with {share}, expected a device with more memory; "
+            f"raise train.accumulation or train.remat{others}"
         )
 
-    def _validate(self, params: Any) -> float:
-        return self.data.loss(self.model.predict(params, self.data))
+    def _validate(self, params: Any) -> Validation:
+        return Validation(self.data.loss(self.model.predict(params, self.data)))
 
 
 def train_fold(job: Job) -> float:
@@ -113,7 +107,7 @@ def train_fold(job: Job) -> float:
         state, history = fold.run(checkpoints, interruptions)
         params, step = state.params, data.schedule.total
         probabilities = model.predict(params, data)
-        loop.note_validation(params, data.loss(probabilities), step, history)
+        loop.note_validation(params, Validation(data.loss(probabilities)), step, history)
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
             probabilities = model.predict(params, data)

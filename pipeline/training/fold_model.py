@@ -8,16 +8,15 @@ from jaxtyping import Float, Int
 
 from pipeline import devices as machine
 from pipeline import paths
-from pipeline.encoders.attention.dispatch import default_attention, serving
-from pipeline.encoders.config import Settings
+from pipeline.encoders.attention.dispatch import serving
 from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import load_backbone, table
-from pipeline.errors import UserError
 from pipeline.inference.predictor import Predictor
-from pipeline.params import Compute, Train
 from pipeline.platforms import rows_per_device
+from pipeline.training.encoder_settings import encoder_settings
 from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
+from pipeline.training.masking import read_masking
 from pipeline.training.optimizer import adamw
 from pipeline.training.step import Step, TrainState, train_step
 
@@ -33,7 +32,8 @@ class FoldModel:
         """Build the model of the backbone's config.
 
         Raises:
-          UserError: the config is missing or not the encoder's.
+          UserError: the config is missing or not the encoder's, or words are to be masked and the
+            tokenizer has no mask token.
         """
         self.job, self.devices = job, devices
         self.settings = encoder_settings(job.compute, job.train, devices[0].device_kind)
@@ -41,6 +41,7 @@ class FoldModel:
         config = self.model.config
         self.pad_id = config.pad_token_id
         self.predictor = Predictor(self.model, devices, job.train.rows)
+        self._masking = read_masking(paths.backbone(job.model), job.train.mask_share)
         self._optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
 
     @property
@@ -68,7 +69,7 @@ class FoldModel:
         """
         train = self.job.train
         rows_per_device(train.rows.per_step, len(self.devices), train.accumulation)
-        step = train_step(self.model, self._optimizer, train)
+        step = train_step(self.model, self._optimizer, train, self._masking)
         # Donated, so that the new state can take the memory of the old one.
         return machine.parallel(step, self.devices, replicated_out=True, donate=True)
 
@@ -85,29 +86,3 @@ class FoldModel:
         name = f"{self.job.name} held-out"
         windows = data.held if windows is None else windows
         return self.predictor.probabilities(params, data.tokens, windows, name)
-
-
-def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
-    """Choose how the encoder computes on a kind of device; `attention: auto` is the fastest there.
-
-    Raises:
-      UserError: the attention that is asked for does not run there.
-    """
-    attention = train.attention
-    if attention == "auto":
-        attention = default_attention(compute.platform, kind, compute.dtype)
-    if attention == "fused" and compute.platform != "tpu":
-        raise UserError(f"params.yaml: attention: fused runs on tpu, not on {compute.platform}")
-    if attention == "cudnn" and (compute.platform, compute.dtype) != ("gpu", "bfloat16"):
-        raise UserError(
-            "params.yaml: attention: cudnn runs on gpu in bfloat16, "
-            f"not on {compute.platform} in {compute.dtype}"
-        )
-    return Settings(
-        dtype=compute.dtype,
-        attention=attention,
-        remat=train.remat,
-        hidden_dropout=train.dropout.hidden,
-        attention_dropout=train.dropout.attention,
-        head_dropout=train.dropout.head,
-    )

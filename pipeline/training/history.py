@@ -3,12 +3,19 @@
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.files import atomic_file
 
 COLUMNS = ("step", "epoch", "series", "loss")
 _POINTS = 200  # of the training curve, however many steps there are
+
+
+class Validation(NamedTuple):
+    """The figures of an evaluation on what is held out; not every run has an accuracy."""
+
+    loss: float
+    accuracy: float | None = None
 
 
 class History:
@@ -34,9 +41,11 @@ class History:
             self._add(step, epoch, "train", sum(self._pending) / len(self._pending))
             self._pending.clear()
 
-    def validation(self, step: int, epoch: float, loss: float) -> None:
-        """Note the log loss of the held-out fold."""
-        self._add(step, epoch, "validation", loss)
+    def validation(self, step: int, epoch: float, found: Validation) -> None:
+        """Note the figures of what is held out."""
+        self._add(step, epoch, "validation", found.loss)
+        if found.accuracy is not None:
+            self._add(step, epoch, "accuracy", found.accuracy)
 
     def _add(self, step: int, epoch: float, series: str, loss: float) -> None:
         self.points.append([step, round(epoch, 4), series, round(loss, 6)])

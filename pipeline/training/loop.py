@@ -1,4 +1,4 @@
-"""The loop of one fold: steps, evaluations, checkpoints, and nothing that decides a number."""
+"""The loop of one run: steps, evaluations, checkpoints, and nothing that decides a number."""
 
 import math
 import time
@@ -13,12 +13,12 @@ from pipeline import devices as machine
 from pipeline import progress
 from pipeline.errors import Stopped, UserError
 from pipeline.training.checkpoint import Checkpoints
-from pipeline.training.fold_data import Schedule
-from pipeline.training.history import History
+from pipeline.training.history import History, Validation
 from pipeline.training.interruptions import Interruptions
+from pipeline.training.schedule import Schedule
 from pipeline.training.step import Step, StepMetrics, TrainState
 
-Validate = Callable[[Any], float]
+Validate = Callable[[Any], Validation]
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Meter:
 
 
 class Loop:
-    """Runs one fold to its end, or to where it is asked to stop."""
+    """Runs one fold, or one pre-training, to its end, or to where it is asked to stop."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Loop:
           name: the stage, for messages.
           schedule: the batches.
           make_step: makes the parallel train step; not called where every step is done.
-          validate: maps parameters to a log loss.
+          validate: maps parameters to figures.
           devices: that the step runs on.
         """
         self.name, self.schedule, self.validate = name, schedule, validate
@@ -186,15 +186,17 @@ class Loop:
     def _evaluate(self, state: TrainState, step: int, history: History) -> None:
         self.note_validation(state.params, self.validate(state.params), step, history)
 
-    def note_validation(self, params: Any, loss: float, step: int, history: History) -> None:
-        """Record a validation loss and keep the best parameters where they are asked for."""
-        history.validation(step, self.schedule.epoch(step), loss)
+    def note_validation(self, params: Any, found: Validation, step: int, history: History) -> None:
+        """Record an evaluation and keep the best parameters where they are asked for."""
+        history.validation(step, self.schedule.epoch(step), found)
+        also = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
         progress.say(
-            f"{self.name}: step {step} of {self.schedule.total}, validation log loss {loss:.4f}"
+            f"{self.name}: step {step} of {self.schedule.total}, validation log loss "
+            f"{found.loss:.4f}{also}"
         )
-        if self.schedule.options.select == "best" and loss < self.best.loss:
+        if self.schedule.options.select == "best" and found.loss < self.best.loss:
             # On the host: the next step donates the device's own copy.
-            self.best = Best(loss, jax.device_get(params), step)
+            self.best = Best(found.loss, jax.device_get(params), step)
 
     def _note(
         self, pending: tuple[int, StepMetrics, int] | None, history: History, bar: Any

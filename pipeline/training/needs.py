@@ -1,12 +1,12 @@
-"""The room on disk that a fold needs, and the check that it is there."""
+"""The room on disk that a run needs, and the check that it is there."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pipeline import params, paths, room
 from pipeline.encoders.weights.tensors import FILE
 from pipeline.errors import UserError
-from pipeline.training.job import Job
 
 # Where the last one turns out to be damaged, the run goes on from the one before.
 KEPT = 2
@@ -18,17 +18,37 @@ _AT_ONCE = KEPT + 1
 _PARTS = 3
 
 
+@runtime_checkable
+class Run(Protocol):
+    """What is to be trained: its name, the model of its backbone, its options."""
+
+    @property
+    def name(self) -> str:
+        """As DVC names the stage."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """A key of `models`, whose backbone has as many weights."""
+        ...
+
+    @property
+    def train(self) -> params.Train:
+        """The options that decide what is saved."""
+        ...
+
+
 def checkpoints(train: params.Train, weights: float) -> float:
-    """Return the most bytes that a fold's checkpoints take, for `weights` bytes of parameters."""
+    """Return the most bytes that a run's checkpoints take, for `weights` bytes of parameters."""
     return _AT_ONCE * (_PARTS + (train.select == "best")) * weights
 
 
-def check_room(runs: Mapping[Path, Job]) -> None:
-    """Hold the free room against what folds that train at once have still to write.
+def check_room(runs: Mapping[Path, Run]) -> None:
+    """Hold the free room against what runs that train at once have still to write.
 
     Args:
-      runs: the folds, by the folders of their checkpoints. What an interrupted run left there is
-        room that it has already. A fold's weights take as many bytes as its backbone's.
+      runs: by the folders of their checkpoints. What an interrupted one left there is room that it
+        has already. A run's weights take as many bytes as its backbone's.
 
     Raises:
       UserError: a disk has too little.

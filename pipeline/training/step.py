@@ -4,6 +4,7 @@
 `pmap` around it.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -15,8 +16,11 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from pipeline.devices import AXIS
 from pipeline.encoders.head import TokenClassifier, slot_means
+from pipeline.encoders.weights.folders import table
 from pipeline.inputs.packing import Batch
-from pipeline.params import Train
+from pipeline.params import Perturbation, Train
+from pipeline.training import perturbation
+from pipeline.training.masking import Masking
 
 
 class TrainState(NamedTuple):
@@ -58,25 +62,38 @@ class StepMetrics(NamedTuple):
 
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
+OFF = Perturbation()
+LossSum = Callable[[Any, Batch, Array], tuple[Array, Array]]
+"""Parameters, rows and the step's key to the sums of the weighted losses and of the weights."""
 
 
 def train_step(
-    model: TokenClassifier, optimizer: optax.GradientTransformationExtraArgs, options: Train
+    model: TokenClassifier,
+    optimizer: optax.GradientTransformationExtraArgs,
+    options: Train,
+    masking: Masking | None = None,
 ) -> Step:
     """Make the step of one model.
 
     The batch that it takes is [accumulation, rows, ...]. Loss and weight are summed over
     accumulation and devices and divided once, then the gradient is clipped:
     `optax.MultiSteps` would average means, which is something else.
+
+    Args:
+      model: the network.
+      optimizer: gradients in, changes of the parameters out.
+      options: of the model's training.
+      masking: what replaces words by the mask token, None for nothing.
     """
 
     def loss_sum(params: Any, batch: Batch, key: Array) -> tuple[Array, Array]:
         # By the row's number in the plan, never by the device: a row draws the same mask wherever
         # it lies, so one, two and eight devices train alike.
         row_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.row)
+        ids = batch.ids if masking is None else masking.mask(batch, key)
         logits = model.apply(
             {"params": params},
-            batch.ids,
+            ids,
             batch.segment,
             batch.position,
             row_keys,
@@ -86,23 +103,50 @@ def train_step(
         means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
 
+    perturb = perturbation.of(options.perturbation, table(model))
+    return step_of(loss_sum, optimizer, perturb, options.perturbation)
+
+
+def step_of(
+    loss_sum: LossSum,
+    optimizer: optax.GradientTransformationExtraArgs,
+    perturb: perturbation.Perturb | None = None,
+    moves: Perturbation = OFF,
+) -> Step:
+    """Make the step that follows the gradient of a loss; see `train_step`.
+
+    Args:
+      loss_sum: the loss.
+      optimizer: gradients in, changes of the parameters out.
+      perturb: moves the parameters before the gradient is taken, None for not at all.
+      moves: when that begins.
+    """
+
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
         # The step's number is in the state, so a resumed run draws what it would have drawn.
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
 
-        def part(batch: Batch) -> Any:
+        def part(params: Any, batch: Batch) -> Any:
             """Loss, weight and gradient, summed over the rows of one part."""
             differentiate = jax.value_and_grad(loss_sum, has_aux=True)
-            (loss, weight), gradient = differentiate(state.params, batch, key)
+            (loss, weight), gradient = differentiate(params, batch, key)
             return loss, weight, gradient
 
-        # Packed rows hold different numbers of elements, so a mean of the devices' means would be
-        # wrong: sums go through `psum`, and one division follows.
-        sums = _accumulate(part, batch)
-        loss, weight, gradient = jax.lax.psum(sums, AXIS)
-        # A batch whose elements all weigh nothing must not become a division by zero.
-        weight = jnp.maximum(weight, 1e-6)
-        gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
+        def mean(params: Any) -> Any:
+            """Loss and weight, summed over the whole batch, and its mean gradient."""
+            # Packed rows hold different numbers of elements, so a mean of the devices' means would
+            # be wrong: sums go through `psum`, and one division follows.
+            sums = _accumulate(functools.partial(part, params), batch)
+            loss, weight, gradient = jax.lax.psum(sums, AXIS)
+            # A batch whose elements all weigh nothing must not become a division by zero.
+            weight = jnp.maximum(weight, 1e-6)
+            return loss, weight, jax.tree.map(lambda leaf: leaf / weight, gradient)
+
+        if perturb is None:
+            loss, weight, gradient = mean(state.params)
+        else:
+            late = perturbation.has_begun(moves, state.step, state.total)
+            loss, weight, gradient = perturbation.twice(mean, perturb, state.params, late)
         # The optimizer clips, and does so after the division: the norm of a sum would depend on how
         # many elements the batch happens to hold.
         changes, moments = optimizer.update(

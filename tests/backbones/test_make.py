@@ -86,6 +86,7 @@ def test_folder_of_a_backbone(tiny: Path):
     assert {path.name for path in tiny.iterdir()} == {
         "config.json",
         "encoder.json",
+        "masked_head.safetensors",
         "model.safetensors",
         "origin.json",
         "tokenizer.json",

@@ -21,17 +21,22 @@ from pipeline.inputs.tokens import read_tokens
 from pipeline.tables.essay_folds import held_out
 from pipeline.tables.predictions import write_predictions
 from pipeline.units import Unit, units
-from stages import backbone, baseline, ensemble, evaluate, split, tokenize, validate
+from stages import backbone, baseline, ensemble, evaluate, split, tokenize, topics, validate
 from stages import predict as predict_stage
 from tests.configurations import SMALL, changed, write
 from tests.contract.project import ROOT, few_essays
 
-MODEL, UNITS = "small", units([0, 1], [9])
+MODEL, UNITS, TOPICS = "small", units([0, 1], [9]), "about"
+_WITH_TOPICS = {
+    "topics": {TOPICS: {"count": 3, "words": 2, "seed": 1}},
+    "models": {MODEL: {"inputs": {"topic": TOPICS}}},
+}
 
 
 def edit_configuration(**sections: Any) -> None:
     """Write params.yaml with other values in some sections."""
-    write(changed(SMALL, {"seeds": [9], "compute": {"devices": "auto"}} | sections))
+    base = changed(SMALL, {"seeds": [9], "compute": {"devices": "auto"}} | _WITH_TOPICS)
+    write(changed(base, sections))
 
 
 def make_graph(folder: Path) -> None:
@@ -43,6 +48,7 @@ def make_graph(folder: Path) -> None:
     edit_configuration()
     for stage in (validate, split, baseline):
         stage.main([])
+    topics.main(["--topic", TOPICS])
     for stage in (backbone, tokenize):
         stage.main(["--model", MODEL])
     for number, unit in enumerate(UNITS):
@@ -59,7 +65,15 @@ def outputs() -> list[Path]:
     tables = [paths.oof("baseline"), paths.oof(MODEL)]
     elements = [paths.clean("train"), paths.FOLDS]
     figures = paths.metrics("ensemble")
-    return [*weights, *tables, paths.BASELINE, *elements, paths.tokens(MODEL, "train"), figures]
+    return [
+        paths.topics(TOPICS),
+        *weights,
+        *tables,
+        paths.BASELINE,
+        *elements,
+        paths.tokens(MODEL, "train"),
+        figures,
+    ]
 
 
 def write_lock(extra: Sequence[Path] = ()) -> None:

@@ -91,7 +91,7 @@ def _baseline_alone(order: Iterable[str]) -> list[list[float]]:
     def loss(theta: np.ndarray) -> float:
         logs = log_softmax(theta[0] * np.log(oof) + theta[1:], axis=1)
         away = theta - [1.0, 0.0, 0.0, 0.0]
-        return -(truth * logs).sum() + ridge * away @ away
+        return -(truth * logs).sum() + len(truth) * ridge * away @ away
 
     theta = minimize(loss, np.array([1.0, 0.0, 0.0, 0.0]), tol=1e-9).x
     mean = gather_tests(["baseline"], [0, 1], list(order))[:, 0]

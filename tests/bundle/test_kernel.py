@@ -10,7 +10,6 @@ import pytest
 
 from pipeline.bundle import kernel
 from pipeline.bundle.blend import read_blend
-from pipeline.bundle.contents import BLEND
 from pipeline.bundle.hidden_oddities import write_odd_test
 from pipeline.bundle.rehearsal import compare, read_submission, rehearse
 from pipeline.errors import UserError
@@ -38,7 +37,7 @@ def test_the_file_alone_predicts_as_the_graph_whatever_is_odd(
     scratch.mkdir()
     odd = write_odd_test(competition, tmp_path / "odd")
     found = read_submission(rehearse(Path(sys.executable), bundle, tmp_path / "odd", scratch))
-    visible, priors = read_submission(Path("submission.csv")), read_blend(bundle / BLEND).priors
+    visible, priors = read_submission(Path("submission.csv")), read_blend(bundle).priors
     assert odd.compare(found, visible, priors) < 1e-6
     assert set(visible) < set(found)
     assert len(odd.oddities) == 15

@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.project import ROOT
 
+WORDS = ["my files/it's.zip", "x'; touch ran; '", "`touch ran`;x", 'a"b']
 RUNS = r"dvc |.*-m commands\.(?!configuration)"
 
 
@@ -39,7 +40,7 @@ def test_the_doctor_comes_before_dvc(target: str):
 @pytest.mark.parametrize(
     "target",
     ["data", "submit", "bundle", "kaggle", "prune", "mend", "plots", "queue", "code",
-     "experiments"],
+     "experiments", "compare", "try"],
 )  # fmt: skip
 def test_params_yaml_is_checked_before_dvc_resolves_its_graph(target: str):
     commands = _commands(target, "STAGE=train")
@@ -60,8 +61,25 @@ def test_an_accelerator_that_is_asked_for_is_handed_on():
     ("target", "variable", "command"),
     [("data", "ZIP", "commands.data --zip"), ("recipe", "NAME", "commands.recipe")],
 )
-@pytest.mark.parametrize("word", ["my files/it's.zip", "x'; touch ran; '", "`touch ran`;x", 'a"b'])
+@pytest.mark.parametrize("word", WORDS)
 def test_a_path_is_one_word_for_the_shell(target: str, variable: str, command: str, word: str):
     lines = _commands(target, f"{variable}={word}")
     found = [line for line in lines if line.startswith(f"python -m {command} ")]
     assert [shlex.split(line)[-1] for line in found] == [word]
+
+
+@pytest.mark.parametrize(
+    ("target", "variables", "command"),
+    [
+        ("compare", {"A": "--a", "B": "--b", "FOLD": "--fold"}, "commands.compare"),
+        ("try", {"SET": "--set", "FOLD": "--fold", "MODEL": "--model"}, "commands.trial"),
+    ],
+)
+@pytest.mark.parametrize("word", WORDS)
+def test_a_setting_is_one_word_of_its_own_option(
+    target: str, variables: dict[str, str], command: str, word: str
+):
+    """With the equals sign, so that a word that begins with a dash is no option."""
+    lines = _commands(target, *(f"{variable}={word}" for variable in variables))
+    (found,) = [line for line in lines if command in line]
+    assert shlex.split(found)[3:] == [f"{option}={word}" for option in variables.values()]

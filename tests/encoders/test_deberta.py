@@ -141,6 +141,7 @@ def test_positions_are_dropped_anew_in_each_layer():
     np.testing.assert_array_equal(drop_positions(table, None, 0, 0.25), table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["deberta", "deberta-v2"])
 def test_dropout_on_positions_alone_changes_the_logits(tmp_path: Path, name: str):
     model, params = made(written(name, tmp_path), attention_dropout=0.0, head_dropout=0.0)

@@ -110,7 +110,12 @@ def _all_alone(kinds: Sequence[stack.Kind]) -> stack.Repetition:
 
 
 @pytest.mark.parametrize(
-    ("attention", "remat"), [("blocked", "none"), ("xla", "full"), ("xla", "selective")]
+    ("attention", "remat"),
+    [
+        ("blocked", "none"),
+        pytest.param("xla", "full", marks=pytest.mark.slow),
+        pytest.param("xla", "selective", marks=pytest.mark.slow),
+    ],
 )
 def test_forms_agree_with_dropout_on(folder: Path, attention: str, remat: str):
     close(step(folder, attention, remat), step(folder, "xla", "none"))
@@ -134,6 +139,7 @@ def test_padding_gives_no_gradient(folder: Path):
     assert words[ids[0, 0]].any()
 
 
+@pytest.mark.slow
 def test_dropout_does_not_depend_on_how_rows_are_split(folder: Path):
     model, params = made(folder)
     ids = jnp.asarray(np.random.default_rng(2).integers(2, 20, (2, 8)), jnp.int32)
@@ -146,6 +152,7 @@ def test_dropout_does_not_depend_on_how_rows_are_split(folder: Path):
         np.testing.assert_allclose(alone[0], whole[row], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_rates_of_the_run_stand_for_those_of_the_checkpoint(folder: Path):
     model, params = made(folder, hidden_dropout=0.0, attention_dropout=0.0, head_dropout=0.0)
     plain = forward(model, params, packed())

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.errors import UserError
-from pipeline.evaluation.ensemble import pooled
+from pipeline.evaluation.blending import pooled
 from pipeline.evaluation.nesting import nested_split
 from pipeline.evaluation.pools import Kind, Weights, pool
 from pipeline.files import sha256
@@ -58,11 +58,17 @@ def test_figures_weights_and_submission_fit_together(elements: Elements, kind: K
     assert figures == {
         "log_loss": own["log_loss"],
         "in_sample": own["in_sample"],
+        "log_loss_low": found["intervals"]["log_loss"][0],
+        "log_loss_high": found["intervals"]["log_loss"][1],
         "best_member": min(alone.values()),
         "priors": found["priors"]["classes"],
         "partial": False,
     }
     assert figures["in_sample"] < figures["log_loss"] < figures["best_member"] < figures["priors"]
+    table = read_predictions(paths.ENSEMBLE / "oof.parquet")
+    assert table.element_ids == elements.element_ids
+    assert round(log_loss(elements.labels, table.probabilities), 6) == figures["log_loss"]
+    assert figures["log_loss_low"] < figures["log_loss"] < figures["log_loss_high"]
     fitted = Weights(
         kind,
         np.array([found["weights"][n] for n in NAMES]),
@@ -82,10 +88,18 @@ def test_the_stage_says_the_nested_figure_beside_the_others(
 ) -> None:
     stage.main([])
     figures = json.loads(paths.metrics("ensemble").read_text())
-    assert capsys.readouterr().out.splitlines() == [
+    low, high = figures["log_loss_low"], figures["log_loss_high"]
+    assert low < figures["log_loss"] < high
+    *earned, said, written = capsys.readouterr().out.splitlines()
+    gains = {name: worth["gain"] for name, worth in weights()["earned"].items()}
+    best = max(gains, key=gains.__getitem__)
+    assert len(earned) == 3
+    assert earned[0].startswith(f"ensemble: {best} earns {gains[best]:+.4f} [95 % by essay: ")
+    assert [said, written] == [
         f"ensemble: loglinear pool of 3 members, nested log loss {figures['log_loss']:.4f} "
-        f"(in sample {figures['in_sample']:.4f}), best member {figures['best_member']:.4f}, "
-        f"class priors {figures['priors']:.4f}",
+        f"[95 % by essay: {low:.4f} to {high:.4f}] (the pool in sample "
+        f"{figures['in_sample']:.4f}), best member {figures['best_member']:.4f}, class priors "
+        f"{figures['priors']:.4f}",
         "ensemble: submission.csv, 7 rows",
     ]
 
@@ -143,6 +157,7 @@ def test_one_member_alone_is_pooled_too(elements: Elements) -> None:
     np.testing.assert_allclose(found_rows, expected, atol=6e-9)
 
 
+@pytest.mark.slow
 def test_fifty_external_members_at_once(elements: Elements) -> None:
     members = {f"m{i}": MEMBERS["theirs"] for i in range(50)}
     for i, name in enumerate(members):
@@ -158,7 +173,8 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
 
 
 def test_a_second_run_gives_the_same_bytes(elements: Elements) -> None:
-    made = [paths.ENSEMBLE / "weights.json", paths.metrics("ensemble"), paths.SUBMISSION]
+    tables = [paths.ENSEMBLE / "oof.parquet", paths.ENSEMBLE / "weights.json"]
+    made = [*tables, paths.metrics("ensemble"), paths.SUBMISSION]
     hashes = []
     for _ in range(2):
         stage.main([])

@@ -56,17 +56,22 @@ def test_figures_by_fold_and_type_agree_with_scikit_learn(
     assert details["essays"] == 30
     assert details["temperature"]["nested_log_loss"] > 0
     figures = json.loads(paths.metrics("m").read_text())
+    low, high = whole["log_loss_interval"]
+    assert low < whole["log_loss"] < high
+    assert whole["accuracy_interval"][0] < whole["accuracy"] < whole["accuracy_interval"][1]
     assert figures == {
         "log_loss": whole["log_loss"],
         "accuracy": whole["accuracy"],
         "ece": whole["ece"],
+        "log_loss_low": low,
+        "log_loss_high": high,
         "partial": False,
         "folds": 3,
     }
     classes, types = details["priors"]["classes"], details["priors"]["types"]
     assert capsys.readouterr().out == (
-        f"evaluate@m: log loss {whole['log_loss']:.4f}; class priors {classes:.4f}, "
-        f"by type {types:.4f}; metrics/m.json\n"
+        f"evaluate@m: log loss {whole['log_loss']:.4f} [95 % by essay: {low:.4f} to {high:.4f}]; "
+        f"class priors {classes:.4f}, by type {types:.4f}; metrics/m.json\n"
     )
 
 

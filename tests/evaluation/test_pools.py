@@ -86,7 +86,7 @@ def test_the_log_linear_fit_agrees_with_scipys_general_solver() -> None:
 
     start = np.r_[np.full(4, 0.25), np.zeros(3)]
     expected = minimize(objective, start, method="BFGS", options={"gtol": 1e-6}).x
-    weights, bias = pools.fit_loglinear(logs, labels, ridge)
+    weights, bias = pools.fit_loglinear(logs, labels, ridge / n)
     np.testing.assert_allclose(np.r_[weights, bias], expected, atol=1e-5)
     assert bias.sum() == pytest.approx(0.0, abs=1e-9)
 
@@ -95,7 +95,7 @@ def test_the_log_linear_fit_agrees_with_scipys_general_solver() -> None:
 def test_the_log_linear_fit_is_exact_where_members_are_almost_alike(spread: float) -> None:
     labels, members = draw(7, 400, 5)
     logs = np.log(members[:, :1] ** (1 - spread) * members**spread)
-    weights, bias = pools.fit_loglinear(logs, labels, 1e-3)
+    weights, bias = pools.fit_loglinear(logs, labels, 1e-3 / 400)
     errors = scipy_softmax(np.einsum("rml,m->rl", logs, weights) + bias, axis=1)
     errors[np.arange(400), labels] -= 1.0
     slope = np.einsum("rl,rml->m", errors, logs) + 2e-3 * (weights - 0.2)
@@ -109,7 +109,7 @@ def test_the_log_linear_pool_finds_the_weights_that_made_the_labels() -> None:
     made = 1.4 * logits[:, 0] - 0.4 * logits[:, 1] + np.array([0.5, -0.2, -0.3])
     draws = rng.random((40_000, 1))
     labels = (scipy_softmax(made, axis=1).cumsum(axis=1) > draws).argmax(axis=1)
-    fitted = pools.fit("loglinear", scipy_softmax(logits, axis=2), labels, 1e-3)
+    fitted = pools.fit("loglinear", scipy_softmax(logits, axis=2), labels, 1e-7)
     np.testing.assert_allclose(fitted.weights, [1.4, -0.4], atol=0.04)
     np.testing.assert_allclose(fitted.bias, [0.5, -0.2, -0.3], atol=0.04)
 
@@ -166,6 +166,32 @@ def test_the_ridge_draws_towards_the_geometric_mean() -> None:
     fitted = pools.fit("loglinear", members, labels, 1e9)
     np.testing.assert_allclose(fitted.weights, 0.25, atol=1e-5)
     np.testing.assert_allclose(fitted.bias, 0.0, atol=1e-5)
+
+
+def test_the_ridge_is_the_same_on_more_rows_of_a_kind() -> None:
+    labels, members = draw(4)
+    one = pools.fit("loglinear", members, labels, 0.05)
+    ten = pools.fit("loglinear", np.tile(members, (10, 1, 1)), np.tile(labels, 10), 0.05)
+    np.testing.assert_allclose(ten.weights, one.weights, atol=2e-6)
+    free = pools.fit("loglinear", members, labels, 0.0)
+    assert np.abs(free.weights - one.weights).max() > 0.01
+
+
+def test_a_pool_that_drops_keeps_what_the_labels_were_made_of() -> None:
+    """Two members make the labels, one repeats the first with noise, and one is noise alone."""
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(20_000, 4, 3))
+    made = 1.2 * logits[:, 0] + 0.6 * logits[:, 1]
+    labels = (scipy_softmax(made, axis=1).cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    logits[:, 2] = logits[:, 0] + 0.5 * logits[:, 2]
+    members = scipy_softmax(logits, axis=2)
+    fitted = pools.fit("loglinear", members, labels, 1e-7, drop=True)
+    assert fitted.weights.tolist()[2:] == [0.0, 0.0]
+    kept = pools.fit("loglinear", members[:, :2], labels, 1e-7)
+    np.testing.assert_array_equal(fitted.weights[:2], kept.weights)
+    np.testing.assert_array_equal(fitted.bias, kept.bias)
+    alone = pools.fit("loglinear", members[:, 3:], labels, 1e-7, drop=True)
+    assert alone.weights[0] != 0.0, "the last one stays"
 
 
 @pytest.mark.parametrize("kind", KINDS)

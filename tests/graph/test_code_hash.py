@@ -13,7 +13,7 @@ from tests.contract.project import ROOT, python_files
 FILES = list(python_files("pipeline", "stages"))
 NETWORKS = {"networks/bert", "networks/deberta", "networks/deberta_v1", "networks/modernbert"}
 STAGES = {"validate", "split", "backbone", "tokenize", "baseline", "member", "train", "predict",
-          "evaluate", "ensemble"}  # fmt: skip
+          "evaluate", "ensemble", "topics", "pretrain"}  # fmt: skip
 
 
 def hashes(root: Path) -> dict[str, str]:
@@ -66,11 +66,11 @@ def test_comments_docstrings_and_layout_of_every_file_change_none(
         ("stages/split.py", {"split"}),
         ("pipeline/competition/placing.py", {"validate"}),
         ("pipeline/backbones/hub.py", {"backbone"}),
-        ("pipeline/training/step.py", {"train"}),
+        ("pipeline/training/step.py", {"train", "pretrain"}),
         ("pipeline/evaluation/pools.py", {"ensemble"}),
         ("pipeline/encoders/bert.py", {"networks/bert"}),
         ("pipeline/encoders/deberta_common.py", {"networks/deberta", "networks/deberta_v1"}),
-        ("pipeline/encoders/attention/fused.py", {"train", "predict"} | NETWORKS),
+        ("pipeline/encoders/attention/fused.py", {"train", "predict", "pretrain"} | NETWORKS),
         ("pipeline/errors.py", STAGES | NETWORKS),
         ("pipeline/kaggle/client.py", set()),
         ("stages/code.py", set()),

@@ -19,6 +19,7 @@ from pipeline.files import write_json
 from pipeline.inputs.corpus import write_tokens
 from pipeline.inputs.markers import with_paragraph
 from pipeline.inputs.tokens import Tokens, Window, read_tokens
+from pipeline.inputs.windowing import NO_TOPICS
 from tests.configurations import section
 
 # 0 to 3, then a = 4 to z = 29, the comma 30, the full stop 31, and the markers from 32.
@@ -145,13 +146,14 @@ def tokenized(tmp_path: Path, wordpiece: Path) -> Callable[..., Made]:
         context: str = "essay",
         backbone: Path = wordpiece,
         label: int | None = None,
+        topics: Mapping[str, str] = NO_TOPICS,
     ) -> Made:
         if isinstance(essays, tuple):
             essays = {"E": essays}
         clean = write_clean(tmp_path / "clean/train", essays, label)
         inputs = section(params.Inputs, context=context, window=window, overlap=overlap)
         folder = tmp_path / "tokens/train"
-        counts = write_tokens(clean, backbone, folder, inputs, TASK)
+        counts = write_tokens(clean, backbone, folder, inputs, TASK, topics)
         return Made(read_tokens(folder), counts, folder)
 
     return make

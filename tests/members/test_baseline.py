@@ -7,10 +7,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from pipeline import params, paths
@@ -19,7 +21,7 @@ from pipeline.evaluation.priors import class_priors
 from pipeline.files import sha256
 from pipeline.members import baseline
 from pipeline.members.features import Texts, kinds, numbers, read_texts
-from pipeline.members.fitted import load, save
+from pipeline.members.fitted import Fitted, load, save
 from pipeline.metrics import log_loss
 from pipeline.tables.elements import read_elements, read_test_ids
 from pipeline.tables.predictions import Predictions, read_predictions
@@ -186,7 +188,7 @@ def test_arrays_made_by_hand_are_a_model(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", **ARRAYS)
     back = load(tmp_path / "f.npz")
     texts = Texts(["a"], ["Claim"], ["so good"], np.array([0]), ["Good, fair: good!"])
-    matrix = back.matrix(texts)
+    matrix = sparse.csr_matrix(back.matrix(texts))
     twice = 1 + np.log(2)
     np.testing.assert_allclose(
         matrix[0, -2:].toarray()[0], np.array([1, twice]) / np.hypot(1, twice), rtol=1e-15
@@ -208,7 +210,7 @@ def test_other_arrays_are_refused(
     change: dict[str, np.ndarray | None], found: str, tmp_path: Path
 ) -> None:
     arrays = {name: array for name, array in (ARRAYS | change).items() if array is not None}
-    np.savez(tmp_path / "f.npz", **arrays)
+    np.savez(tmp_path / "f.npz", **cast(Any, arrays))
     with pytest.raises(UserError, match=rf"f\.npz: no fitted baseline: .*{found}"):
         load(tmp_path / "f.npz")
 
@@ -272,7 +274,9 @@ def test_an_array_under_a_later_version_of_the_format_is_read(tmp_path: Path, ve
     np.savez(path, **{name: value for name, value in ARRAYS.items() if name != "idf"})
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("idf.npy", _claiming("'<f8'", "(2,)", np.ones(2).tobytes(), version))
-    assert load(path).words.idf_.tolist() == [1.0, 1.0]
+    back = load(path)
+    assert isinstance(back, Fitted)
+    assert back.words.idf_.tolist() == [1.0, 1.0]
 
 
 def test_a_damaged_file_is_refused_or_says_the_same(tmp_path: Path) -> None:
@@ -287,6 +291,7 @@ def test_a_damaged_file_is_refused_or_says_the_same(tmp_path: Path) -> None:
         except UserError as error:
             refused.append(str(error))
         else:
+            assert isinstance(back, Fitted)
             np.testing.assert_array_equal(back.classifier.intercept_, ARRAYS["intercepts"])
             assert back.words.vocabulary_ == {"fair": 0, "good": 1}
     assert len(refused) > 500
@@ -324,6 +329,7 @@ def test_the_number_of_threads_does_not_matter(project: Path) -> None:
     assert hashes[0] == hashes[1]
 
 
+@pytest.mark.slow
 def test_another_process_saves_the_same_bytes(project: Path) -> None:
     write_members()
     environment = os.environ | {"PYTHONPATH": str(Path(baseline_stage.__file__).parents[1])}

@@ -17,7 +17,9 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_p
 
 from tests.backbones import published
 from tests.backbones.published import CONFIGS
+from tests.parity import masked
 from tests.parity.models import GOLDEN, MODELS
+from tests.parity.torch_masked import masked_model, masked_run
 from tests.parity.torch_models import LENGTHS, model, run, save
 from tests.parity.torch_published import shapes
 
@@ -41,9 +43,7 @@ def write_model(name: str, seed: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     made = model(name, seed)
     save(made, folder)
-    fields = json.loads((folder / "config.json").read_text())
-    fields.pop("transformers_version")
-    (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+    write_config(folder)
     save_file(
         load_file(folder / "model.safetensors"), folder / "model.safetensors", {"format": "pt"}
     )
@@ -54,6 +54,24 @@ def write_model(name: str, seed: int) -> None:
     save_file(
         {name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / "run.safetensors"
     )
+
+
+def write_masked(name: str, seed: int) -> None:
+    """One masked language model's folder, and its logits."""
+    folder = masked.GOLDEN / name
+    shutil.rmtree(folder, ignore_errors=True)
+    made = masked_model(name, seed)
+    save(made, folder)
+    write_config(folder)
+    ids, real, logits = masked_run(made, seed)
+    save_file({"ids": ids, "real": real, "logits": logits}, folder / "run.safetensors")
+
+
+def write_config(folder: Path) -> None:
+    """Write a folder's config.json anew, without the version."""
+    fields = json.loads((folder / "config.json").read_text())
+    fields.pop("transformers_version")
+    (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
 
 
 def write_activations() -> None:
@@ -95,6 +113,8 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for name, compared in MODELS.items():
         write_model(name, compared.seed)
+    for name, seed in masked.NAMES.items():
+        write_masked(name, seed)
     write_activations()
     write_buckets()
     write_published()

@@ -60,7 +60,7 @@ def test_a_second_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match="another process is training this fold"):
+        with pytest.raises(UserError, match="another process is training this"):
             Checkpoints(tmp_path / "run")
         holder.kill()
 
@@ -124,6 +124,7 @@ def full(folder: Path, last: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["save", "leave", "stop"])
 def test_a_full_disk_is_one_line_and_the_last_whole_one_stays(tmp_path: Path, last: str) -> None:
     folder = tmp_path / "run"

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.training.history import History, write_history
+from pipeline.training.history import History, Validation, write_history
 
 
 def test_a_resumed_history_equals_an_uninterrupted_one() -> None:
     whole = History(total=6)
     for step in range(1, 7):
         whole.train(step, step / 6, loss=1.0 / step)
-    whole.validation(6, 1.0, 0.5)
+    whole.validation(6, 1.0, Validation(0.5))
 
     killed = History(total=6)
     for step in range(1, 4):
@@ -22,7 +22,7 @@ def test_a_resumed_history_equals_an_uninterrupted_one() -> None:
     resumed = History(total=6, saved=saved)
     for step in range(4, 7):
         resumed.train(step, step / 6, loss=1.0 / step)
-    resumed.validation(6, 1.0, 0.5)
+    resumed.validation(6, 1.0, Validation(0.5))
     assert resumed.points == whole.points
 
 
@@ -33,7 +33,7 @@ def test_long_runs_log_means_and_keep_what_is_not_logged_yet() -> None:
     assert history.points == [[3, 0.03, "train", 3.0]]
     saved = history.state()
     history.train(5, 0.05, 4.0)
-    history.validation(5, 0.05, 3.0)
+    history.validation(5, 0.05, Validation(3.0))
     assert saved == {"points": [[3, 0.03, "train", 3.0]], "pending": [5.0]}, "a save is not live"
 
 

@@ -11,8 +11,8 @@ import pytest
 import tests.training.tiny as tiny
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
 from pipeline.params import Session
-from pipeline.training.fold_data import Schedule
 from pipeline.training.interruptions import SIGNALS, Interruptions
+from pipeline.training.schedule import Schedule
 from tests.configurations import section
 
 

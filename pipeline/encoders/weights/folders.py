@@ -34,7 +34,10 @@ OWN_SETTINGS = "pipeline.json"
 """The file of a fold's weights that is this project's own: what they were trained on."""
 
 _OLD_NORM = re.compile(r"(?<=LayerNorm\.)(gamma|beta)$")  # in checkpoints up to 2019
-_NOT_TOKENIZER = ("config.json", FILE, "origin.json", "encoder.json")
+MASKED_HEAD = "masked_head.safetensors"
+"""The file of a backbone that has its checkpoint's masked-language-model head, if it had one."""
+
+_NOT_TOKENIZER = ("config.json", FILE, MASKED_HEAD, "origin.json", "encoder.json")
 
 
 def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
@@ -57,7 +60,7 @@ def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
     wanted = backbone_shapes(model)
     tensors = read_tensors(folder, backbone_names(folder, model, wanted))
     check_shapes(tensors, wanted, folder)
-    leaves = _gather(tensors, known, table(model))
+    leaves = gather(tensors, known, table(model))
     return _tree(leaves | draw_all(rest, model.config.std, seed))
 
 
@@ -83,7 +86,7 @@ def backbone_names(folder: Path, model: TokenClassifier, wanted: Iterable[str]) 
       UserError: a tensor is missing or unexpected, or stands there twice.
     """
     offered = architecture(model.name_of_encoder)
-    names = canonical(tensor_files(folder), _family(model), offered, model.config, folder)
+    names = canonical(tensor_files(folder), family_of(model), offered, model.config, folder)
     _same_names(names, wanted, folder)
     return names
 
@@ -104,7 +107,7 @@ def load_fold(folder: Path, model: TokenClassifier, exact: bool = True) -> Param
     _same_names(tensor_files(folder), wanted, folder)
     tensors = read_tensors(folder, exact=exact)
     check_shapes(tensors, wanted, folder)
-    return _tree(_gather(tensors, shapes, places))
+    return _tree(gather(tensors, shapes, places))
 
 
 def save_fold(
@@ -123,14 +126,19 @@ def save_fold(
       backbone: folder whose config.json and tokenizer are copied too.
       extra: this project's own settings, beside the name of the encoder.
     """
-    kind = {"architectures": [_family(model).classifier], "dtype": "float32"}
+    kind = {"architectures": [family_of(model).classifier], "dtype": "float32"}
     with atomic_folder(folder) as temporary:
-        for path in sorted(backbone.iterdir()):
-            if path.is_file() and path.name not in _NOT_TOKENIZER:
-                shutil.copyfile(path, temporary / path.name)
+        copy_tokenizer(backbone, temporary)
         write_json(temporary / "config.json", read_json(backbone / "config.json") | kind)
         write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
         write_json(temporary / OWN_SETTINGS, {**extra, "encoder": model.name_of_encoder})
+
+
+def copy_tokenizer(backbone: Path, folder: Path) -> None:
+    """Copy a backbone's tokenizer, and whatever else it holds but config, weights and records."""
+    for path in sorted(backbone.iterdir()):
+        if path.is_file() and path.name not in _NOT_TOKENIZER:
+            shutil.copyfile(path, folder / path.name)
 
 
 def draw(name: str, shape: tuple[int, ...], std: float, seed: int) -> Float32[np.ndarray, "..."]:
@@ -179,7 +187,7 @@ def canonical(
     names: dict[str, str] = {}
     needed = {name for place in offered.tensors(config).values() for name in place.names()}
     for name in stored:
-        plain = _OLD_NORM.sub(_new_norm, name.removeprefix(family.prefix))
+        plain = todays(name.removeprefix(family.prefix))
         droppable = any(re.fullmatch(pattern, plain) for pattern in offered.droppable)
         if droppable and plain not in needed:
             continue
@@ -189,10 +197,15 @@ def canonical(
     return names
 
 
+def todays(name: str) -> str:
+    """Return a tensor's name as checkpoints have it today."""
+    return _OLD_NORM.sub(_new_norm, name)
+
+
 def table(model: TokenClassifier, prefixed: bool = False) -> dict[str, Tensor]:
     """Return the tensor of every parameter by its path in the whole tree, encoder and head."""
     offered = architecture(model.name_of_encoder)
-    prefix = _family(model).prefix if prefixed else ""
+    prefix = family_of(model).prefix if prefixed else ""
     encoder = {
         f"encoder/{path}": dataclasses.replace(tensor, name=prefix + tensor.name)
         for path, tensor in offered.tensors(model.config).items()
@@ -223,7 +236,7 @@ def export(params: Mapping[str, Any], places: Mapping[str, Tensor]) -> dict[str,
     return tensors
 
 
-def _gather(
+def gather(
     tensors: Mapping[str, np.ndarray], shapes: Shapes, places: Mapping[str, Tensor]
 ) -> dict[str, np.ndarray]:
     """Stack and transpose tensors into leaves."""
@@ -270,7 +283,8 @@ def _new_norm(match: re.Match[str]) -> str:
     return {"gamma": "weight", "beta": "bias"}[match[0]]
 
 
-def _family(model: TokenClassifier) -> Family:
+def family_of(model: TokenClassifier) -> Family:
+    """Return Hugging Face's names for the model's type."""
     return architecture(model.name_of_encoder).families[model.config.model_type]
 
 

@@ -95,6 +95,16 @@ def read_tensors(
     return tensors
 
 
+def read_file(path: Path) -> dict[str, np.ndarray]:
+    """Read all tensors of one file, which are in float32.
+
+    Raises:
+      UserError: it cannot be read, or a tensor is of another dtype or not finite.
+    """
+    with _opened(path) as stream:
+        return {name: _read(stream, name, ("F32",), path) for name in stream.keys()}  # noqa: SIM118
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:

@@ -1,0 +1,104 @@
+"""Train on a machine that has neither DVC nor the data, for minutes only.
+
+`python -m commands.carry pack` puts code, parameters and inputs of models into one archive.
+Unpacked over there, `python -m commands.carry train` runs their stages from pre-training to test
+predictions in one process, and leaves two CSV files a model, which `members` of params.yaml takes
+at home. Run again it goes on where it stopped.
+"""
+
+if __name__ == "__main__":
+    from pipeline import orphans
+
+    orphans.end_with_parent()  # before the imports, which take seconds
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import paths
+from pipeline.bases import bases
+from pipeline.bundle import carried
+from pipeline.configuration import Configuration, load_configuration
+from pipeline.configured_units import configured_units
+from pipeline.errors import exit_with_message
+from pipeline.params import Pretrain
+from pipeline.progress import say
+from pipeline.tables.elements import read_elements, read_test_ids
+from pipeline.tables.gather import gather_folds, gather_tests
+from pipeline.tables.submission import write_probabilities
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Pack here, or train there."""
+    parser = argparse.ArgumentParser(
+        prog="commands.carry",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    packing = verbs.add_parser("pack", help="write the archive")
+    training = verbs.add_parser("train", help="train, predict, write the CSV files")
+    for verb in (packing, training):
+        verb.add_argument(
+            "--models", nargs="+", required=True, help="keys of models, in this order"
+        )
+    packing.add_argument("--into", type=Path, required=True, help="the archive, a .tar.xz")
+    packing.add_argument("--half", action="store_true", help="round backbones to bfloat16")
+    training.add_argument("--out", type=Path, required=True, help="folder of the CSV files")
+    arguments = parser.parse_args(argv)
+    configuration = load_configuration()
+    models = [configuration.named("models", model) for model in arguments.models]
+    if arguments.verb == "pack":
+        size = carried.pack(configuration, models, arguments.into, half=arguments.half)
+        say(f"{arguments.into}: {size / 2**20:.1f} MB")
+        return
+    carried.check_unchanged()
+    for model in models:
+        _train(configuration, model)
+        _write(configuration, model, arguments.out)
+
+
+def _train(configuration: Configuration, model: str) -> None:
+    """Run the stages of a model that have left nothing here yet."""
+    keys = list(bases(configuration, model))
+    for key in reversed(keys):
+        _backbone(configuration.read(f"pretrain.{key}", Pretrain).base)
+        if not paths.pretrained(key).is_dir():
+            _run("pretrain", "--name", key)
+    _backbone(model)
+    if not paths.tokens(model, "test").is_dir():
+        _run("tokenize", "--model", model)
+    for unit in configured_units(configuration):
+        # Last of the stage's outputs.
+        if not paths.timing(model, unit).is_file():
+            seed = [] if unit.seed is None else ["--seed", str(unit.seed)]
+            _run("train", "--model", model, "--fold", str(unit.fold), *seed)
+    if not paths.test(model).is_file():
+        _run("predict", "--model", model)
+
+
+def _backbone(model: str) -> None:
+    if not paths.backbone(model).is_dir():
+        _run("backbone", "--model", model)
+
+
+def _run(stage: str, *arguments: str) -> None:
+    # In this process: it has started JAX, and a folder of compiled steps to take from.
+    importlib.import_module(f"stages.{stage}").main(arguments)
+
+
+def _write(configuration: Configuration, model: str, out: Path) -> None:
+    """Write both CSV files of a model's probabilities."""
+    folds = sorted(configuration.read("folds", list))
+    elements, test_ids = read_elements(folds), read_test_ids()
+    own = elements.of_folds(folds)
+    oof = gather_folds(model, configured_units(configuration), own)
+    test = gather_tests([model], folds, test_ids)[:, 0]
+    for kind, ids, values in (("oof", own.element_ids, oof), ("test", test_ids, test)):
+        write_probabilities(out / f"{model}-{kind}.csv", ids, values)
+    say(f"{out / model}-*.csv: for members of params.yaml")
+
+
+if __name__ == "__main__":
+    exit_with_message(main)

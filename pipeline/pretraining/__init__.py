@@ -1,0 +1,1 @@
+"""A backbone trained on as a masked language model: texts, masks, step, and the run of them."""
