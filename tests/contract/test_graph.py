@@ -34,6 +34,7 @@ def test_the_design_s_stages_are_there():
         "train",
         "reseed",
         "predict",
+        "pseudo",
         "evaluate",
         "ensemble",
     ]
