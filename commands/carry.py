@@ -65,6 +65,8 @@ def _train(configuration: Configuration, model: str) -> None:
         if not paths.pretrained(key).is_dir():
             _run("pretrain", "--name", key)
     _inputs(model)
+    if model in configuration.read("pseudo", dict) and not paths.soft_labels(model).is_dir():
+        _run("pseudo", "--student", model)
     for unit in configured_units(configuration):
         # Last of the stage's outputs.
         if not paths.timing(model, unit).is_file():
