@@ -21,7 +21,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check smoke folds compare try prune \
+	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry smoke folds compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -90,6 +90,9 @@ elsewhere = sh requirements/install.sh .venv-$(1) $(or $(3),$(1)).txt $(2) || \
 
 parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
 	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest $(PARALLEL) tests/parity
+
+carry: checked  ## one archive to train on a machine without DVC (MODELS="a b")
+	@python -m commands.carry pack --models $(MODELS) --into carried.tar.xz --half
 
 gpu-check:  ## what a GPU alone can show, on a machine with one (ACCELERATOR=cuda)
 	@JAX_PLATFORMS=cuda,cpu python -m pytest tests/gpu

@@ -61,10 +61,12 @@ def _train(configuration: Configuration, model: str) -> None:
     """Run the stages of a model that have left nothing here yet."""
     keys = list(carried.bases(configuration, model))
     for key in reversed(keys):
-        _inputs(configuration.read(f"pretrain.{key}", Pretrain).base)
+        _backbone(configuration.read(f"pretrain.{key}", Pretrain).base)
         if not paths.pretrained(key).is_dir():
             _run("pretrain", "--name", key)
-    _inputs(model)
+    _backbone(model)
+    if not paths.tokens(model, "test").is_dir():
+        _run("tokenize", "--model", model)
     if model in configuration.read("pseudo", dict) and not paths.soft_labels(model).is_dir():
         _run("pseudo", "--student", model)
     for unit in configured_units(configuration):
@@ -76,11 +78,9 @@ def _train(configuration: Configuration, model: str) -> None:
         _run("predict", "--model", model)
 
 
-def _inputs(model: str) -> None:
+def _backbone(model: str) -> None:
     if not paths.backbone(model).is_dir():
         _run("backbone", "--model", model)
-    if not paths.tokens(model, "test").is_dir():
-        _run("tokenize", "--model", model)
 
 
 def _run(stage: str, *arguments: str) -> None:

@@ -63,6 +63,7 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
         *(f"{stage}@{model}" for stage in _BY_MODEL for model in models),
         *(job.name for job in jobs),
         *(f"member@{member}" for member in members),
+        *(f"pretrain@{name}" for name in composition.configuration.read("pretrain", dict)),
     }
 
 
