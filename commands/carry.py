@@ -69,6 +69,8 @@ def _train(configuration: Configuration, model: str) -> None:
     _backbone(model)
     if not paths.tokens(model, "test").is_dir():
         _run("tokenize", "--model", model)
+    if model in configuration.read("pseudo", dict) and not paths.soft_labels(model).is_dir():
+        _run("pseudo", "--student", model)
     for unit in configured_units(configuration):
         # Last of the stage's outputs.
         if not paths.timing(model, unit).is_file():

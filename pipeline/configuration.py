@@ -58,7 +58,9 @@ class Configuration:
             raise TypeError(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
         return value
 
-    def named(self, section: Literal["models", "members", "topics", "pretrain"], name: str) -> str:
+    def named(
+        self, section: Literal["models", "members", "topics", "pretrain", "pseudo"], name: str
+    ) -> str:
         """Return `name`, which from here on may stand in a path.
 
         Raises:
@@ -170,6 +172,7 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
         )
     for name, options in parameters.pretrain.items():
         yield from _pretraining_faults(name, options, parameters)
+    yield from _pseudo_faults(parameters)
     for name, model in parameters.models.items():
         yield from _unmade(name, model.backbone, parameters)
         for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
@@ -204,9 +207,36 @@ def _pretraining_faults(name: str, options: Pretrain, parameters: Parameters) ->
         yield f"{where}.spans: random and kept: {spans.random + spans.kept:g}; expected at most 1"
     if options.train.dropout.head is not None:
         yield f"{where}.train.dropout.head: a masked language model's head has none; expected null"
+    if options.train.soft_labels != "none":
+        yield f"{where}.train.soft_labels: pre-training has no labels; leave it out"
     if options.train.perturbation != Perturbation() or options.train.mask_share > 0.0:
         yield f"{where}.train: pre-training has neither perturbation nor mask_share; leave them out"
     yield from _misfits(f"{where}.train.rows", options.train.rows, options.window, "window")
+
+
+def _pseudo_faults(parameters: Parameters) -> Iterator[str]:
+    """Find soft labels that nobody makes or nobody learns from, and circles of teachers."""
+    teachers = {name: options.teacher for name, options in parameters.pseudo.items()}
+    for name, model in parameters.models.items():
+        if model.train.soft_labels != "none" and name not in teachers:
+            yield (
+                f"models.{name}.train.soft_labels: {model.train.soft_labels}, but no pseudo.{name} "
+                "that names a teacher"
+            )
+    for name, teacher in teachers.items():
+        where, models = f"pseudo.{name}", parameters.models
+        if name not in models:
+            yield f"{where}: no {name!r} in models{nearest(name, models)}"
+        elif models[name].train.soft_labels == "none":
+            yield f"{where}: models.{name}.train.soft_labels: found none; expected alone or both"
+        if teacher not in models:
+            yield f"{where}.teacher: no model {teacher!r}{nearest(teacher, models)}"
+        met = [name]
+        while teacher in teachers and teacher not in met:
+            met.append(teacher)
+            teacher = teachers[teacher]
+        if teacher == name:
+            yield f"{where}.teacher: {' learns from '.join([*met, name])}; expected another teacher"
 
 
 def _unmade(name: str, source: Backbone, parameters: Parameters) -> Iterator[str]:

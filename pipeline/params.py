@@ -259,7 +259,9 @@ class Train:
     mask_share: Rate = 0.0
     """Share of a row's tokens of text that a step replaces by the tokenizer's mask token."""
     label_smoothing: Rate = 0.0
-    """Share of a label's weight that is spread over all labels."""
+    """Share of a label's weight that is spread over all labels; soft labels stay as they are."""
+    soft_labels: Literal["none", "alone", "both"] = "none"
+    """Soft labels of `pseudo` to train on: none, these alone, or the gold ones beside them."""
     remat: Literal["none", "selective", "full"] = "none"
     """Activations that the backward pass computes again, to save memory."""
     attention: Literal["auto", "xla", "blocked", "fused", "cudnn"] = "auto"
@@ -315,6 +317,14 @@ class Pretrain:
     spans: Spans
     train: Train
     """Training as a fold's; rows.slots counts words."""
+
+
+@frozen
+class Pseudo:
+    """Soft labels of the test essays for a model to train on, made fold by fold."""
+
+    teacher: Name
+    """Model whose fold alone labels for the same fold of the one that learns."""
 
 
 @frozen
@@ -379,5 +389,6 @@ class Parameters:
     baseline: Baseline
     models: dict[Name, Model]
     pretrain: dict[Name, Pretrain]
+    pseudo: dict[Name, Pseudo]
     members: dict[Name, Member]
     ensemble: Ensemble

@@ -77,6 +77,13 @@ def tokens(model: str, split: str) -> Path:
     return Path("data/tokens") / model / split
 
 
+def soft_labels(model: str) -> Path:
+    """Soft labels that a model is trained on, and the token windows of their essays."""
+    # Beside the training windows, on whose folder `train` depends as a whole: DVC has no dependency
+    # that may be absent.
+    return tokens(model, "train") / "soft"
+
+
 def weights(model: str, unit: Unit | None = None) -> Path:
     """One fold's Hugging Face folder, or the folder of all folds."""
     folder = Path("artifacts/weights") / model

@@ -222,3 +222,45 @@ def test_a_backbone_made_from_itself_is_told():
     second = {"mlm": changed(PRETRAIN, {"base": "second"})}
     told = error({"pretrain": second, "models": {"second": SECOND}})
     assert "models.second.backbone.source: data/pretrained/mlm: is made from this model's" in told
+
+
+STUDENT = changed(DEFAULT["models"]["tiny"], {"train": {"soft_labels": "both"}})
+
+
+def test_a_round_is_a_further_model():
+    tree = {
+        "models": {"second": STUDENT, "third": STUDENT},
+        "pseudo": {"second": {"teacher": "tiny"}, "third": {"teacher": "second"}},
+    }
+    assert check(changed(DEFAULT, tree), Path("params.yaml")).pseudo["third"].teacher == "second"
+
+
+@pytest.mark.parametrize(
+    ("pseudo", "told"),
+    [
+        ({}, "models.second.train.soft_labels: both, but no pseudo.second that names a teacher"),
+        ({"second": {"teacher": "tinny"}}, "pseudo.second.teacher: no model 'tinny'"),
+        (
+            {"second": {"teacher": "second"}},
+            "pseudo.second.teacher: second learns from second; expected another teacher",
+        ),
+        (
+            {"tiny": {"teacher": "second"}, "second": {"teacher": "tiny"}},
+            "pseudo.tiny: models.tiny.train.soft_labels: found none; expected alone or both",
+        ),
+        ({"second": {"teacher": "tiny"}, "x": {"teacher": "tiny"}}, "pseudo.x: no 'x' in models"),
+    ],
+)
+def test_a_round_that_cannot_be_is_told(pseudo: dict[str, Any], told: str):
+    assert told in error({"models": {"second": STUDENT}, "pseudo": pseudo})
+
+
+def test_a_circle_of_teachers_is_told():
+    circle = {"second": {"teacher": "third"}, "third": {"teacher": "second"}}
+    told = error({"models": {"second": STUDENT, "third": STUDENT}, "pseudo": circle})
+    assert "pseudo.second.teacher: second learns from third learns from second" in told
+
+
+def test_pre_training_learns_from_no_soft_label():
+    told = error({"pretrain": {"mlm": changed(PRETRAIN, {"train": {"soft_labels": "both"}})}})
+    assert "pretrain.mlm.train.soft_labels: pre-training has no labels" in told

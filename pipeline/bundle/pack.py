@@ -20,7 +20,7 @@ from pipeline.errors import UserError
 from pipeline.evaluation.blending import Blended, blended
 from pipeline.files import atomic_folder, write_json
 from pipeline.graph.locked_outputs import PARAMETERS, check_outputs
-from pipeline.inputs.tokens import read_tokens
+from pipeline.inputs.tokens import FILES, read_tokens
 from pipeline.metrics import log_loss
 from pipeline.progress import say
 from pipeline.reserved import BASELINE, ENSEMBLE
@@ -97,7 +97,7 @@ class Packer:
         """List every output that the bundle is made from or scored by."""
         weights = [paths.weights(m, unit) for m in self.models for unit in self.trained]
         oof = [paths.oof(member) for member in [*self.members, *self.external]]
-        tokens = [paths.tokens(m, "train") for m in self.models]
+        tokens = [paths.tokens(m, "train") / file for m in self.models for file in FILES]
         elements = [paths.clean("train"), paths.FOLDS]
         # By its word the run is not partial, which is asked before a bundle is sent.
         figures = paths.metrics(ENSEMBLE)

@@ -74,7 +74,7 @@ def write_tokens(
         windowing.check_essays(essays[task.essay_column], clean / ESSAYS_FILE)
         made = _map(essays, windowing, task, f"tokenize {clean.name}")
         windowing.check_complete()
-        made.save_to_disk(out)
+        made.save_to_disk(out, num_shards=1)
         pq.write_table(index, out / ELEMENTS, compression="zstd")
         write_json(out / REPORT, dict(windowing.counts))
         # All that maps files of the cache has to go before the cache does.

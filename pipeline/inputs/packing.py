@@ -18,6 +18,8 @@ Plan = list[Int[np.ndarray, "_"]]
 
 
 IntArray = np.ndarray | Array
+Labels = Int[np.ndarray, " elements"] | Float[np.ndarray, "elements classes"]
+"""A class of each element, or a probability of each class."""
 
 
 class Batch(NamedTuple):
@@ -27,7 +29,8 @@ class Batch(NamedTuple):
     segment: Int[IntArray, "rows tokens"]  # 1.. for the windows of a row
     position: Int[IntArray, "rows tokens"]  # starts again with each window
     slot: Int[IntArray, "rows tokens"]  # within the row; -1 where a token is no element's
-    label: Int[IntArray, "rows slots"]
+    # A class, or a probability of each.
+    label: Int[IntArray, "rows slots"] | Float[IntArray, "rows slots classes"]
     weight: Float[IntArray, "rows slots"]  # this part's share of its element's tokens
     element: Int[IntArray, "rows slots"]  # row of the elements index
     row: Int[IntArray, "rows"]  # within the epoch's plan, from which dropout keys are made
@@ -85,7 +88,7 @@ def batches(
     rows: params.Rows,
     pad_id: int,
     start: int = 0,
-    labels: Int[np.ndarray, "elements"] | None = None,
+    labels: Labels | None = None,
 ) -> Iterator[Batch]:
     """Yield a plan's rows, `rows.per_step` at a time.
 
@@ -96,13 +99,13 @@ def batches(
       rows: the shape of a batch.
       pad_id: the token id of padding.
       start: the first step to yield; a resumed run goes on in the middle.
-      labels: a class for each element of the index; a batch without any has zeros.
+      labels: of each element of the index; a batch without any has zeros.
 
     Yields:
       Batches of one shape; the last one is filled up with empty rows.
     """
     for first in range(start * rows.per_step, len(plan), rows.per_step):
-        batch = _empty(rows, pad_id, first)
+        batch = _empty(rows, pad_id, first, labels)
         for row, members in enumerate(plan[first : first + rows.per_step]):
             _fill_row(batch, row, [tokens.window(w) for w in windows[members].tolist()], labels)
         yield batch
@@ -215,25 +218,27 @@ class _Vacancies:
         return node - self._size
 
 
-def _empty(rows: params.Rows, pad_id: int, first: int) -> Batch:
+def _empty(rows: params.Rows, pad_id: int, first: int, labels: Labels | None) -> Batch:
     # One shape for every batch, the last included, so that a step compiles once. What isn't filled
     # has weight 0 and counts for nothing.
     tokens, slots = (rows.per_step, rows.length), (rows.per_step, rows.slots)
+    if labels is None or labels.ndim == 1:
+        label = np.zeros(slots, np.int32)
+    else:
+        label = np.zeros((*slots, labels.shape[1]), np.float32)
     return Batch(
         ids=np.full(tokens, pad_id, np.int32),
         segment=np.zeros(tokens, np.int32),
         position=np.zeros(tokens, np.int32),
         slot=np.full(tokens, -1, np.int32),
-        label=np.zeros(slots, np.int32),
+        label=label,
         weight=np.zeros(slots, np.float32),
         element=np.full(slots, -1, np.int32),
         row=np.arange(first, first + rows.per_step, dtype=np.int32),
     )
 
 
-def _fill_row(
-    batch: Batch, row: int, members: list[Window], labels: Int[np.ndarray, "elements"] | None
-) -> None:
+def _fill_row(batch: Batch, row: int, members: list[Window], labels: Labels | None) -> None:
     # Segments count from 1, for 0 is padding. Positions begin anew in each window, so that it has
     # the logits that it would have alone.
     token = slot = 0

@@ -30,6 +30,9 @@ _DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexErr
 REPORT = "counts.json"
 """The counts of what was cut, continued and inserted, within a folder of tokens."""
 
+FILES = (REPORT, "data-00000-of-00001.arrow", "dataset_info.json", ELEMENTS, "state.json")
+"""All files of a folder of tokens."""
+
 
 class Window(NamedTuple):
     """One sequence for the encoder; all arrays are views."""
@@ -105,6 +108,23 @@ def tokens_of(parts: Sequence[pa.RecordBatch], element_ids: list[str]) -> Tokens
         element_ids=element_ids,
         chunks=chunks,
         chunk_of=np.repeat(np.arange(len(chunks)), sizes),
+    )
+
+
+def joined(first: Tokens, second: Tokens) -> Tokens:
+    """Put the windows and the elements of one store behind those of another."""
+    chunks = list(first.chunks)
+    for chunk in second.chunks:
+        elements = chunk.values.element + np.int32(len(first.element_ids))
+        values = chunk.values._replace(element=elements)
+        chunks.append(chunk._replace(first=chunk.first + len(first), values=values))
+    return Tokens(
+        essay_ids=[*first.essay_ids, *second.essay_ids],
+        lengths=np.concatenate([first.lengths, second.lengths]),
+        n_slots=np.concatenate([first.n_slots, second.n_slots]),
+        element_ids=[*first.element_ids, *second.element_ids],
+        chunks=chunks,
+        chunk_of=np.concatenate([first.chunk_of, second.chunk_of + len(first.chunks)]),
     )
 
 

@@ -5,11 +5,12 @@ from jaxtyping import Bool, Float, Int
 
 from pipeline import paths
 from pipeline.inputs.packing import plan
-from pipeline.inputs.tokens import Tokens, read_tokens
+from pipeline.inputs.tokens import Tokens, joined, read_tokens
 from pipeline.metrics import accuracy, log_loss
 from pipeline.tables.essay_folds import held_out
 from pipeline.tables.labels import read_labels
 from pipeline.training.job import Job
+from pipeline.training.lessons import read_lessons, targets
 from pipeline.training.schedule import Schedule
 
 
@@ -27,13 +28,22 @@ class FoldData:
         """Read the inputs and plan every epoch.
 
         Raises:
-          UserError: an input is missing or odd, or a window is too large for a row.
+          UserError: an input is missing or odd, a window is too large for a row, or the soft labels
+            are not for this fold.
         """
-        self.tokens = tokens = read_tokens(paths.tokens(job.model, "train"))
+        tokens = read_tokens(paths.tokens(job.model, "train"))
         held = held_out(tokens.essay_ids, job.fold)
         self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
         given, true = job.tables
         labels = read_labels(given, tokens.element_ids, elements_of(tokens, windows))
+        soft = read_lessons(job, tokens, self.held)
+        if soft is not None:
+            if job.train.soft_labels == "alone":
+                windows = windows[:0]
+            windows = np.concatenate([windows, len(tokens) + np.arange(len(soft.tokens))])
+            labels = targets(labels, soft.probabilities, job.train.label_smoothing)
+            tokens = joined(tokens, soft.tokens)
+        self.tokens = tokens
         self.truth = read_labels(true, tokens.element_ids, elements_of(tokens, self.held))
         lengths, n_slots = tokens.lengths[windows], tokens.n_slots[windows]
         train, seed = job.train, job.seed("packing")

@@ -56,7 +56,7 @@ class Job:
     def inputs(self) -> list[Path]:
         """Every file that the numbers depend on."""
         folders = [paths.tokens(self.model, "train"), paths.backbone(self.model)]
-        files = [path for folder in folders for path in folder.iterdir()]
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
         return [paths.FOLDS, *dict.fromkeys(self.tables), *files]
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from pipeline.inputs.packing import Batch, Plan, batches
+from pipeline.inputs.packing import Batch, Labels, Plan, batches
 from pipeline.inputs.tokens import Tokens
 from pipeline.params import Train
 
@@ -18,7 +18,7 @@ class Schedule:
 
     Attributes:
       tokens: the store of all windows.
-      labels: a class for each element, -1 for those that are not trained on; None for no classes.
+      labels: of each element that is trained on; None for no classes.
       windows: those of the store that are trained on.
       plans: for each epoch the rows of its steps, as indices into `windows`.
       options: of the model's training.
@@ -26,7 +26,7 @@ class Schedule:
     """
 
     tokens: Tokens
-    labels: Int[np.ndarray, " elements"] | None
+    labels: Labels | None
     windows: Int[np.ndarray, " windows"]
     plans: Sequence[Plan]
     options: Train

@@ -100,7 +100,7 @@ def train_step(
             # What all rows share, as DeBERTa's relative positions, drops by one key for the step.
             rngs={"batch": key},
         )
-        means = slot_means(cast(Array, logits), batch.slot, batch.label.shape[-1])
+        means = slot_means(cast(Array, logits), batch.slot, batch.weight.shape[-1])
         return cross_entropy_sum(means, batch.label, batch.weight, options.label_smoothing)
 
     perturb = perturbation.of(options.perturbation, table(model))
@@ -161,7 +161,7 @@ def step_of(
 
 def cross_entropy_sum(
     logits: Float[Array, "rows slots labels"],
-    label: Int[Array | np.ndarray, "rows slots"],
+    label: Int[Array | np.ndarray, "rows slots"] | Float[Array | np.ndarray, "rows slots labels"],
     weight: Float[Array | np.ndarray, "rows slots"],
     smoothing: float,
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -172,14 +172,24 @@ def cross_entropy_sum(
 
     Args:
       logits: of each slot.
-      label: any valid label where the weight is zero.
+      label: a class, any valid one where the weight is zero; or a probability of each class, which
+        is taken as it is.
       weight: an element's share in this slot; zero for a slot that is not used.
       smoothing: probability spread evenly over all labels (Szegedy et al., 2016).
     """
-    labels = logits.shape[-1]
-    target = jax.nn.one_hot(label, labels) * (1.0 - smoothing) + smoothing / labels
+    if label.ndim == logits.ndim:
+        target = jnp.asarray(label)
+    else:
+        target = smoothed(jax.nn.one_hot(label, logits.shape[-1]), smoothing)
     losses = -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
     return jnp.sum(losses * weight), jnp.sum(weight)
+
+
+def smoothed(
+    target: Float[Array | np.ndarray, "*rows labels"], smoothing: float
+) -> Float[Array | np.ndarray, "*rows labels"]:
+    """Spread a share of each target evenly over all labels, which the last axis has."""
+    return target * (1.0 - smoothing) + smoothing / target.shape[-1]
 
 
 def _accumulate(part: Callable[[Batch], Any], batch: Batch) -> Any:

@@ -17,7 +17,7 @@ from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import draw_all, parameter_shapes, save_fold
 from pipeline.graph.locked_outputs import md5
 from pipeline.inference.predictor import Predictor
-from pipeline.inputs.tokens import read_tokens
+from pipeline.inputs.tokens import FILES, read_tokens
 from pipeline.tables.essay_folds import held_out
 from pipeline.tables.predictions import write_predictions
 from pipeline.units import Unit, units
@@ -71,7 +71,7 @@ def outputs() -> list[Path]:
         *tables,
         paths.BASELINE,
         *elements,
-        paths.tokens(MODEL, "train"),
+        *(paths.tokens(MODEL, "train") / file for file in FILES),
         figures,
     ]
 

@@ -14,6 +14,7 @@ import pytest
 from pipeline import params, paths
 from pipeline.graph.closure import HASHING, REGISTRY, closure, networks, reach, stages
 from pipeline.graph.declaration import bodies, declared_parameters, entry, read_parameters
+from pipeline.inputs.tokens import FILES
 from tests.contract.project import ROOT, graph, python_files
 
 STAGES = bodies(graph())
@@ -34,6 +35,7 @@ def test_the_design_s_stages_are_there():
         "train",
         "reseed",
         "predict",
+        "pseudo",
         "evaluate",
         "ensemble",
     ]
@@ -68,6 +70,15 @@ def test_a_stage_depends_on_its_own_code_and_on_its_model_s_network(name: str):
         expected.add(made if name == "backbone" else kept)
     found = {dep for dep in body["deps"] if dep.endswith("encoder.json") or "code" in dep}
     assert found == expected
+
+
+def test_training_windows_are_outputs_one_by_one():
+    """So soft labels may stand beside them, and `train` depends on the folder of both."""
+    folder = paths.tokens("${key}", "train")
+    outs = STAGES["tokenize"]["outs"]
+    assert outs == [*(f"{folder}/{name}" for name in FILES), f"{paths.tokens('${key}', 'test')}"]
+    assert STAGES["pseudo"]["outs"] == [f"{paths.soft_labels('${key}')}"]
+    assert f"{paths.tokens('${item.model}', 'train')}" in STAGES["train"]["deps"]
 
 
 def test_what_only_talks_to_kaggle_belongs_to_no_stage():

@@ -41,7 +41,7 @@ def test_no_command_takes_a_name_as_it_is(name: str):
 def _stub_graph(folder: Path, configuration: dict[str, Any]) -> Path:
     """A stage of each kind, without inputs, and a Python that notes the words that it is given."""
     tree = graph()
-    kinds = ("backbone", "pretrain", "tokenize", "train", "member")
+    kinds = ("backbone", "pretrain", "tokenize", "train", "member", "pseudo")
     tree["stages"] = {name: tree["stages"][name] for name in kinds}
     for stage in tree["stages"].values():
         stage.get("do", stage).pop("deps", None)
@@ -80,6 +80,7 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
     configuration["models"] = dict.fromkeys(HOSTILE, configuration["models"]["small"])
     configuration["members"] = {f"m {name}": {"oof": "o.csv", "test": "t.csv"} for name in HOSTILE}
     configuration["pretrain"] = {f"p {name}": {"base": name} for name in HOSTILE}
+    configuration["pseudo"] = {f"s {name}": {"teacher": name} for name in HOSTILE}
     configuration["folds"] = ["$(touch ran)"]
     _repro(_stub_graph(folder, configuration), "--keep-going")
     assert not list(folder.rglob("ran"))
@@ -93,6 +94,7 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
             assert repr(["-m", "stages.backbone", name]) in words
             assert repr(["-m", "stages.member", f"m {name}"]) in words
             assert repr(["-m", "stages.pretrain", f"p {name}"]) in words
+            assert repr(["-m", "stages.pseudo", f"s {name}"]) in words
 
 
 @pytest.mark.parametrize("key", ["python", "item"])
@@ -124,6 +126,7 @@ def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
         ("stages.member", "--member"),
         ("stages.topics", "--topic"),
         ("stages.pretrain", "--name"),
+        ("stages.pseudo", "--student"),
         ("commands.smoke", "--model"),
     ],
 )
@@ -133,7 +136,8 @@ def test_a_stage_checks_the_name_that_it_is_given(
     write(DEFAULT, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     arguments = [f"{option}={name}", *(["--fold=0"] if stage.endswith((".train", "smoke")) else [])]
-    section = "pretrain" if option == "--name" else option.removeprefix("--") + "s"
+    single = {"--name": "pretrain", "--student": "pseudo"}
+    section = single.get(option, option.removeprefix("--") + "s")
     with pytest.raises(UserError, match=rf"^params.yaml: {section}: no {re.escape(repr(name))}"):
         importlib.import_module(stage).main(arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]

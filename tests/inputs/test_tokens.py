@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.competition.schema import TASK
 from pipeline.errors import UserError
-from pipeline.inputs.tokens import read_tokens
+from pipeline.inputs.tokens import joined, read_tokens
 from pipeline.inputs.windowing import window_columns
 
 FEATURES = datasets.Features.from_arrow_schema(window_columns(TASK))
@@ -36,6 +36,22 @@ def save(folder: Path, n_windows: int, n_shards: int) -> Path:
     index = {"discourse_id": ["e0", "e1"]}
     pq.write_table(pa.table(index), folder / "elements.parquet")
     return folder
+
+
+def test_joined_stores_hold_the_windows_of_both(tmp_path: Path) -> None:
+    """The second one's elements are rows of the joint index: 2 + 100."""
+    first, second = (read_tokens(save(tmp_path / n, int(n), 2)) for n in ("3", "5"))
+    tokens = joined(first, second)
+    assert len(tokens) == 8
+    assert tokens.essay_ids == [f"E{i}" for i in (0, 1, 2, 0, 1, 2, 3, 4)]
+    assert tokens.element_ids == ["e0", "e1", "e0", "e1"]
+    assert tokens.lengths.tolist() == [1, 2, 3, 1, 2, 3, 4, 5]
+    assert [tokens.window(w).ids[0] for w in range(8)] == [0, 1, 2, 0, 1, 2, 3, 4]
+    assert [tokens.window(w).element[0] for w in range(8)] == [
+        *(100, 101, 102),
+        *(102, 103, 104, 105, 106),
+    ]
+    assert second.window(0).element[0] == 100
 
 
 @pytest.mark.parametrize(("n_windows", "n_shards"), [(1, 1), (5, 2), (1200, 1), (2300, 2)])

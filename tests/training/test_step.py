@@ -12,7 +12,7 @@ import tests.training.tiny as tiny
 from pipeline import devices as machine
 from pipeline.encoders.head import TokenClassifier
 from pipeline.params import Train
-from pipeline.training.step import Step, TrainState, train_step
+from pipeline.training.step import Step, TrainState, cross_entropy_sum, train_step
 
 Leaves = dict[str, np.ndarray]
 
@@ -126,6 +126,27 @@ def test_a_batch_of_nothing_but_padding_is_finite(run: Run) -> None:
     after, metrics = run.step(run.start(), machine.split(empty, 1))
     assert float(metrics.loss) == 0.0
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(after.params))
+
+
+def test_a_soft_label_s_cross_entropy_by_hand() -> None:
+    """Logits of probabilities 1/2, 1/4, 1/4; smoothing doesn't touch what is soft already."""
+    logits = jax.numpy.log(np.array([[[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]], np.float32))
+    soft = np.array([[[0.5, 0.3, 0.2], [0.0, 1.0, 0.0]]], np.float32)
+    weight = np.array([[1.0, 0.5]], np.float32)
+    loss, total = cross_entropy_sum(logits, soft, weight, 0.3)
+    # 0.5 log 2 + 0.5 log 4, and half of log 4.
+    assert float(loss) == pytest.approx(2.5 * np.log(2), rel=1e-6)
+    assert float(total) == 1.5
+
+
+def test_a_class_is_the_distribution_that_smoothing_makes_of_it() -> None:
+    batch = tiny.batch(8)
+    logits = jax.random.normal(jax.random.key(1), (8, 6, 3))
+    hard = cross_entropy_sum(logits, batch.label, batch.weight, 0.3)
+    spread = np.where(np.arange(3) == batch.label[..., None], 0.8, 0.1).astype(np.float32)
+    assert float(cross_entropy_sum(logits, spread, batch.weight, 0.0)[0]) == pytest.approx(
+        float(hard[0]), rel=1e-6
+    )
 
 
 @pytest.mark.golden
