@@ -19,7 +19,7 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.bundle import carried
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import configured_units, folds_of_tests, trained_units
 from pipeline.errors import exit_with_message
 from pipeline.params import Pretrain
 from pipeline.progress import say
@@ -65,11 +65,12 @@ def _train(configuration: Configuration, model: str) -> None:
         if not paths.pretrained(key).is_dir():
             _run("pretrain", "--name", key)
     _inputs(model)
-    for unit in configured_units(configuration):
+    for unit in trained_units(configuration, model):
         # Last of the stage's outputs.
         if not paths.timing(model, unit).is_file():
             seed = [] if unit.seed is None else ["--seed", str(unit.seed)]
-            _run("train", "--model", model, "--fold", str(unit.fold), *seed)
+            fold = [] if unit.full else ["--fold", str(unit.fold)]
+            _run("train", "--model", model, *fold, *seed)
     if not paths.test(model).is_file():
         _run("predict", "--model", model)
 
@@ -92,7 +93,7 @@ def _write(configuration: Configuration, model: str, out: Path) -> None:
     elements, test_ids = read_elements(folds), read_test_ids()
     own = elements.of_folds(folds)
     oof = gather_folds(model, configured_units(configuration), own)
-    test = gather_tests([model], folds, test_ids)[:, 0]
+    test = gather_tests({model: folds_of_tests(configuration)[model]}, test_ids)[:, 0]
     for kind, ids, values in (("oof", own.element_ids, oof), ("test", test_ids, test)):
         write_probabilities(out / f"{model}-{kind}.csv", ids, values)
     say(f"{out / model}-*.csv: for members of params.yaml")

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
+from pipeline.configured_units import folds_of_tests
 from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
@@ -27,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = configuration.read("ensemble", params.Ensemble)
     fitted, found = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()
-    write_submission(paths.SUBMISSION, order, order, predict_test(fitted, members, folds, order))
+    write_submission(
+        paths.SUBMISSION, order, order, predict_test(fitted, folds_of_tests(configuration), order)
+    )
     _say(found, len(members))
     say(f"ensemble: {paths.SUBMISSION}, {len(order)} rows")
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import trained_units
 from pipeline.inference.folds import predict_folds
 from pipeline.progress import say
 from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the test predictions of every fold; say how many, and what computed and trained."""
+    """Write the test predictions of every fold and full fit; say how many, and what computed and trained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     configuration = load_configuration()
@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         model,
         encoder=configuration.read(f"models.{model}.encoder", str),
         settings=configuration.read(f"models.{model}.predict", params.Predict),
-        trained=configured_units(configuration),
+        trained=trained_units(configuration, model),
     )
     say(
-        f"predict@{model}: {made.elements} elements by every fold on {made.computed}, trained on "
+        f"predict@{model}: {made.elements} elements by {made.by} on {made.computed}, trained on "
         f"{made.trained}; {paths.test(model)}"
     )
 

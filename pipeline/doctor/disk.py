@@ -17,7 +17,7 @@ _TOLD = 1e9  # bytes below which nobody needs to know
 
 
 def examine(
-    models: Mapping[str, Model], trained: Sequence[Unit], source: Path
+    models: Mapping[str, Model], trained: Mapping[str, Sequence[Unit]], source: Path
 ) -> Iterator[Finding]:
     """Compare free space with the weights, tokens and checkpoints that are still to be written.
 
@@ -26,7 +26,7 @@ def examine(
 
     Args:
       models: the configuration's.
-      trained: the units of every model.
+      trained: the units of each model.
       source: the folder of the competition's files.
     """
     tables = [locate(source) / name for name in schema.TABLES.values()]
@@ -34,7 +34,7 @@ def examine(
     outputs = checkpoints = 0.0
     sure = True
     for name, model in models.items():
-        to_train = sum(not paths.weights(name, unit).exists() for unit in trained)
+        to_train = sum(not paths.weights(name, unit).exists() for unit in trained[name])
         measured = sizes.measured(name, model.backbone)
         sure &= measured is not None
         size = measured or sizes.by_name(model.backbone.source) or 0.0

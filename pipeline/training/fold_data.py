@@ -1,4 +1,7 @@
-"""The data of one fold: windows to train on, packed for every epoch, and windows held out."""
+"""The data of one fold: windows to train on, packed for every epoch, and windows held out.
+
+A full fit holds none out.
+"""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -30,9 +33,10 @@ class FoldData:
           UserError: an input is missing or odd, or a window is too large for a row.
         """
         self.tokens = tokens = read_tokens(paths.tokens(job.model, "train"))
-        held = held_out(tokens.essay_ids, job.fold)
+        essays = tokens.essay_ids
+        held = np.zeros(len(essays), bool) if job.unit.full else held_out(essays, job.fold)
         self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
-        given, true = job.tables
+        given, true = job.tables[0], job.tables[-1]
         labels = read_labels(given, tokens.element_ids, elements_of(tokens, windows))
         self.truth = read_labels(true, tokens.element_ids, elements_of(tokens, self.held))
         lengths, n_slots = tokens.lengths[windows], tokens.n_slots[windows]
