@@ -31,7 +31,7 @@ def folds_of_tests(configuration: Configuration) -> dict[str, list[int]]:
         trained = units(folds, [], full=name in full)
         alone = model.predict.full_alone
         found[name] = [unit.fold for unit in predicting(trained, full_alone=alone)]
-    return found | dict.fromkeys(configuration.read("members", dict), [NO_FOLD])
+    return found | {name: [NO_FOLD] for name in configuration.read("members", dict)}
 
 
 def _folds(configuration: Configuration) -> list[int]:

@@ -28,9 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = configuration.read("ensemble", params.Ensemble)
     fitted, found = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()
-    write_submission(
-        paths.SUBMISSION, order, order, predict_test(fitted, folds_of_tests(configuration), order)
-    )
+    test = predict_test(fitted, folds_of_tests(configuration), order)
+    write_submission(paths.SUBMISSION, order, order, test)
     _say(found, len(members))
     say(f"ensemble: {paths.SUBMISSION}, {len(order)} rows")
 

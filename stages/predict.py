@@ -17,7 +17,7 @@ from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the test predictions of every fold and full fit; say how many, and what computed and trained."""
+    """Write the test predictions of every fold; say how many, and what computed and trained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     configuration = load_configuration()

@@ -16,7 +16,7 @@ from pipeline.units import NO_FOLD, Unit
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One fold or full fit of one model under one seed, with every parameter that decides its numbers.
+    """One fold or full fit of one model under one seed, with all that decides its numbers.
 
     Attributes:
       model: a key of `models`.
