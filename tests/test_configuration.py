@@ -201,3 +201,19 @@ def test_a_backbone_made_from_itself_is_told():
     second = {"mlm": changed(PRETRAIN, {"base": "second"})}
     told = error({"pretrain": second, "models": {"second": SECOND}})
     assert "models.second.backbone.source: data/pretrained/mlm: is made from this model's" in told
+
+
+def test_a_full_fit_is_of_a_model_and_has_no_best_evaluation():
+    assert error({"full": ["tny"]}) == (
+        "params.yaml: full: no model 'tny'; the nearest valid one is 'tiny'"
+    )
+    assert error({"full": ["tiny", "tiny"]}) == (
+        "params.yaml: full: expected different names, found ['tiny', 'tiny']"
+    )
+    assert error({"full": ["tiny"], **nested("models.tiny.train.select", "best")}) == (
+        "params.yaml: models.tiny.train.select: best is chosen on held-out essays, and a full fit "
+        "has none; expected last with tiny in full"
+    )
+    assert error(nested("models.tiny.predict.full_alone", True)) == (
+        "params.yaml: models.tiny.predict.full_alone: expected tiny in full, found none"
+    )
