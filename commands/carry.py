@@ -19,12 +19,12 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.bundle import carried
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.configured_units import configured_units, folds_of_tests, trained_units
+from pipeline.configured_units import configured_units, trained_units
 from pipeline.errors import exit_with_message
-from pipeline.params import Pretrain
+from pipeline.params import Model, Pretrain
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements, read_test_ids
-from pipeline.tables.gather import gather_folds, gather_tests
+from pipeline.tables.gather import folds_of_tests, gather_folds, gather_tests
 from pipeline.tables.submission import write_probabilities
 
 
@@ -93,7 +93,9 @@ def _write(configuration: Configuration, model: str, out: Path) -> None:
     elements, test_ids = read_elements(folds), read_test_ids()
     own = elements.of_folds(folds)
     oof = gather_folds(model, configured_units(configuration), own)
-    test = gather_tests({model: folds_of_tests(configuration)[model]}, test_ids)[:, 0]
+    models = {model: configuration.read(f"models.{model}", Model)}
+    by = folds_of_tests(folds, configuration.read("full", list), models, [])
+    test = gather_tests({model: by[model]}, test_ids)[:, 0]
     for kind, ids, values in (("oof", own.element_ids, oof), ("test", test_ids, test)):
         write_probabilities(out / f"{model}-{kind}.csv", ids, values)
     say(f"{out / model}-*.csv: for members of params.yaml")

@@ -6,11 +6,11 @@ from typing import Any
 
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
-from pipeline.configured_units import folds_of_tests
 from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.elements import read_elements
+from pipeline.tables.gather import folds_of_tests
 from pipeline.tables.submission import read_order, write_submission
 from stages.running import run_stage
 
@@ -20,15 +20,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
     configuration = load_configuration()
     folds = configuration.read("folds", list)
-    members = [
-        BASELINE,
-        *configuration.read("models", dict),
-        *configuration.read("members", dict),
-    ]
+    models, external = configuration.read("models", dict), configuration.read("members", dict)
+    members = [BASELINE, *models, *external]
     settings = configuration.read("ensemble", params.Ensemble)
     fitted, found = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()
-    test = predict_test(fitted, folds_of_tests(configuration), order)
+    by = folds_of_tests(folds, configuration.read("full", list), models, external)
+    test = predict_test(fitted, by, order)
     write_submission(paths.SUBMISSION, order, order, test)
     _say(found, len(members))
     say(f"ensemble: {paths.SUBMISSION}, {len(order)} rows")

@@ -20,13 +20,13 @@ from pipeline.bundle.blend import ANY, Blend, read_blend
 from pipeline.bundle.bundled_model import BundledModel
 from pipeline.bundle.forecast import forecast
 from pipeline.bundle.pace import seconds_per_essay
+from pipeline.bundle.predicting import predicting_units
 from pipeline.bundle.prepare import Prepared, Reader, prepare
 from pipeline.bundle.report import Report
 from pipeline.bundle.time_limit import Clock, turns
 from pipeline.competition.hidden import ESSAYS, Hidden
 from pipeline.competition.schema import LABELS, TASK
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.configured_units import predicting_units
 from pipeline.durations import span
 from pipeline.errors import UserError
 from pipeline.files import read_json

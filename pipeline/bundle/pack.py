@@ -13,9 +13,10 @@ from pipeline.bundle.blend import Blend, fit_parts, priors_of
 from pipeline.bundle.kernel import WHEELS
 from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.pace import count_rows
+from pipeline.bundle.predicting import predicting_units
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
-from pipeline.configured_units import configured_units, predicting_units
+from pipeline.configured_units import configured_units
 from pipeline.errors import UserError
 from pipeline.evaluation.blending import Blended, blended
 from pipeline.files import atomic_folder, write_json

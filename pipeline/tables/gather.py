@@ -1,6 +1,6 @@
 """Predictions of the stages, held against the configuration: no table missing, none left over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,8 @@ from pipeline import paths
 from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.entries import check_entries
 from pipeline.errors import UserError
+from pipeline.params import Model
+from pipeline.reserved import BASELINE
 from pipeline.seed_means import seed_means
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import (
@@ -18,7 +20,7 @@ from pipeline.tables.predictions import (
     mean_over_folds,
     read_predictions,
 )
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit, predicting, units
 
 
 def gather_folds(
@@ -95,6 +97,18 @@ def gather_members(
                 )
         out[:, m] = align(rows, elements.element_ids, path)
     return out
+
+
+def folds_of_tests(
+    folds: Sequence[int], full: Sequence[str], models: Mapping[str, Model], members: Iterable[str]
+) -> dict[str, list[int]]:
+    """Map every member to the folds of its test table, by sections of the configuration."""
+    found = {BASELINE: sorted(folds)}
+    for name, model in models.items():
+        trained = units(sorted(folds), [], full=name in full)
+        alone = model.predict.full_alone
+        found[name] = [unit.fold for unit in predicting(trained, full_alone=alone)]
+    return found | {name: [NO_FOLD] for name in members}
 
 
 def gather_tests(

@@ -10,7 +10,6 @@ from ruamel.yaml import YAML
 
 from pipeline import paths
 from pipeline.configuration import load_configuration
-from pipeline.configured_units import folds_of_tests
 from pipeline.errors import UserError
 from pipeline.evaluation.blending import pooled
 from pipeline.evaluation.nesting import nested_split
@@ -18,7 +17,7 @@ from pipeline.evaluation.pools import Kind, Weights, pool
 from pipeline.files import sha256
 from pipeline.metrics import log_loss
 from pipeline.tables.elements import Elements
-from pipeline.tables.gather import gather_tests
+from pipeline.tables.gather import folds_of_tests, gather_tests
 from pipeline.tables.predictions import mean_over_folds, read_predictions, write_predictions
 from pipeline.units import NO_FOLD
 from stages import ensemble as stage
@@ -177,12 +176,17 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
     assert found["pools"]["simplex"]["log_loss"] < min(found["alone"].values())
 
 
+def _folds_of_tests() -> dict[str, list[int]]:
+    whole = load_configuration().whole
+    return folds_of_tests(whole.folds, whole.full, whole.models, whole.members)
+
+
 def test_a_full_fit_is_one_further_fold_of_the_test_or_all_of_it(elements: Elements) -> None:
     write_members(models=["one"], members=MEMBERS, full=["one"])
     rows = np.random.default_rng(3).dirichlet(np.ones(3), (4, len(TEST_IDS)))
     numbers = np.repeat([0, 1, 2, NO_FOLD], len(TEST_IDS))
     write_predictions(paths.test("one"), TEST_IDS * 4, numbers, rows.reshape(-1, 3))
-    folds = folds_of_tests(load_configuration())
+    folds = _folds_of_tests()
     assert folds == {"baseline": [0, 1, 2], "one": [0, 1, 2, NO_FOLD], "theirs": [NO_FOLD]}
     found = gather_tests(folds, TEST_IDS)[:, 1]
     np.testing.assert_allclose(found, (rows[0] + rows[1] + rows[2] + rows[3]) / 4, atol=1e-15)
@@ -190,11 +194,9 @@ def test_a_full_fit_is_one_further_fold_of_the_test_or_all_of_it(elements: Eleme
     with_folds = weights()
     tree = YAML(typ="safe", pure=True).load(Path("params.yaml"))
     write(changed(tree, {"models": {"one": {"predict": {"full_alone": True}}}}))
-    alone = folds_of_tests(load_configuration())
+    alone = _folds_of_tests()
     assert alone["one"] == [NO_FOLD]
-    with pytest.raises(
-        UserError, match=r"one\.parquet: expected folds \[-1\], found \[-1, 0"
-    ):
+    with pytest.raises(UserError, match=r"one\.parquet: expected folds \[-1\], found \[-1, 0"):
         gather_tests(alone, TEST_IDS)
     write_predictions(paths.test("one"), TEST_IDS, np.full(len(TEST_IDS), NO_FOLD), rows[3])
     np.testing.assert_array_equal(gather_tests(alone, TEST_IDS)[:, 1], rows[3])
