@@ -20,7 +20,7 @@ from pipeline.progress import say
 # Never run on the way to another stage's acceptance.
 DEAR = "train"
 # Stages that run another one's module, and so are accepted with it.
-_OF = {"reseed": DEAR}
+_OF = {"reseed": DEAR, "fit": DEAR, "refit": DEAR}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

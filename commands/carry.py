@@ -20,12 +20,12 @@ from pipeline import paths
 from pipeline.bases import bases
 from pipeline.bundle import carried
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import configured_units, trained_units
 from pipeline.errors import exit_with_message
-from pipeline.params import Pretrain
+from pipeline.params import Model, Pretrain
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements, read_test_ids
-from pipeline.tables.gather import gather_folds, gather_tests
+from pipeline.tables.gather import folds_of_tests, gather_folds, gather_tests
 from pipeline.tables.submission import write_probabilities
 
 
@@ -71,11 +71,12 @@ def _train(configuration: Configuration, model: str) -> None:
         _run("tokenize", "--model", model)
     if model in configuration.read("pseudo", dict) and not paths.soft_labels(model).is_dir():
         _run("pseudo", "--student", model)
-    for unit in configured_units(configuration):
+    for unit in trained_units(configuration, model):
         # Last of the stage's outputs.
         if not paths.timing(model, unit).is_file():
             seed = [] if unit.seed is None else ["--seed", str(unit.seed)]
-            _run("train", "--model", model, "--fold", str(unit.fold), *seed)
+            fold = [] if unit.full else ["--fold", str(unit.fold)]
+            _run("train", "--model", model, *fold, *seed)
     if not paths.test(model).is_file():
         _run("predict", "--model", model)
 
@@ -96,7 +97,9 @@ def _write(configuration: Configuration, model: str, out: Path) -> None:
     elements, test_ids = read_elements(folds), read_test_ids()
     own = elements.of_folds(folds)
     oof = gather_folds(model, configured_units(configuration), own)
-    test = gather_tests([model], folds, test_ids)[:, 0]
+    models = {model: configuration.read(f"models.{model}", Model)}
+    by = folds_of_tests(folds, configuration.read("full", list), models, [])
+    test = gather_tests({model: by[model]}, test_ids)[:, 0]
     for kind, ids, values in (("oof", own.element_ids, oof), ("test", test_ids, test)):
         write_probabilities(out / f"{model}-{kind}.csv", ids, values)
     say(f"{out / model}-*.csv: for members of params.yaml")

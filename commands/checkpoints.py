@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pipeline import paths
 from pipeline.configuration import load_configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import trained_units
 from pipeline.durations import span
 from pipeline.errors import exit_with_message
 from pipeline.pretraining.job import pretrain_job
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     jobs = [
         job_of(configuration, model, unit)
         for model in configuration.read("models", dict)
-        for unit in configured_units(configuration)
+        for unit in trained_units(configuration, model)
     ]
     others = [pretrain_job(configuration, key) for key in configuration.read("pretrain", dict)]
     found = find(root, {job.name: job.settings for job in (*jobs, *others)})

@@ -156,6 +156,7 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
                 f"seeds: {model.train.seed} is models.{name}.train.seed already, which every fold "
                 "is trained under first; expected another"
             )
+    yield from _full_faults(parameters)
     scores = parameters.baseline.scores
     for key in ("essay_ridge", "element_ridge"):
         if scores.terms and not getattr(scores, key):
@@ -191,6 +192,23 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
                 f"models.{name}.train.perturbation: leaves {moves.leaves} and size {moves.size} "
                 "move nothing; expected both or neither, and nothing beside neither"
             )
+
+
+def _full_faults(parameters: Parameters) -> Iterator[str]:
+    """Find full fits of no model, and what can't be without held-out essays, or without them."""
+    if len(set(parameters.full)) < len(parameters.full):
+        yield f"full: expected different names, found {parameters.full}"
+    for name in parameters.full:
+        if name not in parameters.models:
+            yield f"full: no model {name!r}{nearest(name, parameters.models)}"
+        elif parameters.models[name].train.select == "best":
+            yield (
+                f"models.{name}.train.select: best is chosen on held-out essays, and a full fit "
+                f"has none; expected last with {name} in full"
+            )
+    for name, model in parameters.models.items():
+        if model.predict.full_alone and name not in parameters.full:
+            yield f"models.{name}.predict.full_alone: expected {name} in full, found none"
 
 
 def _pretraining_faults(name: str, options: Pretrain, parameters: Parameters) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Checks that the graph's folders hold what the configuration names, and nothing else."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline import paths
@@ -8,21 +8,23 @@ from pipeline.errors import UserError
 from pipeline.reserved import BASELINE
 from pipeline.units import Unit
 
+# Folds and full fits: all but what DVC and unfinished writes leave, whose names begin with a dot.
+UNITS = "[!.]*"
+
 
 def folders_of_folds_and_members(
-    models: Collection[str], members: Collection[str], trained: Sequence[Unit]
+    trained: Mapping[str, Sequence[Unit]], members: Collection[str]
 ) -> Iterator[tuple[Path, str, list[str]]]:
     """Yield each folder in which a later stage refuses leftovers: path, pattern, names wanted.
 
     Args:
-      models, members: the configuration's.
-      trained: the units of every model.
+      trained: the units of each model of the configuration.
+      members: the configuration's.
     """
-    wanted = [unit.name for unit in trained]
-    for model in models:
+    for model, units in trained.items():
         for folder in (paths.weights(model), paths.fold(model)):
-            yield folder, "fold*", wanted
-    tables = [f"{name}.parquet" for name in (BASELINE, *models, *members)]
+            yield folder, UNITS, [unit.name for unit in units]
+    tables = [f"{name}.parquet" for name in (BASELINE, *trained, *members)]
     for folder in (paths.OOF, paths.TEST):
         yield folder, "*.parquet", tables
 

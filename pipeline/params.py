@@ -183,6 +183,8 @@ class Predict(Rows):
 
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of activations; of a half that is not there, older GPUs take float16, others float32."""
+    full_alone: bool = False
+    """Predict a test by the full fit in place of the folds, not beside them."""
 
 
 @frozen
@@ -382,6 +384,8 @@ class Parameters:
     """Folds to train, a subset of range(split.n_folds)."""
     seeds: list[Seed]
     """Further seeds that every fold is trained under; predictions are means over all seeds."""
+    full: list[Name]
+    """Models that are trained on all essays as well; in a test's mean that is one further fold."""
     compute: Compute
     session: Session
     labels: Labels

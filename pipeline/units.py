@@ -1,14 +1,17 @@
-"""Units of training: a fold of a model under a seed."""
+"""Units of training: a fold of a model under a seed, or all essays under one."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+NO_FOLD = -1
+"""The fold of what belongs to none: a full fit, or someone else's test predictions."""
 
 
 class Unit(NamedTuple):
-    """One fold, trained under one seed.
+    """One fold, trained under one seed; or a full fit, which trains on every essay.
 
     Attributes:
-      fold: the one whose essays are held out.
+      fold: the one whose essays are held out; NO_FOLD: a full fit.
       seed: one of the configuration's further seeds; None: the model's own.
     """
 
@@ -16,20 +19,49 @@ class Unit(NamedTuple):
     seed: int | None = None
 
     @property
+    def full(self) -> bool:
+        """True of a full fit."""
+        return self.fold == NO_FOLD
+
+    @property
     def name(self) -> str:
-        """The name of its folder: fold0, or fold0-seed7."""
-        return f"fold{self}"
+        """The name of its folder: fold0, fold0-seed7, full, or full-seed7."""
+        return f"{self}" if self.full else f"fold{self}"
+
+    @property
+    def title(self) -> str:
+        """The name in messages: fold 0, fold 0-seed7, full, or full-seed7."""
+        return f"{self}" if self.full else f"fold {self}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The fold and the seed as files note them."""
+        return {
+            **({"full": True} if self.full else {"fold": self.fold}),
+            **({} if self.seed is None else {"seed": self.seed}),
+        }
 
     def __str__(self) -> str:
-        return f"{self.fold}" if self.seed is None else f"{self.fold}-seed{self.seed}"
+        fold = "full" if self.full else f"{self.fold}"
+        return fold if self.seed is None else f"{fold}-seed{self.seed}"
 
 
-def units(folds: Sequence[int], seeds: Sequence[int]) -> list[Unit]:
+def units(folds: Sequence[int], seeds: Sequence[int], *, full: bool = False) -> list[Unit]:
     """List every fold under the model's own seed, then under each further one.
 
     Where there is no time for all of them, the first ones cover every fold.
+
+    Args:
+      folds, seeds: the configuration's.
+      full: whether full fits go with the folds, after those of the same seed.
     """
-    return [Unit(fold, seed) for seed in (None, *seeds) for fold in folds]
+    trained = [*folds, NO_FOLD] if full else folds
+    return [Unit(fold, seed) for seed in (None, *seeds) for fold in trained]
+
+
+def predicting(trained: Iterable[Unit], *, full_alone: bool) -> list[Unit]:
+    """Take the units that predict a test: all of them, or the full fits alone."""
+    return [unit for unit in trained if unit.full or not full_alone]
 
 
 def by_fold(trained: Sequence[Unit]) -> dict[int, list[Unit]]:

@@ -10,6 +10,7 @@ from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.elements import read_elements
+from pipeline.tables.gather import folds_of_tests
 from pipeline.tables.submission import read_order, write_submission
 from stages.running import run_stage
 
@@ -19,15 +20,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
     configuration = load_configuration()
     folds = configuration.read("folds", list)
-    members = [
-        BASELINE,
-        *configuration.read("models", dict),
-        *configuration.read("members", dict),
-    ]
+    models, external = configuration.read("models", dict), configuration.read("members", dict)
+    members = [BASELINE, *models, *external]
     settings = configuration.read("ensemble", params.Ensemble)
     fitted, found = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()
-    write_submission(paths.SUBMISSION, order, order, predict_test(fitted, members, folds, order))
+    by = folds_of_tests(folds, configuration.read("full", list), models, external)
+    test = predict_test(fitted, by, order)
+    write_submission(paths.SUBMISSION, order, order, test)
     _say(found, len(members))
     say(f"ensemble: {paths.SUBMISSION}, {len(order)} rows")
 

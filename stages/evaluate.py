@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pipeline import paths
 from pipeline.configuration import load_configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import trained_units
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
     folds = configuration.read("folds", list)
-    figures = evaluate(model, configured_units(configuration), read_elements(folds))
+    figures = evaluate(model, trained_units(configuration, model), read_elements(folds))
     priors = figures["priors"]
     partial = " (partial: not all folds)" if figures["partial"] else ""
     say(

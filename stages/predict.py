@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import trained_units
 from pipeline.inference.folds import predict_folds
 from pipeline.progress import say
 from stages.running import run_stage
@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         model,
         encoder=configuration.read(f"models.{model}.encoder", str),
         settings=configuration.read(f"models.{model}.predict", params.Predict),
-        trained=configured_units(configuration),
+        trained=trained_units(configuration, model),
     )
     say(
-        f"predict@{model}: {made.elements} elements by every fold on {made.computed}, trained on "
+        f"predict@{model}: {made.elements} elements by {made.by} on {made.computed}, trained on "
         f"{made.trained}; {paths.test(model)}"
     )
 

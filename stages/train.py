@@ -1,4 +1,7 @@
-"""Train one fold of one model: python -m stages.train --model tiny --fold 0."""
+"""Train one fold of one model: python -m stages.train --model tiny --fold 0.
+
+Without a fold it is the full fit, on every essay.
+"""
 
 if __name__ == "__main__":
     from pipeline import orphans
@@ -17,11 +20,14 @@ from stages.running import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train the fold; say its log loss and where its weights are."""
-    job = read_job(__doc__, argv)
+    """Train; say what came of it and where the weights are."""
+    job = read_job(__doc__, argv, full=True)
     check_later_stages(load_configuration().whole, job.model)
-    loss = train_fold(job)
-    say(f"{job.name}: log loss {loss:.4f} out of fold, {paths.weights(job.model, job.unit)}")
+    figures, weights = train_fold(job), paths.weights(job.model, job.unit)
+    if job.unit.full:
+        say(f"{job.name}: trained on all {figures['essays']:,} essays, {weights}")
+    else:
+        say(f"{job.name}: log loss {figures['log_loss']:.4f} out of fold, {weights}")
 
 
 if __name__ == "__main__":

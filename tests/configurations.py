@@ -74,6 +74,7 @@ def write_members(
     models: Sequence[str] = (),
     members: Mapping[str, Mapping[str, str]] | None = None,
     seeds: Sequence[int] = (),
+    full: Sequence[str] = (),
     **ensemble: Any,
 ) -> None:
     """Write a configuration of members whose predictions the test makes itself."""
@@ -84,6 +85,7 @@ def write_members(
             "split": {"seed": 1},
             "folds": list(folds),
             "seeds": list(seeds),
+            "full": list(full),
             "compute": {"devices": 1},
             "baseline": {"max_features": 500, "C": 1.0},
             "members": members or {},

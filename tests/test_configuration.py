@@ -264,3 +264,19 @@ def test_a_circle_of_teachers_is_told():
 def test_pre_training_learns_from_no_soft_label():
     told = error({"pretrain": {"mlm": changed(PRETRAIN, {"train": {"soft_labels": "both"}})}})
     assert "pretrain.mlm.train.soft_labels: pre-training has no labels" in told
+
+
+def test_a_full_fit_is_of_a_model_and_has_no_best_evaluation():
+    assert error({"full": ["tny"]}) == (
+        "params.yaml: full: no model 'tny'; the nearest valid one is 'tiny'"
+    )
+    assert error({"full": ["tiny", "tiny"]}) == (
+        "params.yaml: full: expected different names, found ['tiny', 'tiny']"
+    )
+    assert error({"full": ["tiny"], **nested("models.tiny.train.select", "best")}) == (
+        "params.yaml: models.tiny.train.select: best is chosen on held-out essays, and a full fit "
+        "has none; expected last with tiny in full"
+    )
+    assert error(nested("models.tiny.predict.full_alone", True)) == (
+        "params.yaml: models.tiny.predict.full_alone: expected tiny in full, found none"
+    )

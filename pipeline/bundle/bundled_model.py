@@ -67,7 +67,7 @@ class BundledModel:
             self._predictor.load(folder, exact=False),
             self._tokens,
             np.arange(len(self._tokens)) if windows is None else windows,
-            f"{self._name} fold {unit}",
+            f"{self._name} {unit.title}",
             finite=False,
         )
 

@@ -39,7 +39,7 @@ class Forecast:
 
     Attributes:
       essays: of the test.
-      folds: of every model.
+      folds: of each model, its full fits among them.
       before: seconds until the first fold of a model.
       seconds: of the whole run, were no fold left out.
       limit: seconds of the session.
@@ -47,7 +47,7 @@ class Forecast:
     """
 
     essays: int
-    folds: int
+    folds: dict[str, int]
     before: float
     seconds: float
     limit: float
@@ -66,7 +66,7 @@ class Forecast:
     @property
     def cut(self) -> dict[str, int]:
         """The folds of each model of which some end in time, and some don't."""
-        return {name: done for name, done in self.done.items() if 0 < done < self.folds}
+        return {name: done for name, done in self.done.items() if 0 < done < self.folds[name]}
 
     @property
     def time(self) -> str:
@@ -77,7 +77,9 @@ class Forecast:
         if self.late:
             return f"{self.time}, {span(self.before)} of it before any model: it would not end"
         lost = [f"without {name}" for name in self.lost]
-        cut = [f"with {done} of {self.folds} folds of {name}" for name, done in self.cut.items()]
+        cut = [
+            f"with {done} of {self.folds[name]} folds of {name}" for name, done in self.cut.items()
+        ]
         ends = f", so it would predict {', '.join(lost + cut)}" if lost or cut else ""
         return f"{self.time}{ends}"
 
@@ -90,14 +92,18 @@ class Forecast:
 
 
 def forecast(
-    essays: int, seconds: Mapping[str, float], trained: Sequence[Unit], before: float, limit: float
+    essays: int,
+    seconds: Mapping[str, float],
+    trained: Mapping[str, Sequence[Unit]],
+    before: float,
+    limit: float,
 ) -> Forecast:
     """Follow a run to its end.
 
     Args:
       essays: of the hidden test.
       seconds: of one fold of each model over so many essays.
-      trained: the folds, under each seed, that every model has.
+      trained: the units that each model predicts with.
       before: seconds until the first fold.
       limit: seconds of the session.
     """
@@ -106,8 +112,9 @@ def forecast(
         if in_time(at + seconds[name], limit):
             at += seconds[name]
             done[name] += 1
-    total = before + len(trained) * sum(seconds.values())
-    return Forecast(essays, len(trained), before, total, limit, done)
+    folds = {name: len(trained[name]) for name in seconds}
+    total = before + sum(folds[name] * seconds[name] for name in seconds)
+    return Forecast(essays, folds, before, total, limit, done)
 
 
 def read_forecast(folder: Path) -> Forecast:

@@ -20,13 +20,13 @@ from pipeline.bundle.blend import ANY, Blend, read_blend
 from pipeline.bundle.bundled_model import BundledModel
 from pipeline.bundle.forecast import forecast
 from pipeline.bundle.pace import seconds_per_essay
+from pipeline.bundle.predicting import predicting_units
 from pipeline.bundle.prepare import Prepared, Reader, prepare
 from pipeline.bundle.report import Report
 from pipeline.bundle.time_limit import Clock, turns
 from pipeline.competition.hidden import ESSAYS, Hidden
 from pipeline.competition.schema import LABELS, TASK
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.configured_units import configured_units
 from pipeline.durations import span
 from pipeline.errors import UserError
 from pipeline.files import read_json
@@ -40,7 +40,7 @@ from pipeline.topics.clustering import load as load_topics
 from pipeline.units import Unit
 
 ByUnit = Callable[[Unit], Float[np.ndarray, "elements labels"]]
-"""A function from a fold under a seed to its probabilities."""
+"""A function from a unit of training to its probabilities."""
 
 # Laps beside those of the models' folds; no model has such a name.
 _ENCODING, _COMPILATION = "clean, tokenize, baseline", "compilation, a step"
@@ -62,8 +62,9 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     """
     configuration = load_configuration(bundle / contents.PARAMETERS)
     blend = read_blend(bundle)
-    folds, trained = sorted(configuration.read("folds", list)), configured_units(configuration)
+    folds = sorted(configuration.read("folds", list))
     models = [member for member in blend.members if member != BASELINE]
+    trained = {model: predicting_units(configuration, model) for model in models}
     backend = machine.start_best()
     dtypes = [_settings(configuration, m).dtype for m in models]
     say(devices_line(backend, map(backend.dtype, dtypes)))
@@ -162,7 +163,10 @@ def _build(
 
 
 def _look_ahead(
-    bundle: Path, models: Mapping[str, BundledModel], trained: Sequence[Unit], clock: Clock
+    bundle: Path,
+    models: Mapping[str, BundledModel],
+    trained: Mapping[str, Sequence[Unit]],
+    clock: Clock,
 ) -> dict[str, float]:
     """Time every model, and let the clock expect its folds.
 
@@ -171,7 +175,7 @@ def _look_ahead(
     """
     workload, seconds = read_json(bundle / contents.WORKLOAD), {}
     for name, model in models.items():
-        pace, train = model.pace(trained[0]), workload[name]
+        pace, train = model.pace(trained[name][0]), workload[name]
         clock.expect(name, pace.fold(model.n_rows))
         # By the training essays, for the few public ones may be short or long.
         seconds[name] = pace.fold(math.ceil(ESSAYS * train["rows"] / train["essays"]))
@@ -191,8 +195,10 @@ class Predicted(NamedTuple):
     done: dict[str, int]
 
 
-def predict_folds(models: Mapping[str, ByUnit], trained: Sequence[Unit], clock: Clock) -> Predicted:
-    """Average every model's predictions over its folds and seeds.
+def predict_folds(
+    models: Mapping[str, ByUnit], trained: Mapping[str, Sequence[Unit]], clock: Clock
+) -> Predicted:
+    """Average every model's predictions over its folds, full fits and seeds.
 
     A fold that would not end before the session's limit is left out, and the log says so: a mean
     over fewer folds, or a blend of fewer models, is still a submission; a run that is cut off has
@@ -204,11 +210,11 @@ def predict_folds(models: Mapping[str, ByUnit], trained: Sequence[Unit], clock: 
     while left:
         unit, name = left.pop(0)
         if not clock.allows(name):
-            say(f"{name} fold {unit}: left out, it would not be done in time")
+            say(f"{name} {unit.title}: left out, it would not be done in time")
             continue
         sums[name] = sums.get(name, 0.0) + models[name](unit)
         done[name] += 1
-        clock.lap(name, f"{name} fold {unit}", [other for _, other in left])
+        clock.lap(name, f"{name} {unit.title}", [other for _, other in left])
     for name in models:
         if not done[name]:
             takes = f"about {span(clock.seconds(name))} each"

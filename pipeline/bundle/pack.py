@@ -13,6 +13,7 @@ from pipeline.bundle.blend import Blend, fit_parts, priors_of
 from pipeline.bundle.kernel import WHEELS
 from pipeline.bundle.manifest import BundleOrigin, write_manifest
 from pipeline.bundle.pace import count_rows
+from pipeline.bundle.predicting import predicting_units
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
 from pipeline.configured_units import configured_units
@@ -27,6 +28,7 @@ from pipeline.reserved import BASELINE, ENSEMBLE
 from pipeline.tables.elements import read_elements
 from pipeline.tables.gather import gather_members
 from pipeline.topics.table import CLUSTERING
+from pipeline.units import Unit
 
 Probabilities = Float[np.ndarray, "rows members labels"]
 
@@ -55,8 +57,10 @@ class Packer:
         """
         self.configuration, self.dtype = configuration, dtype
         self.folds = sorted(configuration.read("folds", list))
-        self.trained = configured_units(configuration)
         self.models = list(configuration.read("models", dict))
+        # The rounding is measured by folds, whose held-out essays are known to no other.
+        self.measured = configured_units(configuration) if dtype != "float32" else []
+        self.trained = {model: predicting_units(configuration, model) for model in self.models}
         self.external = list(configuration.read("members", dict))
         self.members = [BASELINE, *self.models]
         check_outputs(self._outputs())
@@ -84,18 +88,29 @@ class Packer:
             self._do_without_external(blend, without_external)
         with atomic_folder(paths.bundle()) as folder:
             for model in self.models:
-                pack_model(folder, model, self.trained, self.dtype)
+                pack_model(folder, model, self._units(model), self.dtype)
             # Rounded weights give other predictions, so the pool is fitted anew to these.
-            if self.dtype != "float32" and self.models:
+            if self.measured and self.models:
                 rounded = self._round(folder, probabilities)
                 blend = self._say_rounding(probabilities, rounded, blend)
                 probabilities = rounded
+                self._drop_measured(folder)
             total = self._write(folder, blend, probabilities)
         return PackedBundle(paths.bundle(), self._loss(blend), total)
 
+    def _units(self, model: str) -> list[Unit]:
+        """List the units of a model that predict a test or measure the rounding."""
+        return list(dict.fromkeys([*self.trained[model], *self.measured]))
+
+    def _drop_measured(self, folder: Path) -> None:
+        """Remove folds that only measured, where the full fit predicts alone."""
+        for model in self.models:
+            for unit in set(self.measured) - set(self.trained[model]):
+                shutil.rmtree(contents.fold(folder, model, unit))
+
     def _outputs(self) -> list[Path]:
         """List every output that the bundle is made from or scored by."""
-        weights = [paths.weights(m, unit) for m in self.models for unit in self.trained]
+        weights = [paths.weights(m, unit) for m in self.models for unit in self._units(m)]
         oof = [paths.oof(member) for member in [*self.members, *self.external]]
         tokens = [paths.tokens(m, "train") / file for m in self.models for file in FILES]
         elements = [paths.clean("train"), paths.FOLDS]
@@ -138,7 +153,7 @@ class Packer:
         for model in self.models:
             encoder = self.configuration.read(f"models.{model}.encoder", str)
             settings = self.configuration.read(f"models.{model}.predict", params.Predict)
-            found = held_out.predict(model, encoder, settings, self.trained)
+            found = held_out.predict(model, encoder, settings, self.measured)
             out[:, self.members.index(model)] = found
         return out
 

@@ -35,7 +35,7 @@ _PER_FOLD = (FILE, "config.json", OWN_SETTINGS)
 
 
 def pack_model(bundle: Path, model: str, trained: Sequence[Unit], dtype: str) -> None:
-    """Write a model's config and tokenizer once, and every fold's weights in `dtype`.
+    """Write a model's config and tokenizer once, and the weights of its units in `dtype`.
 
     Raises:
       UserError: a weight is too large for the dtype, or folds differ in more than weights.

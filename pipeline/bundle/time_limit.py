@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 from pipeline.durations import span
 from pipeline.progress import say
@@ -59,13 +60,17 @@ def in_time(seconds: float, limit: float) -> bool:
     return seconds < limit - _RESERVE
 
 
-def turns(seconds: Mapping[str, float], trained: Sequence[Unit]) -> Iterator[tuple[Unit, str]]:
-    """Yield every fold of every model in the order in which they are predicted.
+def turns(
+    seconds: Mapping[str, float], trained: Mapping[str, Sequence[Unit]]
+) -> Iterator[tuple[Unit, str]]:
+    """Yield every fold and full fit of every model in the order in which they are predicted.
 
     Folds outside, models inside: when time runs out, as many models as can be have predicted at
     least once. Of the models those that take less time (`seconds`, of a fold) come first, so that
     a slow one costs no other its place.
     """
-    for unit in trained:
-        for name in sorted(seconds, key=lambda name: seconds[name]):
-            yield unit, name
+    order = sorted(seconds, key=lambda name: seconds[name])
+    for round_of in zip_longest(*(trained[name] for name in order)):
+        for unit, name in zip(round_of, order, strict=True):
+            if unit is not None:
+                yield unit, name

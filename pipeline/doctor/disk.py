@@ -1,6 +1,6 @@
 """Compare the free space on disks with what is still to be written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline import paths, room
@@ -18,7 +18,9 @@ _TOKENS = 1.5  # bytes of token arrays for a byte of Kaggle's tables, as on the 
 _TOLD = 1e9  # bytes below which nobody needs to know
 
 
-def examine(configuration: Configuration, trained: Sequence[Unit]) -> Iterator[Finding]:
+def examine(
+    configuration: Configuration, trained: Mapping[str, Sequence[Unit]]
+) -> Iterator[Finding]:
     """Compare free space with the weights, tokens and checkpoints that are still to be written.
 
     Folds train one after another, so the largest model's checkpoints count. A size that is only
@@ -26,7 +28,7 @@ def examine(configuration: Configuration, trained: Sequence[Unit]) -> Iterator[F
 
     Args:
       configuration: the whole.
-      trained: the units of every model.
+      trained: the units of each model.
     """
     source = Path(configuration.read("data", Data).source)
     tables = [locate(source) / name for name in schema.TABLES.values()]
@@ -41,7 +43,7 @@ def examine(configuration: Configuration, trained: Sequence[Unit]) -> Iterator[F
         base = next(
             (pretraining[key].base for key in reversed(list(bases(configuration, name)))), name
         )
-        to_train = sum(not paths.weights(name, unit).exists() for unit in trained)
+        to_train = sum(not paths.weights(name, unit).exists() for unit in trained[name])
         backbone = models[base].backbone
         measured = sizes.measured(base, backbone)
         sure &= measured is not None

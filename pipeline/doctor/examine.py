@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline import params, paths
 from pipeline.bases import bases
 from pipeline.configuration import Configuration, load_configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import trained_units
 from pipeline.doctor import disk, leftovers, machine, requirements
 from pipeline.doctor.findings import Finding, lines_of
 from pipeline.units import Unit
@@ -25,7 +25,8 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         return [Finding(line) for line in wrong]
     configuration = load_configuration(path)
     models = configuration.read("models", dict)
-    to_train = _to_train(models, configured_units(configuration))
+    trained = {name: trained_units(configuration, name) for name in models}
+    to_train = _to_train(models, trained)
     if model is not None:
         wrong = lines_of(configuration.named, "models", model)
         if wrong:
@@ -43,7 +44,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         *requirements.examine_pretraining(pretraining),
     ]
     if model is None:
-        found += _of_the_whole(configuration)
+        found += _of_the_whole(configuration, trained)
     return found
 
 
@@ -56,9 +57,9 @@ def _pretraining(
 
 
 def _to_train(
-    models: Mapping[str, params.Model], trained: Sequence[Unit]
+    models: Mapping[str, params.Model], trained: Mapping[str, Sequence[Unit]]
 ) -> dict[str, params.Model]:
-    """Return the models of which a fold's weights are missing.
+    """Return the models of which weights of a fold or a full fit are missing.
 
     Weights that are there but stale count as trained: only DVC can tell, by hashing everything, and
     `train` then refuses the machine itself.
@@ -66,15 +67,16 @@ def _to_train(
     return {
         name: model
         for name, model in models.items()
-        if not all(paths.weights(name, unit).exists() for unit in trained)
+        if not all(paths.weights(name, unit).exists() for unit in trained[name])
     }
 
 
-def _of_the_whole(configuration: Configuration) -> list[Finding]:
-    models, members = configuration.read("models", dict), configuration.read("members", dict)
-    trained = configured_units(configuration)
+def _of_the_whole(
+    configuration: Configuration, trained: Mapping[str, Sequence[Unit]]
+) -> list[Finding]:
+    members = configuration.read("members", dict)
     return [
         *requirements.examine_members(members),
-        *map(Finding, leftovers.examine(models, members, trained)),
+        *map(Finding, leftovers.examine(trained, members)),
         *disk.examine(configuration, trained),
     ]

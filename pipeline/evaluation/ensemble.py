@@ -94,10 +94,10 @@ def ensemble(
 
 
 def predict_test(
-    fitted: Fitted, members: Sequence[str], folds: Sequence[int], element_ids: Sequence[str]
+    fitted: Fitted, folds: Mapping[str, Sequence[int]], element_ids: Sequence[str]
 ) -> Float[np.ndarray, "rows labels"]:
-    """Blend the members' test predictions, each member's averaged over its folds first."""
-    probabilities = gather_tests(members, folds, element_ids)
+    """Blend the members' test predictions, each averaged over its own of `folds` first."""
+    probabilities = gather_tests(folds, element_ids)
     if fitted.stacker is None:
         out = pool(fitted.pool, probabilities)
     else:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pipeline import files, paths
 from pipeline.competition.schema import LABELS, TYPES
-from pipeline.entries import check_entries
+from pipeline.entries import UNITS, check_entries
 from pipeline.errors import UserError
 from pipeline.evaluation.calibration import reliability, temperature
 from pipeline.evaluation.judging import Judge
@@ -30,7 +30,7 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
 
     Args:
       model: its name.
-      trained: its units.
+      trained: its units; a full fit among them has a learning curve alone.
       labelled: all labelled elements; those of other folds count for the priors alone.
 
     Returns:
@@ -39,10 +39,11 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
     Raises:
       UserError: a fold is missing, left over, or not what it should be.
     """
-    folds = sorted({unit.fold for unit in trained})
+    held_out = [unit for unit in trained if not unit.full]
+    folds = sorted({unit.fold for unit in held_out})
     elements = labelled.of_folds(folds)
-    check_entries(paths.fold(model), "fold*", [unit.name for unit in trained])
-    probabilities = gather_folds(model, trained, elements)
+    check_entries(paths.fold(model), UNITS, [unit.name for unit in trained])
+    probabilities = gather_folds(model, held_out, elements)
     write_predictions(paths.oof(model), elements.element_ids, elements.folds, probabilities)
     partial = labelled.partial(folds)
     overall = scores(elements, probabilities)
@@ -61,7 +62,7 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
             for kind in TYPES
             if (mask := np.array(elements.types) == kind).any()
         },
-        **_by_seed(model, trained, elements),
+        **_by_seed(model, held_out, elements),
         "priors": priors(labelled, folds),
         "temperature": {
             "fitted": round(warm.fitted, 4),
@@ -153,7 +154,7 @@ def _part(
 
 
 def _learning(model: str, trained: Sequence[Unit]) -> Iterable[tuple[str, ...]]:
-    for unit in sorted(trained, key=lambda unit: unit.fold):
+    for unit in sorted(trained, key=lambda unit: (unit.full, unit.fold)):
         path = paths.fold(model, unit) / "history.csv"
         try:
             with path.open(newline="", encoding="utf-8") as stream:

@@ -1,4 +1,4 @@
-"""A model's test predictions: the same tokens through the weights of every fold."""
+"""A model's test predictions: the same tokens through the weights of folds and full fits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,26 +10,28 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import paths
 from pipeline.encoders.weights.folders import OWN_SETTINGS
-from pipeline.entries import check_entries
+from pipeline.entries import UNITS, check_entries
 from pipeline.files import read_json
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.params import Predict
 from pipeline.seed_means import seed_means
 from pipeline.tables.predictions import write_predictions
-from pipeline.units import Unit
+from pipeline.units import Unit, predicting
 
 
 class Predicted(NamedTuple):
-    """Predictions of all folds, and the machine that made them.
+    """Predictions of a model, and the machine that made them.
 
     Attributes:
       elements: their number.
+      by: the folds, in words.
       computed: devices and dtype of the predictions, in words.
       trained: platform and dtype of the folds' training, in words.
     """
 
     elements: int
+    by: str
     computed: str
     trained: str
 
@@ -39,12 +41,20 @@ def predict_folds(
 ) -> Predicted:
     """Write a model's test predictions by each fold, on what this machine has.
 
-    Under several seeds a fold's prediction is their mean.
+    Under several seeds a fold's prediction is their mean. A full fit is one further fold, or stands
+    in the place of all.
+
+    Args:
+      model: its name.
+      encoder: the name of its network.
+      settings: of prediction.
+      trained: its units.
 
     Raises:
       UserError: a fold's weights are missing or belong to no fold of the configuration.
     """
-    check_entries(paths.weights(model), "fold*", [unit.name for unit in trained])
+    check_entries(paths.weights(model), UNITS, [unit.name for unit in trained])
+    trained = predicting(trained, full_alone=settings.full_alone)
     backend = machine.start_best()
     tokens = read_tokens(paths.tokens(model, "test"))
     # Folds differ in their weights alone, so one model serves them all.
@@ -53,7 +63,7 @@ def predict_folds(
 
     def predict(unit: Unit) -> Float[np.ndarray, "elements labels"]:
         weights = predictor.load(paths.weights(model, unit))
-        name = f"predict@{model} fold {unit}"
+        name = f"predict@{model} {unit.title}"
         return predictor.probabilities(weights, tokens, windows, name)
 
     folds = dict(seed_means(trained, predict))
@@ -66,7 +76,9 @@ def predict_folds(
     )
     machines = sorted({_trained(paths.weights(model, unit)) for unit in trained})
     computed = f"{backend} in {predictor.dtype}"
-    return Predicted(count, computed, " and ".join(machines))
+    by = {False: "every fold", True: "full fit"}
+    told = " and ".join(dict.fromkeys(by[unit.full] for unit in trained))
+    return Predicted(count, told, computed, " and ".join(machines))
 
 
 def _trained(folder: Path) -> str:

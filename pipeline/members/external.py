@@ -17,7 +17,8 @@ from pipeline.competition.rows import check_columns, check_once, read_rows
 from pipeline.competition.schema import ELEMENT_ID, LABELS, SUBMISSION_COLUMNS
 from pipeline.errors import UserError
 from pipeline.tables.elements import Elements
-from pipeline.tables.predictions import NO_FOLD, Predictions, check_ids, write_tables
+from pipeline.tables.predictions import Predictions, check_ids, write_tables
+from pipeline.units import NO_FOLD
 
 _EXACT = 1e-6  # of a row's sum; a row that is further off is rescaled and counted
 _ROUNDED = (

@@ -1,6 +1,6 @@
 """Predictions of the stages, held against the configuration: no table missing, none left over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +10,17 @@ from pipeline import paths
 from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.entries import check_entries
 from pipeline.errors import UserError
+from pipeline.params import Model
+from pipeline.reserved import BASELINE
 from pipeline.seed_means import seed_means
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import (
-    NO_FOLD,
     Predictions,
     align,
     mean_over_folds,
     read_predictions,
 )
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit, predicting, units
 
 
 def gather_folds(
@@ -98,21 +99,39 @@ def gather_members(
     return out
 
 
+def folds_of_tests(
+    folds: Sequence[int], full: Sequence[str], models: Mapping[str, Model], members: Iterable[str]
+) -> dict[str, list[int]]:
+    """Map every member to the folds of its test table, by sections of the configuration."""
+    found = {BASELINE: sorted(folds)}
+    for name, model in models.items():
+        trained = units(sorted(folds), [], full=name in full)
+        alone = model.predict.full_alone
+        found[name] = [unit.fold for unit in predicting(trained, full_alone=alone)]
+    return found | {name: [NO_FOLD] for name in members}
+
+
 def gather_tests(
-    members: Sequence[str], folds: Sequence[int], element_ids: Sequence[str]
+    folds: Mapping[str, Sequence[int]], element_ids: Sequence[str]
 ) -> Float[np.ndarray, "rows members labels"]:
     """Gather every member's test probabilities, averaged over its folds.
 
+    A full fit beside the folds counts as one further fold.
+
+    Args:
+      folds: of each member, NO_FOLD for a full fit and for predictions of someone else.
+      element_ids: of the test, in the order that the result has.
+
     Raises:
-      UserError: a table does not hold each test element once for every fold of the configuration.
+      UserError: a table does not hold each test element once for each of its folds.
     """
-    out = np.empty((len(element_ids), len(members), len(LABELS)))
-    for m, member in enumerate(members):
+    out = np.empty((len(element_ids), len(folds), len(LABELS)))
+    for m, (member, own) in enumerate(folds.items()):
         path = paths.test(member)
         rows = read_predictions(path)
         there = set(rows.folds.tolist())
-        if there not in ({NO_FOLD}, set(folds)):
-            raise UserError(f"{path}: expected folds {sorted(folds)}, found {sorted(there)}")
+        if there != set(own):
+            raise UserError(f"{path}: expected folds {sorted(own)}, found {sorted(there)}")
         out[:, m] = align(mean_over_folds(rows, path), element_ids, path)
     return out
 

@@ -12,8 +12,8 @@ from pipeline.clean_tables import FOLD
 from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.errors import UserError
 from pipeline.tables.columns import Columns, write_columns
+from pipeline.units import NO_FOLD
 
-NO_FOLD = -1  # test predictions that belong to no fold of ours
 _TOLERANCE = 1e-6  # of a row's sum
 
 

@@ -3,7 +3,8 @@
 The folder has the token windows of the essays, and for each fold a table of probabilities and a
 note: the teacher, the fold, the essays that the teacher's fold held out, and digests of the table
 and of what the teacher's training left. A fold learns from the table of its own number alone, for
-the teacher's other folds were trained on the essays that it holds out.
+the teacher's other folds were trained on the essays that it holds out. A full fit, which holds
+none out, learns from their mean.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +16,8 @@ from jaxtyping import Float
 
 from pipeline.errors import UserError
 from pipeline.files import read_json, sha256, write_json
-from pipeline.tables.predictions import NO_FOLD, align, read_predictions, write_predictions
+from pipeline.tables.predictions import align, read_predictions, write_predictions
+from pipeline.units import NO_FOLD, Unit
 
 WINDOWS = "windows"
 """The folder of tokens, within that of the soft labels."""
@@ -97,4 +99,5 @@ def read_soft_labels(
 
 
 def _files(folder: Path, fold: int) -> tuple[Path, Path]:
-    return folder / f"fold{fold}.parquet", folder / f"fold{fold}.json"
+    name = Unit(fold).name
+    return folder / f"{name}.parquet", folder / f"{name}.json"

@@ -13,16 +13,17 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_folder, sha256
 from pipeline.tables.columns import Columns
 from pipeline.tables.elements import read_test_ids
-from pipeline.tables.predictions import Predictions, align, read_predictions
+from pipeline.tables.predictions import Predictions, align, mean_over_folds, read_predictions
 from pipeline.tables.soft_labels import WINDOWS, Taught, write_soft_labels
-from pipeline.units import Unit, by_fold
+from pipeline.units import NO_FOLD, Unit, by_fold
 
 
 def teach(student: str, teacher: str, trained: Sequence[Unit]) -> int:
     """Write the soft labels of the test essays for one model; return the number of elements.
 
     Fold k of the student gets the probabilities of the teacher's fold k alone, the mean over its
-    seeds: it is the only one that was not trained on what fold k holds out.
+    seeds: it is the only one that was not trained on what fold k holds out. A full fit holds
+    nothing out, so it gets the mean over all that the teacher was trained in.
 
     Args:
       student: the model that learns.
@@ -74,7 +75,7 @@ def _taught(teacher: str, trained: Sequence[Unit], element_ids: Sequence[str]) -
     path = paths.test(teacher)
     rows = read_predictions(path)
     folds = by_fold(trained)
-    there = sorted(set(rows.folds.tolist()))
+    there = sorted(set(rows.folds.tolist()) - {NO_FOLD})
     if there != sorted(folds):
         raise UserError(f"{path}: expected folds {sorted(folds)}, found {there}")
     elements = Columns(paths.clean("train") / ELEMENTS_FILE, [ELEMENT_ID, ESSAY_ID])
@@ -100,3 +101,5 @@ def _taught(teacher: str, trained: Sequence[Unit], element_ids: Sequence[str]) -
             digests={name: sha256(table) for name, table in tables.items()},
             probabilities=align(own, element_ids, path),
         )
+    mean = align(mean_over_folds(rows, path), element_ids, path)
+    yield Taught(teacher=teacher, fold=NO_FOLD, held_out=(), digests={}, probabilities=mean)

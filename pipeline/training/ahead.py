@@ -22,13 +22,16 @@ def check_later_stages(parameters: Parameters, model: str) -> None:
       UserError: another configuration left folds or members, rows of prediction are too short for
         a test window, or there are fewer essays than nested folds.
     """
-    folds = parameters.folds
-    trained = units(folds, parameters.seeds)
-    for held in folders_of_folds_and_members(parameters.models, parameters.members, trained):
+    folds, full = parameters.folds, parameters.full
+    trained = {m: units(folds, parameters.seeds, full=m in full) for m in parameters.models}
+    for held in folders_of_folds_and_members(trained, parameters.members):
         check_leftovers(*held)
     tokens = read_tokens(paths.tokens(model, "test"))
     where = f"params.yaml: models.{model}.predict"
     check_rows(tokens.lengths, tokens.n_slots, parameters.models[model].predict, where)
+    # A full fit needs no split, and may come before it.
+    if not paths.FOLDS.exists():
+        return
     essays = sum(fold in folds for fold in read_folds().values())
     nested = parameters.ensemble.nested_folds
     if essays < nested:

@@ -1,4 +1,4 @@
-"""One fold from its inputs to its outputs: what the train stage runs."""
+"""One fold, or one full fit, from its inputs to its outputs: what the train stage runs."""
 
 import contextlib
 import platform
@@ -46,7 +46,8 @@ class FoldRun:
         self.job, self.devices = job, devices
         self.model = FoldModel(job, devices)
         self.data = FoldData(job, self.model.pad_id)
-        self.loop = Loop(job.name, self.data.schedule, self.model.step, self._validate, devices)
+        validate = None if job.unit.full else self._validate
+        self.loop = Loop(job.name, self.data.schedule, self.model.step, validate, devices)
         progress.say(
             f"{job.name}: {self.data.schedule.total} steps on {len(devices)} "
             f"{devices[0].device_kind} device(s), attention {self.model.attention}, "
@@ -87,8 +88,10 @@ class FoldRun:
         return Validation(self.data.loss(self.model.predict(params, self.data)))
 
 
-def train_fold(job: Job) -> float:
-    """Train, predict the held-out essays, write the fold's outputs; return its log loss.
+def train_fold(job: Job) -> dict[str, Any]:
+    """Train, predict the held-out essays, write the fold's outputs; return its figures.
+
+    A full fit predicts nothing.
 
     Raises:
       UserError: the platform, an input or a parameter is at fault, the disk has too little room,
@@ -106,17 +109,19 @@ def train_fold(job: Job) -> float:
     with open_checkpoints(job, origin) as checkpoints:
         state, history = fold.run(checkpoints, interruptions)
         params, step = state.params, data.schedule.total
-        probabilities = model.predict(params, data)
-        loop.note_validation(params, Validation(data.loss(probabilities)), step, history)
-        if job.train.select == "best" and loop.best.step != step:
-            params, step = machine.replicate(loop.best.params, devices), loop.best.step
+        probabilities = None
+        if not job.unit.full:
             probabilities = model.predict(params, data)
+            loop.note_validation(params, Validation(data.loss(probabilities)), step, history)
+            if job.train.select == "best" and loop.best.step != step:
+                params, step = machine.replicate(loop.best.params, devices), loop.best.step
+                probabilities = model.predict(params, data)
         timing = _timing(job, loop, devices, time.monotonic() - started)
-        _publish(model, data, params, probabilities, step, history.points)
+        figures = _publish(model, data, params, probabilities, step, history.points)
         files.write_json(paths.timing(job.model, job.unit), timing)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
-    return data.loss(probabilities)
+    return figures
 
 
 def origin_of(job: Job) -> Origin:
@@ -146,16 +151,14 @@ def _publish(
     model: FoldModel,
     data: FoldData,
     params: Any,
-    probabilities: Float[np.ndarray, "elements labels"],
+    probabilities: Float[np.ndarray, "elements labels"] | None,
     step: int,
     points: list[list[Any]],
-) -> None:
+) -> dict[str, Any]:
     """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock."""
     job = model.job
-    there = np.flatnonzero(data.truth >= 0)
     trained = {
-        "fold": job.fold,
-        **({} if job.unit.seed is None else {"seed": job.unit.seed}),
+        **job.unit.settings,
         "step": step,
         "platform": job.compute.platform,
         "dtype": job.compute.dtype,
@@ -163,19 +166,22 @@ def _publish(
     backbone = paths.backbone(job.model)
     folder = paths.weights(job.model, job.unit)
     save_fold(folder, jax.device_get(params), model.model, backbone, trained)
+    figures: dict[str, Any] = {}
     with files.atomic_folder(paths.fold(job.model, job.unit)) as folder:
-        ids = [data.tokens.element_ids[i] for i in there]
-        own = np.full(len(ids), job.fold)
-        write_predictions(folder / "oof.parquet", ids, own, probabilities[there])
+        if probabilities is None:
+            figures["essays"] = len(set(data.tokens.essay_ids))
+        else:
+            there = np.flatnonzero(data.truth >= 0)
+            ids = [data.tokens.element_ids[i] for i in there]
+            own = np.full(len(ids), job.fold)
+            write_predictions(folder / "oof.parquet", ids, own, probabilities[there])
+            figures["log_loss"] = round(data.loss(probabilities), 6)
+            figures["accuracy"] = round(data.accuracy(probabilities), 6)
+            figures["elements"] = len(ids)
+        figures |= {"step": step, "steps": data.schedule.total}
         write_history(folder / "history.csv", points)
-        figures = {
-            "log_loss": round(data.loss(probabilities), 6),
-            "accuracy": round(data.accuracy(probabilities), 6),
-            "elements": len(ids),
-            "step": step,
-            "steps": data.schedule.total,
-        }
         files.write_json(folder / "metrics.json", figures)
+    return figures
 
 
 def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The data of one fold: windows to train on, packed for every epoch, and windows held out."""
+"""The data of one fold: windows to train on, packed for every epoch, and windows held out.
+
+A full fit holds none out.
+"""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -32,9 +35,10 @@ class FoldData:
             are not for this fold.
         """
         tokens = read_tokens(paths.tokens(job.model, "train"))
-        held = held_out(tokens.essay_ids, job.fold)
+        essays = tokens.essay_ids
+        held = np.zeros(len(essays), bool) if job.unit.full else held_out(essays, job.fold)
         self.held, windows = np.flatnonzero(held), np.flatnonzero(~held)
-        given, true = job.tables
+        given, true = job.tables[0], job.tables[-1]
         labels = read_labels(given, tokens.element_ids, elements_of(tokens, windows))
         soft = read_lessons(job, tokens, self.held)
         if soft is not None:

@@ -1,4 +1,4 @@
-"""One fold of one model, as the configuration describes it."""
+"""One fold of one model, or its full fit, as the configuration describes it."""
 
 import argparse
 import dataclasses
@@ -11,17 +11,17 @@ from pipeline.clean_tables import ELEMENTS_FILE
 from pipeline.configuration import Configuration, load_configuration, written
 from pipeline.graph import code_hash
 from pipeline.seeds import stream
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One fold of one model under one seed, with every parameter that decides its numbers.
+    """One fold or full fit of one model under one seed, with all that decides its numbers.
 
     Attributes:
       model: a key of `models`.
       encoder: the name of its network.
-      unit: the fold whose essays are held out, and the seed.
+      unit: the fold whose essays are held out, or none, and the seed.
       labels: the folder of the elements whose labels are trained on.
       train, compute, session: sections of the configuration.
     """
@@ -38,35 +38,37 @@ class Job:
     def name(self) -> str:
         """As DVC names the stage."""
         fold, seed = self.unit
+        if self.unit.full:
+            return f"fit@{self.model}" if seed is None else f"refit@{self.model}-{seed}"
         if seed is None:
             return f"train@{self.model}-{fold}"
         return f"reseed@{self.model}-{fold}-{seed}"
 
     @property
     def fold(self) -> int:
-        """The one whose essays are held out."""
+        """The one whose essays are held out; NO_FOLD of a full fit."""
         return self.unit.fold
 
     @property
     def tables(self) -> list[Path]:
-        """The elements with the labels to train on, and those with the true ones."""
-        return [self.labels / ELEMENTS_FILE, paths.clean("train") / ELEMENTS_FILE]
+        """The elements with the labels to train on; of a fold those with the true ones too."""
+        true = [] if self.unit.full else [paths.clean("train") / ELEMENTS_FILE]
+        return [self.labels / ELEMENTS_FILE, *true]
 
     @property
     def inputs(self) -> list[Path]:
         """Every file that the numbers depend on."""
         folders = [paths.tokens(self.model, "train"), paths.backbone(self.model)]
         files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-        return [paths.FOLDS, *dict.fromkeys(self.tables), *files]
+        split = [] if self.unit.full else [paths.FOLDS]
+        return [*split, *dict.fromkeys(self.tables), *files]
 
     @property
     def settings(self) -> dict[str, Any]:
         """The parameters that decide the numbers, beside files, code and libraries."""
-        seed = self.unit.seed
         return {
             "encoder": self.encoder,
-            "fold": self.fold,
-            **({} if seed is None else {"seed": seed}),
+            **self.unit.settings,
             "labels": self.labels.as_posix(),
             "train": written(self.train),
             "platform": self.compute.platform,
@@ -79,13 +81,13 @@ class Job:
         return {name: code_hash.of(name) for name in ("train", code_hash.network(self.encoder))}
 
     def seed(self, purpose: str) -> int:
-        """Return the seed of one of this fold's random streams."""
+        """Return the seed of one of this unit's random streams."""
         seed = self.train.seed if self.unit.seed is None else self.unit.seed
         return stream(seed, self.fold, purpose)
 
 
 def job_of(configuration: Configuration, model: str, unit: Unit) -> Job:
-    """Return one fold of a model of the configuration."""
+    """Return one fold or full fit of a model of the configuration."""
     return Job(
         model=model,
         encoder=configuration.read(f"models.{model}.encoder", str),
@@ -97,11 +99,18 @@ def job_of(configuration: Configuration, model: str, unit: Unit) -> Job:
     )
 
 
-def read_job(description: str | None, argv: Sequence[str] | None) -> Job:
-    """Return the fold that the arguments of a command name, with its parameters."""
+def read_job(description: str | None, argv: Sequence[str] | None, *, full: bool = False) -> Job:
+    """Return the fold that the arguments of a command name, with its parameters.
+
+    Args:
+      description: of the command.
+      argv: its arguments.
+      full: whether a model without a fold means its full fit, and is no mistake.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
-    parser.add_argument("--fold", required=True, type=int)
+    without = "without it every essay is trained on" if full else None
+    parser.add_argument("--fold", required=not full, default=NO_FOLD, type=int, help=without)
     parser.add_argument("--seed", type=int, help="one of seeds in params.yaml; else the model's")
     arguments = parser.parse_args(argv)
     configuration = load_configuration()

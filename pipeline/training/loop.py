@@ -70,7 +70,7 @@ class Loop:
         name: str,
         schedule: Schedule,
         make_step: Callable[[], Step],
-        validate: Validate,
+        validate: Validate | None,
         devices: Sequence[machine.Device],
     ) -> None:
         """Begin with no step done.
@@ -79,7 +79,7 @@ class Loop:
           name: the stage, for messages.
           schedule: the batches.
           make_step: makes the parallel train step; not called where every step is done.
-          validate: maps parameters to figures.
+          validate: maps parameters to figures; None: nothing is held out.
           devices: that the step runs on.
         """
         self.name, self.schedule, self.validate = name, schedule, validate
@@ -103,7 +103,8 @@ class Loop:
           Stopped: a signal or the session's limit; the state is saved.
         """
         state, history = self._begin(state, checkpoints)
-        total, evaluations = self.schedule.total, self.schedule.evaluations
+        total, validate = self.schedule.total, self.validate
+        evaluations = self.schedule.evaluations if validate else set[int]()
         accumulation = self.schedule.options.accumulation
         saved, pending = time.monotonic(), None
         done = self.resumed_from
@@ -125,8 +126,8 @@ class Loop:
                 # Before a save: its curve holds this step, and a loss that is not finite stops it.
                 self._note(pending, history, bar)
                 pending = None
-                if done in evaluations:
-                    self._evaluate(state, done, history)
+                if validate and done in evaluations:
+                    self.note_validation(state.params, validate(state.params), done, history)
                 if reason or due:
                     self.save(state, done, history, checkpoints)
                     saved = time.monotonic()
@@ -182,9 +183,6 @@ class Loop:
             "meter": {"tokens": self.meter.tokens, "seconds": self.meter.seconds},
         }
         checkpoints.save(step, {"state": state, "best": best}, notes)
-
-    def _evaluate(self, state: TrainState, step: int, history: History) -> None:
-        self.note_validation(state.params, self.validate(state.params), step, history)
 
     def note_validation(self, params: Any, found: Validation, step: int, history: History) -> None:
         """Record an evaluation and keep the best parameters where they are asked for."""

@@ -52,7 +52,8 @@ def make_graph(folder: Path) -> None:
     for stage in (backbone, tokenize):
         stage.main(["--model", MODEL])
     for number, unit in enumerate(UNITS):
-        _draw_fold(unit, 10 + number)
+        draw_weights(unit, 10 + number)
+        _predict_fold(unit)
     for stage in (predict_stage, evaluate):
         stage.main(["--model", MODEL])
     ensemble.main([])
@@ -89,14 +90,20 @@ def write_lock(extra: Sequence[Path] = ()) -> None:
         YAML(typ="safe").dump({"schema": "2.0", "stages": stages}, stream)
 
 
-def _draw_fold(unit: Unit, seed: int) -> None:
-    """Weights of a fold from a seed, and what training leaves: predictions of its own essays."""
+def draw_weights(unit: Unit, seed: int) -> None:
+    """Weights of a fold or a full fit from a seed, and its learning curve."""
     source = paths.backbone(MODEL)
     model = build(source, "bert", Settings(attention="blocked"))
     leaves = draw_all(parameter_shapes(model), 0.2, seed)
     tree = unflatten_dict({tuple(path.split("/")): leaf for path, leaf in leaves.items()})
     trained = {"platform": "cpu", "dtype": "float32"}
     save_fold(paths.weights(MODEL, unit), tree, model, source, trained)
+    paths.fold(MODEL, unit).mkdir(parents=True)
+    (paths.fold(MODEL, unit) / "history.csv").write_text("step,epoch,series,loss\n")
+
+
+def _predict_fold(unit: Unit) -> None:
+    """What training leaves beside a fold's weights: predictions of its own essays."""
     configuration = load_configuration()
     tokens = read_tokens(paths.tokens(MODEL, "train"))
     windows = np.flatnonzero(held_out(tokens.essay_ids, unit.fold))
@@ -112,4 +119,3 @@ def _draw_fold(unit: Unit, seed: int) -> None:
         np.full(len(own), unit.fold),
         made[own],
     )
-    (paths.fold(MODEL, unit) / "history.csv").write_text("step,epoch,series,loss\n")

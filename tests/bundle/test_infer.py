@@ -72,7 +72,7 @@ def test_the_hidden_test_s_time_is_told(
     _infer(bundle, competition, limit=9 * 3600.0)
     told = json.loads((bundle.parent / "output/inference.json").read_text())
     forecast = told["forecast"]
-    assert (forecast["essays"], forecast["limit"], forecast["folds"]) == (3000, 32400.0, 4)
+    assert (forecast["essays"], forecast["limit"], forecast["folds"]) == (3000, 32400.0, {MODEL: 4})
     assert forecast["done"] == {MODEL: 4}
     assert forecast["seconds"] > told["laps"][0]["seconds"]
     assert re.search(
@@ -94,7 +94,7 @@ def _baseline_alone(order: Iterable[str]) -> list[list[float]]:
         return -(truth * logs).sum() + len(truth) * ridge * away @ away
 
     theta = minimize(loss, np.array([1.0, 0.0, 0.0, 0.0]), tol=1e-9).x
-    mean = gather_tests(["baseline"], [0, 1], list(order))[:, 0]
+    mean = gather_tests({"baseline": [0, 1]}, list(order))[:, 0]
     return softmax(theta[0] * np.log(mean) + theta[1:], axis=1).tolist()
 
 

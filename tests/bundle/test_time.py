@@ -64,14 +64,14 @@ def test_a_model_is_the_mean_of_the_folds_that_end_in_time(
     for name, expected in seconds.items():
         clock.expect(name, expected)
     models = {name: _timed(now, seconds[name], found, name) for name in seconds}
-    predicted = predict_folds(models, units(range(3), []), clock)
+    predicted = predict_folds(models, dict.fromkeys(models, units(range(3), [])), clock)
     assert found == asked
     done = {name: sum(one.startswith(name) for one in asked) for name in seconds}
     assert predicted.done == done
     means = {name: [[(1 + count) / 2] * 3] * 2 for name, count in done.items() if count}
     assert {name: mean.tolist() for name, mean in predicted.means.items()} == means
     # A forecast follows the same rule, and tells the time that all would take.
-    told = forecast(3000, seconds, units(range(3), []), 0.0, hours * 3600)
+    told = forecast(3000, seconds, dict.fromkeys(seconds, units(range(3), [])), 0.0, hours * 3600)
     assert (told.done, told.seconds) == (done, 21600.0)
 
 
@@ -84,14 +84,14 @@ def test_a_model_is_the_mean_of_the_folds_that_end_in_time(
     ],
 )
 def test_a_forecast_in_words(done: dict[str, int], line: str) -> None:
-    told = Forecast(3000, 5, 60.0, 33000.0, 32400.0, done)
+    told = Forecast(3000, dict.fromkeys(done, 5), 60.0, 33000.0, 32400.0, done)
     assert str(told) == f"3,000 essays take about 9 h 10 min of 9 h 00 min{line}"
 
 
 @pytest.mark.parametrize(("before", "late"), [(31799.0, False), (31800.0, True)])
 def test_without_models_a_forecast_is_late_all_the_same(before: float, late: bool) -> None:
     """Nine hours less ten minutes in reserve are 31,800 s."""
-    told = forecast(3000, {}, units(range(2), []), before, 9 * 3600.0)
+    told = forecast(3000, {}, {}, before, 9 * 3600.0)
     assert (told.done, told.seconds, told.late) == ({}, before, late)
     end = ", 8 h 50 min of it before any model: it would not end" if late else ""
     assert str(told) == f"3,000 essays take about 8 h 50 min of 9 h 00 min{end}"

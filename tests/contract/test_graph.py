@@ -34,6 +34,8 @@ def test_the_design_s_stages_are_there():
         "member",
         "train",
         "reseed",
+        "fit",
+        "refit",
         "predict",
         "pseudo",
         "evaluate",

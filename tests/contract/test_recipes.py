@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from pipeline import params
 from pipeline.configuration import Configuration
-from pipeline.configured_units import configured_units
+from pipeline.configured_units import trained_units
 from pipeline.errors import UserError
 from pipeline.recipes import Composition, compose, ready
 from pipeline.training.job import job_of
@@ -54,7 +54,7 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
     jobs = [
         job_of(composition.configuration, model, unit)
         for model in models
-        for unit in configured_units(composition.configuration)
+        for unit in trained_units(composition.configuration, model)
     ]
     with Repo(str(without_git(tmp_path, composition.text))) as repo:
         stages = {stage.name for stage in repo.index.stages}
@@ -63,7 +63,11 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
         *(f"{stage}@{model}" for stage in _BY_MODEL for model in models),
         *(job.name for job in jobs),
         *(f"member@{member}" for member in members),
-        *(f"pretrain@{name}" for name in composition.configuration.read("pretrain", dict)),
+        *(
+            f"{stage}@{name}"
+            for stage in ("pretrain", "topics", "pseudo")
+            for name in composition.configuration.read(stage, dict)
+        ),
     }
 
 

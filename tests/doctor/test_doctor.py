@@ -253,6 +253,10 @@ def test_a_platform_that_is_not_there_hinders_training_alone(project: Project):
     )
     assert findings("cpu") == {"errors": [], "notes": [note]}
     assert errors(model="tiny") == [missing], "`make smoke` trains"
+    project.set(full=["tiny"])
+    assert errors() == [missing], "a full fit is to be trained too"
+    project.touch("artifacts/weights/tiny/full/model.safetensors")
+    assert errors() == []
 
 
 def test_one_model_alone(project: Project):

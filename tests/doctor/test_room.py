@@ -41,6 +41,9 @@ def test_disk_space(free: int, error: bool, project: Project, monkeypatch: pytes
     for fold in range(5):
         project.touch(f"artifacts/weights/tiny/fold{fold}/model.safetensors")
     assert findings() == {"errors": [], "notes": []}
+    project.set(full=["tiny"])
+    (line,) = [*findings()["errors"], *findings()["notes"]]
+    assert "the run needs about 17.4 GB" in line
 
 
 def test_token_arrays_take_room_too(project: Project, monkeypatch: pytest.MonkeyPatch):

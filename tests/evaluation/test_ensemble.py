@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline import paths
+from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.evaluation.blending import pooled
 from pipeline.evaluation.nesting import nested_split
@@ -15,9 +17,11 @@ from pipeline.evaluation.pools import Kind, Weights, pool
 from pipeline.files import sha256
 from pipeline.metrics import log_loss
 from pipeline.tables.elements import Elements
+from pipeline.tables.gather import folds_of_tests, gather_tests
 from pipeline.tables.predictions import mean_over_folds, read_predictions, write_predictions
+from pipeline.units import NO_FOLD
 from stages import ensemble as stage
-from tests.configurations import write_members
+from tests.configurations import changed, write, write_members
 from tests.evaluation.project import TEST_IDS, predict, write_member, write_project
 
 NAMES = ["baseline", "one", "theirs"]
@@ -162,6 +166,7 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
     members = {f"m{i}": MEMBERS["theirs"] for i in range(50)}
     for i, name in enumerate(members):
         write_member(name, elements, predict(elements, 100 + i), [0, 1, 2])
+        shutil.copy(paths.test("theirs"), paths.test(name))
     for name in ("one", "theirs"):
         paths.oof(name).unlink()
         paths.test(name).unlink()
@@ -170,6 +175,34 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
     found = weights()
     assert len(found["weights"]) == 51
     assert found["pools"]["simplex"]["log_loss"] < min(found["alone"].values())
+
+
+def _folds_of_tests() -> dict[str, list[int]]:
+    whole = load_configuration().whole
+    return folds_of_tests(whole.folds, whole.full, whole.models, whole.members)
+
+
+def test_a_full_fit_is_one_further_fold_of_the_test_or_all_of_it(elements: Elements) -> None:
+    write_members(models=["one"], members=MEMBERS, full=["one"])
+    rows = np.random.default_rng(3).dirichlet(np.ones(3), (4, len(TEST_IDS)))
+    numbers = np.repeat([0, 1, 2, NO_FOLD], len(TEST_IDS))
+    write_predictions(paths.test("one"), TEST_IDS * 4, numbers, rows.reshape(-1, 3))
+    folds = _folds_of_tests()
+    assert folds == {"baseline": [0, 1, 2], "one": [0, 1, 2, NO_FOLD], "theirs": [NO_FOLD]}
+    found = gather_tests(folds, TEST_IDS)[:, 1]
+    np.testing.assert_allclose(found, (rows[0] + rows[1] + rows[2] + rows[3]) / 4, atol=1e-15)
+    stage.main([])
+    with_folds = weights()
+    tree = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    write(changed(tree, {"models": {"one": {"predict": {"full_alone": True}}}}))
+    alone = _folds_of_tests()
+    assert alone["one"] == [NO_FOLD]
+    with pytest.raises(UserError, match=r"one\.parquet: expected folds \[-1\], found \[-1, 0"):
+        gather_tests(alone, TEST_IDS)
+    write_predictions(paths.test("one"), TEST_IDS, np.full(len(TEST_IDS), NO_FOLD), rows[3])
+    np.testing.assert_array_equal(gather_tests(alone, TEST_IDS)[:, 1], rows[3])
+    stage.main([])
+    assert weights() == with_folds, "fitted to what was predicted out of fold"
 
 
 def test_a_second_run_gives_the_same_bytes(elements: Elements) -> None:
@@ -212,6 +245,8 @@ def test_tables_of_other_elements_or_folds_are_refused(elements: Elements) -> No
     write_predictions(paths.test("one"), TEST_IDS, np.zeros(len(TEST_IDS), int), test)
     with pytest.raises(UserError, match=r"test/one\.parquet: expected folds \[0, 1, 2\], found"):
         stage.main([])
-    write_predictions(paths.test("one"), TEST_IDS[:-1], np.full(len(TEST_IDS) - 1, -1), test[1:])
-    with pytest.raises(UserError, match=r"test/one\.parquet: discourse_id: 1 missing .*t6"):
+    write_member("one", elements, rows, [0, 1, 2])
+    no_folds = np.full(len(TEST_IDS) - 1, NO_FOLD)
+    write_predictions(paths.test("theirs"), TEST_IDS[:-1], no_folds, test[1:])
+    with pytest.raises(UserError, match=r"test/theirs\.parquet: discourse_id: 1 missing .*t6"):
         stage.main([])

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.files import sha256
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import read_predictions, write_predictions
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit
 from stages import evaluate as stage
 from tests.configurations import write_members
 from tests.evaluation.project import predict, write_folds, write_project
@@ -171,6 +171,23 @@ def test_seeds_are_averaged_and_each_is_scored_alone(elements: Elements) -> None
     rows = table(paths.plots("m") / "learning.csv")
     names = ["0", "0-seed4", "1", "1-seed4", "2", "2-seed4"]
     assert list(dict.fromkeys(row[1] for row in rows[1:])) == names
+
+
+def test_a_full_fit_has_a_learning_curve_and_moves_no_figure(elements: Elements) -> None:
+    write_members(models=["m"], full=["m"])
+    rows = predict(elements, 0)
+    write_folds("m", elements, rows, [0, 1, 2])
+    with pytest.raises(UserError, match=r"expected full too, found fold0, fold1, fold2$"):
+        stage.main(["--model", "m"])
+    full = paths.fold("m", Unit(NO_FOLD))
+    full.mkdir()
+    (full / "history.csv").write_text("step,epoch,series,loss\n1,0.5,train,9.0\n")
+    stage.main(["--model", "m"])
+    np.testing.assert_array_equal(read_predictions(paths.oof("m")).probabilities, rows)
+    assert list(json.loads(paths.evaluation("m").read_text())["folds"]) == ["0", "1", "2"]
+    learning = table(paths.plots("m") / "learning.csv")
+    assert learning[-1] == ["m", "full", "1", "0.5", "train", "9.0"]
+    assert len(learning) == 8
 
 
 def test_a_fold_of_other_elements_is_refused(elements: Elements) -> None:

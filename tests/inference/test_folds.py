@@ -1,5 +1,6 @@
 """The predict stage: on what is there, whatever the folds were trained on, and it says so."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pipeline.inference.folds import predict_folds
 from pipeline.inputs.windowing import window_columns
 from pipeline.params import Predict
 from pipeline.tables.predictions import read_predictions
-from pipeline.units import Unit, units
+from pipeline.units import NO_FOLD, Unit, units
 from tests.inference.windows import ELEMENTS, rows
 from tests.training import tiny
 
@@ -78,6 +79,34 @@ def test_a_fold_under_two_seeds_is_their_mean():
 
 
 @pytest.mark.usefixtures("_project")
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_full_fit_predicts_beside_the_folds_or_alone(*, alone: bool):
+    model = tiny.model(Path("backbone"))
+    params = jax.device_get(tiny.parameters(model, 5))
+    trained = {"platform": "gpu", "dtype": "float32"}
+    full = Unit(NO_FOLD)
+    save_fold(paths.weights("small", full), params, model, Path("backbone"), trained)
+    settings = dataclasses.replace(ROWS, full_alone=alone)
+    made = predict_folds("small", "bert", settings, units([0, 1], [], full=True))
+    found = read_predictions(paths.test("small"))
+    own = found.folds == NO_FOLD
+    if alone:
+        assert found.folds.tolist() == [NO_FOLD] * 5
+        assert (made.by, made.trained) == ("full fit", "gpu in float32")
+    else:
+        assert found.folds.tolist() == [0] * 5 + [1] * 5 + [NO_FOLD] * 5
+        assert made.by == "every fold and full fit"
+    # By the weights of another folder, which is all that a fold is to `predict`.
+    shutil.rmtree(paths.weights("small"))
+    save_fold(paths.weights("small", Unit(0)), params, model, Path("backbone"), trained)
+    predict_folds("small", "bert", ROWS, [Unit(0)])
+    expected = read_predictions(paths.test("small")).probabilities
+    np.testing.assert_array_equal(found.probabilities[own], expected)
+    if not alone:
+        assert not np.allclose(found.probabilities[~own][:5], expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("_project")
 def test_it_says_the_dtype_that_it_computed_in():
     settings = Predict(per_step=2, length=8, slots=3, pool=10, dtype="float16")
     made = predict_folds("small", "bert", settings, units([0, 1], []))
@@ -88,6 +117,8 @@ def test_it_says_the_dtype_that_it_computed_in():
 def test_a_fold_that_is_missing_or_left_over_is_told():
     with pytest.raises(UserError, match=r"fold1 is not in params.yaml; `make prune`"):
         predict_folds("small", "bert", ROWS, units([0], []))
+    with pytest.raises(UserError, match=r"expected full too, found fold0, fold1$"):
+        predict_folds("small", "bert", ROWS, units([0, 1], [], full=True))
     shutil.rmtree(paths.weights("small", Unit(1)))
     with pytest.raises(UserError, match=r"expected fold1 too, found fold0$"):
         predict_folds("small", "bert", ROWS, units([0, 1], []))

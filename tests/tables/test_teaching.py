@@ -61,6 +61,22 @@ def test_a_fold_is_taught_by_the_same_fold_alone(fold: int, rows: list[int], hel
     assert (folder / "windows/state.json").read_text() == "windows"
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_full_fit_is_taught_by_all_of_them(full: bool):
+    """A further fold of the teacher's own full fit counts as one."""
+    ids, folds, rows = ["n", "m", "n", "m"], [0, 0, 1, 1], BY_FOLD
+    if full:
+        ids, folds = [*ids, "m", "n"], [*folds, NO_FOLD, NO_FOLD]
+        rows = np.concatenate([BY_FOLD, [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]])
+        write_predictions(paths.test("teacher"), ids, np.array(folds), rows)
+    teach("student", "teacher", UNITS)
+    table = read_predictions(paths.soft_labels("student") / "full.parquet")
+    assert table.folds.tolist() == [NO_FOLD, NO_FOLD]
+    expected = {False: [[0.45, 0.3, 0.25], [0.15, 0.3, 0.55]]}
+    expected[True] = [[0.3, 0.2, 0.5], [1.3 / 3, 0.2, 1.1 / 3]]
+    np.testing.assert_allclose(table.probabilities, expected[full], atol=1e-12)
+
+
 def test_what_one_seed_was_trained_on_is_not_held_out():
     """Seed 7 of fold 0 comes from another split, in which essay a was trained on."""
     path = paths.fold("teacher", Unit(0, 7)) / "oof.parquet"

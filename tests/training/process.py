@@ -12,7 +12,8 @@ from pipeline.files import sha256
 
 FOLD = Path("artifacts/folds/small/fold0")
 WEIGHTS = Path("artifacts/weights/small/fold0")
-TRAIN = ("stages.train", "--model", "small", "--fold", "0")
+FIT = ("stages.train", "--model", "small")
+TRAIN = (*FIT, "--fold", "0")
 
 
 class Folder:
@@ -62,9 +63,8 @@ class Folder:
     def bits(self, unit: str = "fold0") -> list[str]:
         """Hashes of what training publishes of a fold."""
         weights = self.path / "artifacts/weights/small" / unit / "model.safetensors"
-        tables = ("oof.parquet", "history.csv", "metrics.json")
-        folder = self.path / "artifacts/folds/small" / unit
-        return [sha256(path) for path in (weights, *(folder / name for name in tables))]
+        tables = sorted((self.path / "artifacts/folds/small" / unit).iterdir())
+        return [sha256(path) for path in (weights, *tables)]
 
     def saved(self, unit: str = "fold0") -> int:
         """The step of a fold's last whole checkpoint, 0 where there is none."""
@@ -82,13 +82,17 @@ class Folder:
         return last
 
     def train_until_saved(
-        self, step: int, number: signal.Signals, command: tuple[str, ...] = TRAIN
+        self,
+        step: int,
+        number: signal.Signals,
+        command: tuple[str, ...] = TRAIN,
+        unit: str = "fold0",
     ) -> int:
         """Start training, send a signal once a checkpoint of `step` is whole; the exit status."""
         process = self.start(*command)
-        while self.saved() < step and process.poll() is None:
+        while self.saved(unit) < step and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(number)
         said = process.communicate()[0]
-        assert not (self.path / FOLD).exists(), said
+        assert not (self.path / FOLD.with_name(unit)).exists(), said
         return process.returncode

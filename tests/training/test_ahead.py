@@ -62,6 +62,7 @@ def touch(name: str) -> None:
     [
         "artifacts/weights/small/fold2",
         "artifacts/folds/small/fold2",
+        "artifacts/weights/small/full",
         "artifacts/oof/old.parquet",
         "artifacts/test/old.parquet",
     ],

@@ -1,5 +1,6 @@
 """The data of a fold: labels by id from the folder that is named, the truth from the clean one."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from pipeline.tables.labels import read_labels
 from pipeline.training import fold_data
 from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit
 from tests.training import tiny
 
 IDS = list("vwxyz")
@@ -108,6 +109,24 @@ def test_training_has_the_labels_given_and_scores_the_true_ones(job: Job) -> Non
     probabilities[2:4] = [[0.25, 0.25, 0.5], [0.25, 0.25, 0.5]]
     assert data.loss(probabilities) == pytest.approx(1.5 * np.log(2))  # of 1/2 and 1/4
     assert data.accuracy(probabilities) == 0.5
+
+
+def test_a_full_fit_trains_on_every_element_and_needs_no_split(job: Job) -> None:
+    paths.FOLDS.unlink()
+    table(Path("given") / ELEMENTS_FILE, {"z": 1, "w": 2, "v": 2, "x": 0, "y": 1})
+    for folder in (paths.tokens("tiny", "train"), paths.backbone("tiny")):
+        folder.mkdir(parents=True)
+    full = dataclasses.replace(job, unit=Unit(NO_FOLD))
+    data = FoldData(full, pad_id=0)
+    assert data.held.size == 0
+    assert data.truth.tolist() == [-1] * 5
+    seen = set()
+    for batch in data.schedule.batches(0):
+        used = batch.element >= 0
+        seen |= set(zip(batch.element[used].tolist(), batch.label[used].tolist(), strict=True))
+    assert seen == {(0, 2), (1, 2), (2, 0), (3, 1), (4, 1)}
+    assert full.inputs == [Path("given") / ELEMENTS_FILE]
+    assert full.settings | {"fold": 1} == job.settings | {"full": True}
 
 
 def test_the_labels_are_inputs_of_the_run(job: Job) -> None:

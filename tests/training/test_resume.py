@@ -8,7 +8,7 @@ import pytest
 
 from tests.configurations import SMALL, text
 from tests.contract.project import ROOT, few_essays, without_git
-from tests.training.process import FOLD, TRAIN, WEIGHTS, Folder
+from tests.training.process import FIT, FOLD, TRAIN, WEIGHTS, Folder
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +97,28 @@ def test_killed_and_stopped_equals_uninterrupted(
     killed.train()
     assert killed.bits() == whole.bits()
     assert not list(killed.path.glob(".checkpoints/small-*")), "removed once it is published"
+
+
+def test_a_full_fit_killed_equals_uninterrupted_and_reads_no_split(
+    prepared: Folder, tmp_path: Path
+) -> None:
+    whole = prepared.copy(tmp_path / "whole")
+    whole.edit("full: []", "full: [small]")
+    whole.edit("epochs: 5\n", "epochs: 5\n      evaluations: 2\n")
+    (whole.path / "data/folds.parquet").unlink()
+    killed = whole.copy(tmp_path / "killed")
+    said = whole.run(*FIT)
+    assert "fit@small: trained on all 32 essays, artifacts/weights/small/full" in said
+    assert "validation" not in said
+    folder = whole.path / "artifacts/folds/small/full"
+    assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "metrics.json"]
+    assert {line.split(",")[2] for line in (folder / "history.csv").read_text().split()[1:]} == {
+        "train"
+    }
+    assert (whole.path / "artifacts/timing/small/full.json").exists()
+    assert killed.train_until_saved(3, signal.SIGKILL, FIT, "full") == -signal.SIGKILL
+    assert "fit@small: resumed at step" in killed.run(*FIT)
+    assert killed.bits("full") == whole.bits("full")
 
 
 def test_another_number_of_devices_goes_on_and_says_so(prepared: Folder, tmp_path: Path) -> None:
