@@ -35,7 +35,7 @@ def cut(tree: dict[str, Any]) -> dict[str, Any]:
         "seeds": [2],
         "compute": {"platform": "cpu", "devices": 2, "dtype": "float32"},
         "baseline": {"max_features": 500, "min_documents": 2, "scores": {"terms": 200}},
-        "ensemble": {"nested_folds": 2, "stacker": {"rounds": 5, "rows_per_leaf": 5}},
+        "ensemble": {"nested_folds": 3, "stacker": {"rounds": 5, "rows_per_leaf": 5}},
     }
     made = changed(tree, short)
     for name, model in made["models"].items():
