@@ -179,7 +179,8 @@ def test_a_fold_has_the_bits_that_it_has_alone(prepared: Folder, tmp_path: Path)
     assert killed.train_until_saved(5, signal.SIGTERM, FOLDS) == STOPPED
     # On a busy machine the signal comes steps later, at worst after the fold's last.
     resumed = re.search(r"train@small-0: resumed at step (\d+) of (\d+)", killed.run(*FOLDS))
-    assert resumed and 5 <= int(resumed[1]) <= int(resumed[2])
+    assert resumed
+    assert 5 <= int(resumed[1]) <= int(resumed[2])
     # Predictions of two devices may differ in their last bits from those of one.
     for folder in (whole, killed):
         folder.edit("devices: 2", "devices: 1")
