@@ -6,11 +6,6 @@ predictions in one process, and leaves two CSV files a model, which `members` of
 at home. Run again it goes on where it stopped.
 """
 
-if __name__ == "__main__":
-    from pipeline import orphans
-
-    orphans.end_with_parent()  # before the imports, which take seconds
-
 import argparse
 import importlib
 from collections.abc import Sequence

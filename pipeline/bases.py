@@ -16,3 +16,10 @@ def bases(configuration: Configuration, model: str) -> Iterator[str]:
         key = Path(source).name
         yield key
         model = configuration.read(f"pretrain.{key}", params.Pretrain).base
+
+
+def root(configuration: Configuration, model: str) -> str:
+    """Name the model whose own checkpoint a backbone comes from: itself, without pre-training."""
+    for key in bases(configuration, model):
+        model = configuration.read(f"pretrain.{key}", params.Pretrain).base
+    return model

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline import params, paths
-from pipeline.bases import bases
+from pipeline.bases import bases, root
 from pipeline.bundle.rounding import write_rounded
 from pipeline.configuration import Configuration
 from pipeline.encoders.weights.tensors import FILE
@@ -103,12 +103,11 @@ def _inputs(configuration: Configuration, models: Sequence[str]) -> Iterator[tup
     for path in (paths.CODE, paths.CLEAN, paths.FOLDS, labels):
         yield path, path
     for model in models:
-        own = model
+        own = root(configuration, model)
         for key in bases(configuration, model):
             options = configuration.read(f"pretrain.{key}", params.Pretrain)
             for path in (Path(options.essays), Path(options.texts)):
                 yield path, path
-            own = options.base
         yield paths.backbone(own), paths.backbone(own)
         # Pre-training keeps the tokenizer, so tokens of the same options are the same.
         read = [configuration.read(f"models.{name}.inputs", params.Inputs) for name in (model, own)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline import paths, room
-from pipeline.bases import bases
+from pipeline.bases import bases, root
 from pipeline.competition import schema
 from pipeline.competition.kaggle_files import locate
 from pipeline.configuration import Configuration
@@ -40,9 +40,7 @@ def examine(
     pretraining: dict[str, Pretrain] = configuration.read("pretrain", dict)
     for name, model in models.items():
         # A backbone that pre-training makes is as large as that of its base.
-        base = next(
-            (pretraining[key].base for key in reversed(list(bases(configuration, name)))), name
-        )
+        base = root(configuration, name)
         to_train = sum(not paths.weights(name, unit).exists() for unit in trained[name])
         backbone = models[base].backbone
         measured = sizes.measured(base, backbone)
@@ -57,11 +55,11 @@ def examine(
             outputs += (to_train + (not paths.backbone(name).exists())) * size
             checkpoints = max(checkpoints, needs.checkpoints(model.train, size))
     outputs += sum(pretrained.values())
-    root, elsewhere = room.nearest_there(Path()), room.nearest_there(paths.checkpoints())
-    if room.device(root) == room.device(elsewhere):
-        yield from _hold(root, outputs + checkpoints, sure)
+    here, elsewhere = room.nearest_there(Path()), room.nearest_there(paths.checkpoints())
+    if room.device(here) == room.device(elsewhere):
+        yield from _hold(here, outputs + checkpoints, sure)
     else:
-        yield from _hold(root, outputs, sure)
+        yield from _hold(here, outputs, sure)
         yield from _hold(elsewhere, checkpoints, sure)
 
 

@@ -36,6 +36,12 @@ class Tokenizer:
     marker_ids: list[int]
     reserved: re.Pattern[str]
 
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """The ids of all special tokens, markers among them: what no text can write."""
+        added = self.backend.get_added_tokens_decoder()
+        return frozenset(i for i, token in added.items() if token.special)
+
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Tokenize whole texts at once, without truncation, padding or special tokens."""
         return [

@@ -88,6 +88,5 @@ def read_vocabulary(job: PretrainJob, tokenizer: Tokenizer) -> Vocabulary:
     mask = read_json(path).get("mask_token")
     if mask not in words:
         raise UserError(f"{path}: mask_token: expected a token of the vocabulary, found {mask!r}")
-    special = {i for i, t in tokenizer.backend.get_added_tokens_decoder().items() if t.special}
-    ordinary = np.array(sorted(set(words.values()) - special), np.int32)
+    ordinary = np.array(sorted(set(words.values()) - tokenizer.special_ids), np.int32)
     return Vocabulary(words[mask], ordinary)

@@ -1,7 +1,6 @@
 """One pre-training from its texts to its backbone: what the pretrain stage runs."""
 
 import csv
-import platform
 import shutil
 import time
 from collections.abc import Iterable
@@ -13,7 +12,6 @@ import jax
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights import masked_heads
-from pipeline.memory import peak_megabytes
 from pipeline.pretraining.data import PretrainData
 from pipeline.pretraining.job import PretrainJob
 from pipeline.pretraining.model import PretrainModel
@@ -24,6 +22,7 @@ from pipeline.training.history import Validation, write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.loop import Loop
 from pipeline.training.origin import Origin
+from pipeline.training.timing import timing
 
 _RECORD = "encoder.json"
 
@@ -77,8 +76,8 @@ def pretrain(job: PretrainJob, task: Task) -> Validation:
             found = validate(params)
         _publish(job, model, jax.device_get(params), found, step)
         write_curves(paths.pretraining(job.key), history.points)
-        timing = _timing(job, loop, devices, time.monotonic() - started)
-        files.write_json(paths.pretraining_time(job.key), timing)
+        took = timing(job.compute, loop, devices, started)
+        files.write_json(paths.pretraining_time(job.key), took)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
     rate = f"{loop.meter.rate:,.0f} tokens/s"
@@ -126,21 +125,3 @@ def write_curves(folder: Path, points: Iterable[list[Any]]) -> None:
             table = csv.writer(stream, lineterminator="\n")
             table.writerow(("step", "epoch", "accuracy"))
             table.writerows((s, e, value) for s, e, series, value in points if series == "accuracy")
-
-
-def _timing(
-    job: PretrainJob, loop: Loop, devices: list[machine.Device], seconds: float
-) -> dict[str, Any]:
-    """Describe this process's hardware and time, and the speed of all steps of the run."""
-    return {
-        "platform": job.compute.platform,
-        "devices": loop.trained_on,
-        "device_kind": devices[0].device_kind,
-        "machine": platform.machine(),
-        "jax": jax.__version__,
-        "seconds": round(seconds, 1),
-        "first_step_seconds": round(loop.meter.first_step, 2),
-        "tokens_per_second": round(loop.meter.rate, 1),
-        "resumed_from": loop.resumed_from,
-        "peak_host_megabytes": round(peak_megabytes()),
-    }

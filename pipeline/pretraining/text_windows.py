@@ -4,7 +4,7 @@ A word stands where an element does in an essay: the slot of a token is the word
 Markers and special tokens are no words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +36,7 @@ def read_windows(
     Returns:
       The windows; the essay of each is the index of its text.
     """
-    special = {i for i, t in tokenizer.backend.get_added_tokens_decoder().items() if t.special}
+    special = tokenizer.special_ids
     capacity = length - sum(map(len, tokenizer.special))
     schema = window_columns(task)
     columns: list[list[object]] = [[] for _ in schema]
@@ -58,7 +58,7 @@ def read_windows(
 
 
 def words(
-    ids: Int[np.ndarray, " tokens"], word_ids: Sequence[int | None], special: set[int]
+    ids: Int[np.ndarray, " tokens"], word_ids: Sequence[int | None], special: Collection[int]
 ) -> Int[np.ndarray, " tokens"]:
     """Number the words of a text from 0; a special token or a marker has -1.
 

@@ -1,7 +1,6 @@
 """One fold, or one full fit, from its inputs to its outputs: what the train stage runs."""
 
 import contextlib
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ from jaxtyping import Float
 from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
-from pipeline.memory import peak_megabytes
 from pipeline.tables.predictions import write_predictions
 from pipeline.training import needs
 from pipeline.training.checkpoint import Checkpoints
@@ -26,6 +24,7 @@ from pipeline.training.job import Job
 from pipeline.training.loop import Loop
 from pipeline.training.origin import Origin
 from pipeline.training.step import TrainState
+from pipeline.training.timing import timing
 
 
 class FoldRun:
@@ -116,9 +115,9 @@ def train_fold(job: Job) -> dict[str, Any]:
             if job.train.select == "best" and loop.best.step != step:
                 params, step = machine.replicate(loop.best.params, devices), loop.best.step
                 probabilities = model.predict(params, data)
-        timing = _timing(job, loop, devices, time.monotonic() - started)
+        took = timing(job.compute, loop, devices, started)
         figures = _publish(model, data, params, probabilities, step, history.points)
-        files.write_json(paths.timing(job.model, job.unit), timing)
+        files.write_json(paths.timing(job.model, job.unit), took)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
     return figures
@@ -182,19 +181,3 @@ def _publish(
         write_history(folder / "history.csv", points)
         files.write_json(folder / "metrics.json", figures)
     return figures
-
-
-def _timing(job: Job, loop: Loop, devices: list[machine.Device], seconds: float) -> dict[str, Any]:
-    """Describe this process's hardware and time, and the speed of all steps of the run."""
-    return {
-        "platform": job.compute.platform,
-        "devices": loop.trained_on,
-        "device_kind": devices[0].device_kind,
-        "machine": platform.machine(),
-        "jax": jax.__version__,
-        "seconds": round(seconds, 1),
-        "first_step_seconds": round(loop.meter.first_step, 2),
-        "tokens_per_second": round(loop.meter.rate, 1),
-        "resumed_from": loop.resumed_from,
-        "peak_host_megabytes": round(peak_megabytes()),
-    }

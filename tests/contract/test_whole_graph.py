@@ -249,7 +249,7 @@ def test_a_hostile_name_in_a_finished_graph_runs_nothing(project: Project, tmp_p
     """`code` checks params.yaml whenever it has changed."""
     hostile = project.copy(tmp_path / "hostile")
     hostile.edit("params.yaml", "  small:", "  small: &small")
-    hostile.edit("params.yaml", "members: {}", '  "$(touch ran)": *small\nmembers: {}')
+    hostile.edit("params.yaml", "pretrain: {}", '  "$(touch ran)": *small\npretrain: {}')
     with pytest.raises(
         AssertionError, match=r"error: params.yaml: models\.\$\(touch ran\): string"
     ):

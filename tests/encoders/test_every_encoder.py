@@ -233,6 +233,7 @@ def test_an_exported_fold_comes_back_to_the_bit(folder: Path, tmp_path: Path):
     jax.tree.map(np.testing.assert_array_equal, found, params)
 
 
+@pytest.mark.slow
 def test_a_scan_is_its_layers_unrolled(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -41,6 +41,7 @@ def predicted(made: Predictor, params: Any, finite: bool = True) -> np.ndarray:
     return made.probabilities(params, tokens(), np.arange(COUNT), "tiny fold 0", finite)
 
 
+@pytest.mark.slow
 def test_float16_predicts_as_float32_but_for_rounding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -52,6 +53,7 @@ def test_float16_predicts_as_float32_but_for_rounding(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_what_is_too_large_for_float16_is_computed_in_float32_and_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -68,6 +70,7 @@ def test_what_is_too_large_for_float16_is_computed_in_float32_and_told(
     assert capsys.readouterr().out == "", "the next fold begins in float32"
 
 
+@pytest.mark.slow
 def test_what_is_finite_in_no_dtype_is_an_error_or_no_number(tmp_path: Path):
     made = predictor(tmp_path, "float16")
     params = tiny.parameters(made.model)

@@ -42,6 +42,7 @@ def test_several_blocks_agree_with_the_reference(rate: float, window: int | None
         np.testing.assert_allclose(own, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_errs_at_most_twice_as_much_as_the_reference(dtype: str):
     exact = values_and_gradients("xla", 0.3, None)

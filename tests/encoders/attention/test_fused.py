@@ -65,6 +65,7 @@ def test_values_and_gradients_over_several_blocks(kind: str):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_platform", "_small_blocks")
 @pytest.mark.parametrize("kind", ["window", "both"])
 def test_half_precision_errs_at_most_twice_as_much_as_xla_s(kind: str):
