@@ -1,6 +1,6 @@
 """Two sides on the same essays: figures, the paired difference, a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,14 +28,14 @@ class HeadToHead:
 
     Attributes:
       folds: those that both sides have.
-      lacking: a line for each side that lacks folds of the other.
+      notes: lines on what makes the sides unlike: folds that one lacks, numbers of seeds.
       elements, essays: their counts.
       a, b: the sides.
       paired: the one's losses less the other's.
     """
 
     folds: list[int]
-    lacking: list[str]
+    notes: list[str]
     elements: int
     essays: int
     a: Figure
@@ -51,7 +51,7 @@ class HeadToHead:
             "by essay; intervals hold 95 %",
             f"smallest difference that it can see: {self.paired.smallest:.4f} (power "
             f"{100 * POWER:.0f} %; another seed's luck comes on top)",
-            *self.lacking,
+            *self.notes,
             *(
                 f"  {letter}  {side.name:<{width}}  {side.log_loss:.4f}  "
                 f"({side.low:.4f} to {side.high:.4f})"
@@ -84,7 +84,7 @@ def compare(a: Tables, b: Tables, labelled: Elements, fold: int | None = None) -
     """
     has = [set(side.folds) & (set(side.folds) if fold is None else {fold}) for side in (a, b)]
     folds = sorted(has[0] & has[1])
-    lacking = [
+    notes = [
         f"{letter} {side.side} has no {_folds(sorted(others - theirs))}"
         for letter, side, theirs, others in (("A", a, *has), ("B", b, *reversed(has)))
         if others - theirs
@@ -97,14 +97,25 @@ def compare(a: Tables, b: Tables, labelled: Elements, fold: int | None = None) -
         )
     elements = labelled.of_folds(folds)
     sides = [(str(side.side), side.gather(elements)) for side in (a, b)]
-    return judge(elements, *sides, lacking=lacking)
+    return judge(elements, *sides, notes=[*notes, *_seeds(a, b, folds)])
+
+
+def _seeds(a: Tables, b: Tables, folds: Collection[int]) -> Iterator[str]:
+    """Say that one of two models is a mean over more seeds, which lowers its loss by itself."""
+    one, other = a.seeds(folds), b.seeds(folds)
+    if one is not None and other is not None and one != other:
+        yield f"A {a.side} is the mean of {_count(one)}, B {b.side} of {_count(other)}"
+
+
+def _count(seeds: int) -> str:
+    return f"{seeds} seed{'s' if seeds > 1 else ''}"
 
 
 def judge(
     elements: Elements,
     a: tuple[str, Probabilities],
     b: tuple[str, Probabilities],
-    lacking: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> HeadToHead:
     """Compare two predictions of the same elements.
 
@@ -112,7 +123,7 @@ def judge(
       elements: what both predict.
       a: the name and the probabilities of the side that the verdict is on.
       b: those of the one that it is held against.
-      lacking: lines for the head.
+      notes: lines for the head.
     """
     labels, essays = elements.labels, elements.essay_ids
     losses = [row_losses(labels, probabilities) for _, probabilities in (a, b)]
@@ -122,7 +133,7 @@ def judge(
     )
     return HeadToHead(
         folds=np.unique(elements.folds).tolist(),
-        lacking=list(lacking),
+        notes=list(notes),
         elements=len(elements),
         essays=len(set(essays)),
         a=own,

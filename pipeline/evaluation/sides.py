@@ -125,6 +125,10 @@ class Tables(abc.ABC):
     def folds(self) -> list[int]:
         """The folds that have a table; one that is still trained has none."""
 
+    def seeds(self, folds: Collection[int]) -> int | None:
+        """Count the seeds whose mean `gather` takes over some folds; None for what has none."""
+        del folds
+
     @abc.abstractmethod
     def gather(self, elements: Elements) -> Probabilities:
         """Gather the probabilities of elements, all of whose folds are in `folds`.
@@ -204,10 +208,19 @@ class _Trained(Tables):
     def folds(self) -> list[int]:
         return sorted(self._units)
 
+    def seeds(self, folds: Collection[int]) -> int:
+        return len(self._of_all(folds))
+
+    def _of_all(self, folds: Collection[int]) -> set[int | None]:
+        """Return the seeds that all folds have.
+
+        One that some of them lack would make these folds' predictions worse than others.
+        """
+        return set.intersection(*(set(self._units[fold]) for fold in folds))
+
     def gather(self, elements: Elements) -> Probabilities:
         folds = np.unique(elements.folds).tolist()
-        # A seed that some of the folds lack would make these folds' predictions worse than others.
-        seeds = set.intersection(*(set(self._units[fold]) for fold in folds))
+        seeds = self._of_all(folds)
         if not seeds:
             raise UserError(f"{self.side}: no seed has all of the folds {folds}")
         out = np.zeros((len(elements), len(LABELS)))

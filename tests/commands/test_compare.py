@@ -178,7 +178,11 @@ def test_seeds(compare: Compare):
         "  B  tiny:1  0.6931  (0.6931 to 0.6931)",
         "A - B  -0.3365 (-0.3365 to -0.3365): better",
     ]
-    assert compare("--a=tiny", "--b=tiny:1")[-3] == "  A  tiny    0.5108  (0.5108 to 0.5108)"
+    assert compare("--a=tiny", "--b=tiny:1")[-4:-2] == [
+        "A tiny is the mean of 2 seeds, B tiny:1 of 1 seed",
+        "  A  tiny    0.5108  (0.5108 to 0.5108)",
+    ]
+    assert not any("mean of" in line for line in compare("--a=tiny", "--b=baseline"))
     assert compare("--a=tiny:1@HEAD", "--b=tiny:1")[-1].endswith(": the same predictions")
     with pytest.raises(UserError, match=r"^tiny:9: expected one of the seeds \[1, 7\], found 9$"):
         compare("--a=tiny:9", "--b=tiny")
