@@ -1,0 +1,169 @@
+"""The essays that are worth a look, each as its own text cut into elements."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import xlogy
+
+from pipeline.competition.schema import LABELS, TYPES
+from pipeline.metrics import row_losses
+from pipeline.report.noise import Suspects
+from pipeline.report.run import Rows, Run, Texts
+from pipeline.tables.elements import Elements
+
+SHOWN = 8
+"""Essays of each kind: their texts are most of the page."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of an essay's text: an element, or what stands between two.
+
+    Attributes:
+      text: as the essay has it.
+      kind: the place of the element's type in the schema; None between elements.
+      label, predicted: as words.
+      probabilities: of each label.
+      loss: the element's.
+      suspect: the label that a suspect one seems to be, or an empty text.
+    """
+
+    text: str
+    kind: int | None = None
+    label: str = ""
+    predicted: str = ""
+    probabilities: tuple[float, ...] = ()
+    loss: float = 0.0
+    suspect: str = ""
+
+    @property
+    def type(self) -> str:
+        """The element's type."""
+        return "" if self.kind is None else TYPES[self.kind]
+
+
+@dataclass(frozen=True)
+class Essay:
+    """An essay to look at, with the reason.
+
+    Attributes:
+      essay_id: its id.
+      fold: the one that it is held out in.
+      reason: the figure that it was chosen by.
+      parts: its whole text in order, then elements that were not found in it.
+    """
+
+    essay_id: str
+    fold: int
+    reason: str
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Essays chosen for one reason."""
+
+    name: str
+    explanation: str
+    essays: Sequence[Essay]
+
+
+def shelves(run: Run, found: Suspects) -> list[Shelf]:
+    """Choose the worst essays, the most uncertain, and those of the label-noise suspects."""
+    elements, labels = run.elements, run.elements.labels
+    losses = row_losses(labels, run.blend)
+    entropies = -xlogy(run.blend, run.blend).sum(axis=1)
+    instead = dict(zip(found.rows.tolist(), found.instead.tolist(), strict=True))
+    view = _View(elements, run.texts, run.blend, losses, instead)
+    return [
+        Shelf(
+            "The worst",
+            "Highest mean log loss of an essay's elements.",
+            [view.essay(e, f"log loss {mean:.4f}") for e, mean in _highest(elements, losses)],
+        ),
+        Shelf(
+            "The most uncertain",
+            f"Highest mean entropy of the prediction; {np.log(len(LABELS)):.2f} is knowing "
+            "nothing.",
+            [view.essay(e, f"entropy {mean:.4f}") for e, mean in _highest(elements, entropies)],
+        ),
+        Shelf(
+            "Labels to doubt",
+            "Confident learning (Northcutt et al. 2021): the labelled class gets less probability "
+            "than it gets on average where it is given, and another class gets more than that. "
+            f"{len(found.rows):,} of {len(elements):,} elements; the most extreme of them:",
+            [view.essay(e, reason) for e, reason in _suspected(elements, found, run.blend)],
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class _View:
+    elements: Elements
+    texts: Texts
+    probabilities: Rows
+    losses: Float[np.ndarray, " rows"]
+    instead: dict[int, int]
+
+    def essay(self, essay_id: str, reason: str) -> Essay:
+        rows = [i for i, essay in enumerate(self.elements.essay_ids) if essay == essay_id]
+        text = self.texts.essays[essay_id]
+        return Essay(
+            essay_id, int(self.elements.folds[rows[0]]), reason, list(self._parts(text, rows))
+        )
+
+    def _parts(self, text: str, rows: Sequence[int]) -> Iterable[Part]:
+        """Cut the text; elements that overlap give way to the one that begins first."""
+        done = 0
+        placed = [row for row in rows if self.texts.starts[row] >= 0]
+        for row in sorted(placed, key=lambda row: int(self.texts.starts[row])):
+            start, stop = max(int(self.texts.starts[row]), done), int(self.texts.ends[row])
+            if between := text[done:start].strip():
+                yield Part(between)
+            yield self._element(row, text[start:stop])
+            done = max(done, stop)
+        if rest := text[done:].strip():
+            yield Part(rest)
+        for row in rows:
+            if self.texts.starts[row] < 0:
+                yield self._element(row, self.texts.elements[row])
+
+    def _element(self, row: int, text: str) -> Part:
+        return Part(
+            text=text.strip(),
+            kind=TYPES.index(self.elements.types[row]),
+            label=LABELS[self.elements.labels[row]],
+            predicted=LABELS[self.probabilities[row].argmax()],
+            probabilities=tuple(self.probabilities[row].tolist()),
+            loss=float(self.losses[row]),
+            suspect=LABELS[self.instead[row]] if row in self.instead else "",
+        )
+
+
+def _highest(elements: Elements, values: Float[np.ndarray, " rows"]) -> list[tuple[str, float]]:
+    """Return the essays with the highest means of a value over their elements."""
+    essays, index = np.unique(np.asarray(elements.essay_ids, str), return_inverse=True)
+    means = np.bincount(index, weights=values) / np.bincount(index)
+    best: Int[np.ndarray, " essays"] = np.argsort(-means, kind="stable")[:SHOWN]
+    return [(str(essays[i]), float(means[i])) for i in best]
+
+
+def _suspected(
+    elements: Elements, found: Suspects, probabilities: Rows
+) -> Iterable[tuple[str, str]]:
+    """Yield the essays of the most extreme suspects, once each, and the worst suspect of each."""
+    seen: set[str] = set()
+    for row, instead in zip(found.rows.tolist(), found.instead.tolist(), strict=True):
+        essay = elements.essay_ids[row]
+        if essay in seen or len(seen) == SHOWN:
+            continue
+        seen.add(essay)
+        given, other = elements.labels[row], instead
+        yield (
+            essay,
+            f"{elements.types[row]} labelled {LABELS[given]} "
+            f"({probabilities[row, given]:.2f}), seems {LABELS[other]} "
+            f"({probabilities[row, other]:.2f})",
+        )
