@@ -21,7 +21,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry smoke folds compare try prune \
+	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry report smoke folds compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -145,6 +145,10 @@ checkpoints: venv  ## what interrupted runs left: size, age (OPTIONS=--remove: w
 
 accept: doctor  ## golden tests, then take an edit to STAGE's code that changes no result
 	@python -m commands.accept $(STAGE)
+
+report: checked  ## the page about the run, with git's commit in it: dvc_plots/report.html
+	@dvc --wait-for-lock repro --quiet report
+	@python -m commands.report
 
 plots: checked  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show

@@ -30,6 +30,7 @@ install_import_hook(
             "inference",
             "members",
             "evaluation",
+            "report",
             "training",
             "pretraining",
             "bundle",

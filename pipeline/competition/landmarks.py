@@ -1,4 +1,4 @@
-"""Landmarks of the competition: what others scored, for scale. A table alone; nothing is held to it.
+"""Landmarks of the competition: the scores of others, for scale; nothing is held to them.
 
 The private leaderboard is over essays that no run here sees, and a loss out of fold is over the
 competition's training essays, so the two compare in size, not to the last digit.

@@ -11,11 +11,12 @@ from pipeline.competition.schema import LABELS
 from pipeline.evaluation.blending import Blended, Fitted, Pooled, blended, pooled, split_of
 from pipeline.evaluation.class_means import scaled
 from pipeline.evaluation.earnings import earned
-from pipeline.evaluation.evaluate import priors
+from pipeline.evaluation.evaluate import priors, write_plots
 from pipeline.evaluation.judging import DIGITS, Judge
 from pipeline.evaluation.pools import Kind, arithmetic_mean, geometric_mean, pool
 from pipeline.evaluation.surroundings import read_surroundings
 from pipeline.metrics import accuracy, calibration_error
+from pipeline.reserved import ENSEMBLE
 from pipeline.tables.elements import Elements
 from pipeline.tables.gather import check_members, gather_members, gather_tests
 from pipeline.tables.predictions import write_predictions
@@ -24,7 +25,7 @@ from pipeline.tables.predictions import write_predictions
 def ensemble(
     settings: params.Ensemble, members: Sequence[str], folds: Sequence[int], labelled: Elements
 ) -> tuple[Fitted, dict[str, Any]]:
-    """Fit the blend on the members' out-of-fold tables; write weights, table and figures.
+    """Fit the blend on the members' out-of-fold tables; write weights, table, figures, plots.
 
     Args:
       settings: of the configuration; all kinds of pool are reported, `pool` names the used one.
@@ -89,7 +90,8 @@ def ensemble(
     # Nested, so that a blend may be compared with another, or with a member.
     table = paths.ENSEMBLE / "oof.parquet"
     write_predictions(table, elements.element_ids, elements.folds, blend.held)
-    files.write_json(paths.metrics("ensemble"), _figures(details, blend, used))
+    files.write_json(paths.metrics(ENSEMBLE), _figures(details, blend, used))
+    write_plots(ENSEMBLE, elements, blend.held)
     return blend.fitted, details
 
 

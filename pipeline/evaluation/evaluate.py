@@ -75,7 +75,12 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
     figures |= {"partial": partial, "folds": len(folds)}
     files.write_json(paths.evaluation(model), details)
     files.write_json(paths.metrics(model), figures)
-    write_plots(model, trained, elements, probabilities)
+    _write(
+        paths.plots(model) / "learning.csv",
+        ("model", "fold", *_HISTORY),
+        _learning(model, trained),
+    )
+    write_plots(model, elements, probabilities)
     return figures | {"priors": details["priors"]}
 
 
@@ -109,14 +114,10 @@ def priors(labelled: Elements, folds: Sequence[int]) -> dict[str, float]:
 
 
 def write_plots(
-    model: str,
-    trained: Sequence[Unit],
-    elements: Elements,
-    probabilities: Float[np.ndarray, "rows labels"],
+    name: str, elements: Elements, probabilities: Float[np.ndarray, "rows labels"]
 ) -> None:
-    """Write one tidy table for each plot."""
-    folder = paths.plots(model)
-    _write(folder / "learning.csv", ("model", "fold", *_HISTORY), _learning(model, trained))
+    """Write one tidy table for each plot of a prediction, a model's or the blend's."""
+    folder = paths.plots(name)
     found = probabilities.argmax(axis=1)
     _write(
         folder / "confusion.csv",
@@ -127,7 +128,7 @@ def write_plots(
         folder / "calibration.csv",
         ("model", "bin", "confidence", "accuracy", "count"),
         (
-            (model, b, round(sure, _DIGITS), round(right, _DIGITS), n)
+            (name, b, round(sure, _DIGITS), round(right, _DIGITS), n)
             for b, sure, right, n in reliability(elements.labels, probabilities)
         ),
     )

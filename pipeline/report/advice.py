@@ -135,8 +135,9 @@ def idle(earned: Mapping[str, Mapping[str, object]]) -> Advice | None:
         found=found if len(useless) < 2 else f"{found}; {len(useless)} such members",
         threshold="interval reaches 0",
         fires=bool(useless),
-        action=f"The blend does as well without {_listed(useless)}. Leave one out at a time, or set "
-        "ensemble.drop; a member that errs elsewhere (another encoder, other inputs) earns more.",
+        action=f"The blend does as well without {_listed(useless)}. Leave one out at a time, or "
+        "set ensemble.drop; a member that errs elsewhere (another encoder, other inputs) earns "
+        "more.",
     )
 
 

@@ -61,10 +61,7 @@ def band(points: Sequence[Point], series: str) -> Band | None:
     counts = [len(each) for each in own.values()]
     epoch = np.linspace(first, last, min(_POINTS, *counts) if len(counts) > 1 else counts[0])
     losses = np.array(
-        [
-            np.interp(epoch, [p.epoch for p in each], [p.loss for p in each])
-            for each in own.values()
-        ]
+        [np.interp(epoch, [p.epoch for p in each], [p.loss for p in each]) for each in own.values()]
     )
     return Band(epoch, losses.mean(axis=0), losses.min(axis=0), losses.max(axis=0))
 

@@ -212,11 +212,12 @@ def _bins(run: Run) -> Iterator[tuple[float, float, float | None, float | None, 
     sure, essays = run.blend.max(axis=1), np.asarray(run.elements.essay_ids)
     for one in np.unique(which):
         own = which == one
-        bounds: tuple[float | None, float | None] = (None, None)
+        low, high = None, None
         if len(set(essays[own])) > 1:
-            low, high = by_essay(right[own], essays[own].tolist())
-            bounds = round(max(low, 0.0), 6), round(min(high, 1.0), 6)
-        yield round(float(sure[own].mean()), 6), float(right[own].mean()), *bounds, int(own.sum())
+            below, above = by_essay(right[own], essays[own].tolist())
+            low, high = round(max(below, 0.0), 6), round(min(above, 1.0), 6)
+        mean = round(float(sure[own].mean()), 6)
+        yield mean, float(right[own].mean()), low, high, int(own.sum())
 
 
 def _intervals(
@@ -244,9 +245,7 @@ def _intervals(
         height=_ROW * len(rows) + 50,
         x_title=x_title,
     )
-    table = [
-        (name, number(value), _bounds(low, high)) for name, value, (low, high) in rows
-    ]
+    table = [(name, number(value), _bounds(low, high)) for name, value, (low, high) in rows]
     return Chart(title, svg, columns, table)
 
 

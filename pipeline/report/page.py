@@ -27,7 +27,7 @@ from pipeline.report.slices import groups
 
 FOLDER = Path("report")
 PAGE = FOLDER / "index.html"
-COMMIT = "not noted in this copy"
+COMMIT = "not noted here: make report does so in a copy"
 """Stands in the page where `make report` puts git's commit, in a copy."""
 
 _OWN = Path(__file__).parent
@@ -74,7 +74,7 @@ def _content(
     elements, found = run.elements, run.ensemble
     doubted = suspects(elements.labels, run.blend)
     return {
-        "style": Markup((_OWN / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (our own)
+        "style": Markup((_OWN / "style.css").read_text(encoding="utf-8")),
         "found": found,
         "best": min(found["alone"].values()),
         "elements": len(elements),

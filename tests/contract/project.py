@@ -30,7 +30,7 @@ def python_files(*folders: str) -> Iterator[Path]:
 def without_git(target: Path, parameters: str) -> Path:
     """A copy of what the graph needs at `target`, with this params.yaml, without git."""
     target.mkdir(parents=True, exist_ok=True)
-    for folder in ("pipeline", "stages", "commands", ".dvc"):
+    for folder in ("pipeline", "stages", "commands", "recipes", ".dvc"):
         ignore = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
         shutil.copytree(ROOT / folder, target / folder, ignore=ignore)
     for name in ("dvc.yaml", ".dvcignore"):

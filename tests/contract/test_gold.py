@@ -74,7 +74,7 @@ def test_every_stage_ran(folder: Path):
     models = ("deberta", "deberta_mlm", "deberta_soft", "modernbert")
     full = ("deberta_soft", "modernbert")
     assert ran == {
-        *("code", "validate", "split", "baseline", "ensemble"),
+        *("code", "validate", "split", "baseline", "ensemble", "report"),
         *("pretrain@essays", "pseudo@deberta_soft"),
         *(f"{stage}@{m}" for m in models for stage in ("backbone", "tokenize", "predict")),
         *(f"evaluate@{m}" for m in models),

@@ -26,6 +26,7 @@ FLOW = (
     "pretraining",
     "members",
     "evaluation",
+    "report",
     "bundle",
     "kaggle",
     "doctor",

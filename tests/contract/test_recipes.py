@@ -59,7 +59,7 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
     with Repo(str(without_git(tmp_path, composition.text))) as repo:
         stages = {stage.name for stage in repo.index.stages}
     assert stages == {
-        *("code", "validate", "split", "baseline", "ensemble"),
+        *("code", "validate", "split", "baseline", "ensemble", "report"),
         *(f"{stage}@{model}" for stage in _BY_MODEL for model in models),
         *(job.name for job in jobs),
         *(f"member@{member}" for member in members),

@@ -17,7 +17,7 @@ from tests.contract.project import ROOT, few_essays, run_module, without_git
 
 pytestmark = pytest.mark.slow
 
-AFTER_TRAINING = {"predict@small", "evaluate@small", "ensemble"}
+AFTER_TRAINING = {"predict@small", "evaluate@small", "ensemble", "report"}
 TRAINING = {"train@small-0", "train@small-1"}
 
 
@@ -195,6 +195,7 @@ def test_folds_trained_elsewhere_end_in_a_submission_here(project: Project, tmp_
         "code",
         "predict@small",
         "ensemble",
+        "report",
     }
     assert re.search(
         r"predict@small: \d+ elements by every fold on \d+ cpu device\(s\) in float32, "
@@ -213,7 +214,7 @@ def test_a_comment_in_every_file_runs_code_alone(project: Project, tmp_path: Pat
 def test_an_edit_reruns_what_can_reach_it(project: Project, tmp_path: Path):
     edited = project.copy(tmp_path / "edited")
     edited.edit("pipeline/evaluation/pools.py", "1e-", "2e-")
-    assert edited.repro() == {"code", "ensemble"}
+    assert edited.repro() == {"code", "ensemble", "report"}
 
 
 def test_another_name_in_a_network_is_accepted_without_training(project: Project, tmp_path: Path):

@@ -82,6 +82,6 @@ def test_every_file_is_whole_at_any_time(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # The model's table, two files of figures, three of plots; the blend's weights, table and
-    # figures; the submission.
-    assert done.stdout.splitlines()[-1] == "killed 10"
+    # The model's table, two files of figures, three of plots; the blend's weights, table,
+    # figures, two files of plots; the submission.
+    assert done.stdout.splitlines()[-1] == "killed 12"
