@@ -49,13 +49,13 @@ class Essay:
     """An essay to look at, with the reason.
 
     Attributes:
-      essay_id: its id.
+      name: its id.
       fold: the one that it is held out in.
       reason: the figure that it was chosen by.
       parts: its whole text in order, then elements that were not found in it.
     """
 
-    essay_id: str
+    name: str
     fold: int
     reason: str
     parts: Sequence[Part]
@@ -107,11 +107,11 @@ class _View:
     losses: Float[np.ndarray, " rows"]
     instead: dict[int, int]
 
-    def essay(self, essay_id: str, reason: str) -> Essay:
-        rows = [i for i, essay in enumerate(self.elements.essay_ids) if essay == essay_id]
-        text = self.texts.essays[essay_id]
+    def essay(self, name: str, reason: str) -> Essay:
+        rows = [i for i, essay in enumerate(self.elements.essay_ids) if essay == name]
+        text = self.texts.essays[name]
         return Essay(
-            essay_id, int(self.elements.folds[rows[0]]), reason, list(self._parts(text, rows))
+            name, int(self.elements.folds[rows[0]]), reason, list(self._parts(text, rows))
         )
 
     def _parts(self, text: str, rows: Sequence[int]) -> Iterable[Part]:
