@@ -110,9 +110,7 @@ class _View:
     def essay(self, name: str, reason: str) -> Essay:
         rows = [i for i, essay in enumerate(self.elements.essay_ids) if essay == name]
         text = self.texts.essays[name]
-        return Essay(
-            name, int(self.elements.folds[rows[0]]), reason, list(self._parts(text, rows))
-        )
+        return Essay(name, int(self.elements.folds[rows[0]]), reason, list(self._parts(text, rows)))
 
     def _parts(self, text: str, rows: Sequence[int]) -> Iterable[Part]:
         """Cut the text; elements that overlap give way to the one that begins first."""

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import paths
+from pipeline import params, paths
+from pipeline.evaluation.ensemble import ensemble
 from pipeline.report.page import COMMIT, PAGE
+from pipeline.units import Unit
 from stages import report as stage
+from tests.configurations import section, write_members
 from tests.report.project import HOSTILE, write_run, write_timing
 
 VOID = {"meta", "link", "br"}
@@ -156,3 +159,23 @@ def test_the_stage_says_what_fires(
     said = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"report: report/index.html, 0\.\d MB", said[-1])
     assert all(line.startswith("report: ") for line in said)
+
+
+def test_a_partial_run_of_the_baseline_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    elements = write_run()
+    write_members(folds=[1])
+    for folder in (paths.OOF, paths.TEST):
+        (folder / "m.parquet").unlink()
+    settings = section(params.Ensemble, nested_folds=3, seed=1)
+    ensemble(settings, ["baseline"], [1], elements)
+    stage.main([])
+    text = PAGE.read_text(encoding="utf-8")
+    Outline(text)
+    assert "Partial: not all folds of the split; not to be submitted." in text
+    assert "40 elements of 10 essays" in text
+    assert "No model of this configuration is trained here." in text
+    # One member has no other to be left out for, one fold none to be out of line with.
+    assert "Gain by a temperature" in text
+    assert "A fold out of line" not in text
+    assert "A member that earns nothing" not in text
