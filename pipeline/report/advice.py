@@ -114,7 +114,7 @@ def fold(elements: Elements, losses: Float[np.ndarray, " rows"]) -> Advice | Non
         threshold=f"above {bound:.1f} standard errors",
         fires=abs(distance) > bound,
         action=f"Chance of the essays doesn't explain fold {worst}. Look at its learning curve and "
-        "its worst essays; another training seed tells a bad start from hard essays.",
+        "its worst essays; another training seed tells luck of the start from that of the essays.",
     )
 
 
