@@ -249,6 +249,12 @@ def _pseudo_faults(parameters: Parameters) -> Iterator[str]:
             yield f"{where}: models.{name}.train.soft_labels: found none; expected alone or both"
         if teacher not in models:
             yield f"{where}.teacher: no model {teacher!r}{nearest(teacher, models)}"
+        elif models[teacher].train.select == "best":
+            why = "train.select: best, so held-out labels chose its weights; expected last"
+            yield f"{where}.teacher: {teacher} has {why}"
+        elif models[teacher].predict.full_alone:
+            why = "predict.full_alone: true, so no fold of it predicts; expected false"
+            yield f"{where}.teacher: {teacher} has {why}"
         met = [name]
         while teacher in teachers and teacher not in met:
             met.append(teacher)

@@ -255,6 +255,22 @@ def test_a_round_that_cannot_be_is_told(pseudo: dict[str, Any], told: str):
     assert told in error({"models": {"second": STUDENT}, "pseudo": pseudo})
 
 
+@pytest.mark.parametrize(
+    ("teacher", "told"),
+    [
+        ({"train": {"select": "best"}}, "tiny has train.select: best, so held-out labels chose"),
+        ({"predict": {"full_alone": True}}, "tiny has predict.full_alone: true, so no fold of it"),
+    ],
+)
+def test_a_teacher_whose_folds_cannot_teach_is_told(teacher: dict[str, Any], told: str):
+    tree = {
+        "full": ["tiny"] if "predict" in teacher else [],
+        "models": {"tiny": teacher, "second": STUDENT},
+        "pseudo": {"second": {"teacher": "tiny"}},
+    }
+    assert f"pseudo.second.teacher: {told}" in error(tree)
+
+
 def test_a_circle_of_teachers_is_told():
     circle = {"second": {"teacher": "third"}, "third": {"teacher": "second"}}
     told = error({"models": {"second": STUDENT, "third": STUDENT}, "pseudo": circle})

@@ -77,6 +77,6 @@ def _of_the_whole(
     members = configuration.read("members", dict)
     return [
         *requirements.examine_members(members),
-        *map(Finding, leftovers.examine(trained, members)),
+        *map(Finding, leftovers.examine(trained, members, configuration.read("pseudo", dict))),
         *disk.examine(configuration, trained),
     ]

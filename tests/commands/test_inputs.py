@@ -1,0 +1,35 @@
+"""`make folds` and `make smoke` have all made that a fold is trained on."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from commands import inputs
+from tests.configurations import DEFAULT, changed, write
+
+
+@pytest.mark.parametrize(
+    ("model", "stages"),
+    [
+        ("tiny", ["split", "tokenize@tiny"]),
+        ("second", ["split", "tokenize@second", "pseudo@second"]),
+    ],
+)
+def test_soft_labels_are_among_them(
+    model: str, stages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    student = changed(DEFAULT["models"]["tiny"], {"train": {"soft_labels": "both"}})
+    pseudo = {"second": {"teacher": "tiny"}}
+    write(changed(DEFAULT, {"models": {"second": student}, "pseudo": pseudo}))
+    asked: list[list[str]] = []
+
+    def run(command: list[str], check: bool) -> subprocess.CompletedProcess[bytes]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 7)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(SystemExit, match=r"^7$"):
+        inputs.main(["--model", model])
+    assert asked[0][asked[0].index("repro") :] == ["repro", "--quiet", *stages]
