@@ -8,7 +8,7 @@ at home. Run again it goes on where it stopped.
 
 import argparse
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline import paths
@@ -16,8 +16,8 @@ from pipeline.bases import bases
 from pipeline.bundle import carried
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.configured_units import configured_units, trained_units
-from pipeline.errors import exit_with_message
-from pipeline.params import Model, Pretrain
+from pipeline.errors import UserError, exit_with_message
+from pipeline.params import Model, Pretrain, Pseudo
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements, read_test_ids
 from pipeline.tables.gather import folds_of_tests, gather_folds, gather_tests
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     configuration = load_configuration()
     models = [configuration.named("models", model) for model in arguments.models]
+    _check_teachers(models, configuration.read("pseudo", dict))
     if arguments.verb == "pack":
         size = carried.pack(configuration, models, arguments.into, half=arguments.half)
         say(f"{arguments.into}: {size / 2**20:.1f} MB")
@@ -52,6 +53,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     for model in models:
         _train(configuration, model)
         _write(configuration, model, arguments.out)
+
+
+def _check_teachers(models: Sequence[str], students: Mapping[str, Pseudo]) -> None:
+    """Hold each model that learns from another to come after it.
+
+    Raises:
+      UserError: one doesn't.
+    """
+    for place, model in enumerate(models):
+        if model in students and (teacher := students[model].teacher) not in models[:place]:
+            raise UserError(
+                f"--models: {model} learns from {teacher}; expected {teacher} before it"
+            )
 
 
 def _train(configuration: Configuration, model: str) -> None:

@@ -36,11 +36,14 @@ def pack(configuration: Configuration, models: Sequence[str], into: Path, *, hal
     Raises:
       UserError: an input is missing, lies outside the project, or a weight is too large to round.
     """
+    # Made over there, by the teacher that is trained over there.
+    soft = {paths.soft_labels(model) for model in configuration.read("models", dict)}
     # By the names over there: folders lie within others, and no file goes twice.
     files = {
         name / file.relative_to(path): file
         for name, path in _inputs(configuration, models)
         for file in _files(path)
+        if soft.isdisjoint(file.parents)
     }
     with (
         atomic_file(into) as temporary,

@@ -97,8 +97,11 @@ def test_trained_there_is_trained_here(tmp_path: Path) -> None:
     later = {
         "backbone": {"source": "data/pretrained/mlm", "needs": "data/pretrained/mlm"},
     }
-    models = {"small": {}, "later": changed(SMALL["models"]["small"], later)}
-    parameters = changed(SMALL, {"models": models, "pretrain": {"mlm": PRETRAIN}})
+    later_too = changed(SMALL["models"]["small"], later)
+    student = changed(later_too, {"train": {"soft_labels": "alone"}})
+    models = {"small": {}, "later": later_too, "student": student}
+    rest = {"pretrain": {"mlm": PRETRAIN}, "pseudo": {"student": {"teacher": "later"}}}
+    parameters = changed(SMALL, {"models": models, **rest})
     without_git(here, text(parameters))
     few_essays(ROOT / "data/sample", here / "data/sample", train=24, test=3)
     (here / "texts").mkdir()
@@ -121,11 +124,18 @@ def test_trained_there_is_trained_here(tmp_path: Path) -> None:
         run(here, "-m", f"stages.{stage}")
     for stage in ("backbone", "tokenize"):
         run(here, "-m", f"stages.{stage}", "--model", "small")
-    packing = ("pack", "--models", "later", "--into", "there.tar.xz")
-    run(here, "-m", "commands.carry", *packing)
+    # Of a former teacher: it stays here.
+    (here / "data/tokens/small/train/soft").mkdir()
+    (here / "data/tokens/small/train/soft/fold0.parquet").touch()
+    packing = ("pack", "--into", "there.tar.xz", "--models")
+    told = run(here, "-m", "commands.carry", *packing, "student", "later", status=1)
+    assert "error: --models: student learns from later; expected later before it" in told
+    run(here, "-m", "commands.carry", *packing, "later", "student")
+    shutil.rmtree(here / "data/tokens/small/train/soft")
     with tarfile.open(here / "there.tar.xz") as archive:
         archive.extractall(there, filter="data")
-    training = ("train", "--models", "later", "--out", "out")
+    assert not list(there.rglob("soft"))
+    training = ("train", "--models", "later", "student", "--out", "out")
     run(there, "-c", WITHOUT_DVC, *training)
     again = run(there, "-c", WITHOUT_DVC, *training)
     assert "train@later" not in again
@@ -136,7 +146,9 @@ def test_trained_there_is_trained_here(tmp_path: Path) -> None:
         there, "-c", WITHOUT_DVC, *training, status=1
     )
     run(here, "-m", "commands.carry", *training)
-    for name in ("later-oof.csv", "later-test.csv"):
+    for name in (
+        f"{model}-{kind}.csv" for model in ("later", "student") for kind in ("oof", "test")
+    ):
         assert (there / "out" / name).read_bytes() == (here / "out" / name).read_bytes()
     oof = pd.read_csv(there / "out/later-oof.csv")
     assert list(oof.columns) == list(SUBMISSION_COLUMNS)
