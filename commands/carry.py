@@ -66,6 +66,9 @@ def _train(configuration: Configuration, model: str) -> None:
         _run("tokenize", "--model", model)
     if model in configuration.read("pseudo", dict) and not paths.soft_labels(model).is_dir():
         _run("pseudo", "--student", model)
+    if model in configuration.read("unlabelled", dict) and not paths.soft_labels(model).is_dir():
+        _run("unlabelled", "--student", model)
+        _run("teach", "--student", model)
     for unit in trained_units(configuration, model):
         # Last of the stage's outputs.
         if not paths.timing(model, unit).is_file():

@@ -330,6 +330,14 @@ class Pseudo:
 
 
 @frozen
+class Unlabelled(Pseudo):
+    """Soft labels of a folder's essays for a model to train on, made likewise."""
+
+    essays: str
+    """Folder in Kaggle's layout; labels in it don't count, and no essay may be a labelled one."""
+
+
+@frozen
 class Member:
     """Someone else's model."""
 
@@ -394,5 +402,6 @@ class Parameters:
     models: dict[Name, Model]
     pretrain: dict[Name, Pretrain]
     pseudo: dict[Name, Pseudo]
+    unlabelled: dict[Name, Unlabelled]
     members: dict[Name, Member]
     ensemble: Ensemble

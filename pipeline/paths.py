@@ -84,6 +84,11 @@ def soft_labels(model: str) -> Path:
     return tokens(model, "train") / "soft"
 
 
+def unlabelled(model: str) -> Path:
+    """Token windows of a folder's essays: of a model that learns from them, and of its teacher."""
+    return tokens(model, "unlabelled")
+
+
 def weights(model: str, unit: Unit | None = None) -> Path:
     """One fold's Hugging Face folder, or the folder of all folds."""
     folder = Path("artifacts/weights") / model

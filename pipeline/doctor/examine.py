@@ -33,6 +33,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
             return [Finding(line) for line in wrong]
         models = to_train = {model: models[model]}
     pretraining = _pretraining(configuration, models)
+    unlabelled: dict[str, params.Unlabelled] = configuration.read("unlabelled", dict)
     unmade = {key: one for key, one in pretraining.items() if not paths.pretrained(key).exists()}
     found = [
         *requirements.examine_data(configuration.read("data", params.Data)),
@@ -42,6 +43,9 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         ),
         *requirements.examine_models(models),
         *requirements.examine_pretraining(pretraining),
+        *requirements.examine_unlabelled(
+            {key: one for key, one in unlabelled.items() if key in models}
+        ),
     ]
     if model is None:
         found += _of_the_whole(configuration, trained)

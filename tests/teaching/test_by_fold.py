@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pipeline.tables.teaching import teach
 
 from pipeline import paths
 from pipeline.clean_tables import ELEMENTS_FILE, ESSAYS_FILE
@@ -11,7 +12,6 @@ from pipeline.errors import UserError
 from pipeline.files import read_json, sha256
 from pipeline.tables.columns import write_columns
 from pipeline.tables.predictions import NO_FOLD, read_predictions, write_predictions
-from pipeline.tables.teaching import teach
 from pipeline.units import Unit
 
 UNITS = [Unit(0), Unit(1), Unit(0, 7), Unit(1, 7)]
