@@ -67,7 +67,6 @@ def _train(configuration: Configuration, model: str) -> None:
     if model in configuration.read("pseudo", dict) and not paths.soft_labels(model).is_dir():
         _run("pseudo", "--student", model)
     if model in configuration.read("unlabelled", dict) and not paths.soft_labels(model).is_dir():
-        _run("unlabelled", "--student", model)
         _run("teach", "--student", model)
     for unit in trained_units(configuration, model):
         # Last of the stage's outputs.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pipeline import params, paths
 from pipeline.inference.folds import Predicted, predict_folds
 from pipeline.teaching.by_fold import Lesson, teach
-from pipeline.teaching.windows import STUDENT, TEACHER
 from pipeline.units import Unit
 
 
@@ -33,15 +32,15 @@ def teach_folder(
     Raises:
       UserError: the windows, a fold's weights or what its training left are missing.
     """
-    windows = paths.unlabelled(student)
+    essays = paths.unlabelled(student, "teacher")
     settings = dataclasses.replace(settings, full_alone=False)
-    made = predict_folds(teacher, encoder, settings, trained, windows / TEACHER)
+    made = predict_folds(teacher, encoder, settings, trained, essays)
     lesson = Lesson(
         teacher=teacher,
         element_ids=made.element_ids,
-        windows=windows / STUDENT,
+        windows=paths.unlabelled(student, "student"),
         rows=made.rows,
-        where=windows / TEACHER,
+        where=essays,
     )
     teach(student, lesson, [unit for unit in trained if not unit.full])
     return made

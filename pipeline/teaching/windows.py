@@ -14,9 +14,6 @@ from pipeline.teaching.apart import check_apart, read_texts
 from pipeline.topics import clustering
 from pipeline.topics.table import CLUSTERING
 
-STUDENT, TEACHER = "student", "teacher"
-"""Folders of windows, each by the tokenizer of that model."""
-
 
 def write_windows(
     student: str,
@@ -40,18 +37,21 @@ def write_windows(
     """
     folder = Path(options.essays)
     made = clean_further(folder, f"unlabelled.{student}.essays", cleaning)
-    counts = {}
+    readers = {"student": student, "teacher": options.teacher}
+    counts: dict[str, Mapping[str, int]] = {}
     with TemporaryDirectory() as place, atomic_folder(paths.unlabelled(student)) as out:
         clean = Path(place) / "unlabelled"
         clean.mkdir()
         write_clean(clean, made)
         texts = read_texts(clean)
         check_apart(texts, folder)
-        for role, model in ((STUDENT, student), (TEACHER, options.teacher)):
+        for reader, model in readers.items():
             topics = _topics(inputs[model].topic, texts)
             backbone = paths.backbone(model)
-            counts[role] = write_tokens(clean, backbone, out / role, inputs[model], TASK, topics)
-    return counts[STUDENT]
+            counts[reader] = write_tokens(
+                clean, backbone, out / reader, inputs[model], TASK, topics
+            )
+    return counts["student"]
 
 
 def _topics(name: str | None, texts: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from tests.contract.project import ROOT, python_files
 FILES = list(python_files("pipeline", "stages"))
 NETWORKS = {"networks/bert", "networks/deberta", "networks/deberta_v1", "networks/modernbert"}
 STAGES = {"validate", "split", "backbone", "tokenize", "baseline", "member", "train", "predict",
-          "evaluate", "ensemble", "topics", "pretrain"}  # fmt: skip
+          "evaluate", "ensemble", "topics", "pretrain", "pseudo", "unlabelled", "teach"}  # fmt: skip
 
 
 def hashes(root: Path) -> dict[str, str]:
