@@ -82,7 +82,7 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
     configuration["members"] = {f"m {name}": {"oof": "o.csv", "test": "t.csv"} for name in HOSTILE}
     configuration["pretrain"] = {f"p {name}": {"base": name} for name in HOSTILE}
     configuration["pseudo"] = {f"s {name}": {"teacher": name} for name in HOSTILE}
-    configuration["unlabelled"] = {f"u {name}": {"teacher": name} for name in HOSTILE}
+    configuration["unlabelled"] = {name: {"teacher": name} for name in HOSTILE}
     configuration["folds"] = ["$(touch ran)"]
     _repro(_stub_graph(folder, configuration), "--keep-going")
     assert not list(folder.rglob("ran"))
@@ -98,7 +98,7 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
             assert repr(["-m", "stages.pretrain", f"p {name}"]) in words
             assert repr(["-m", "stages.pseudo", f"s {name}"]) in words
             for stage in ("unlabelled", "teach"):
-                assert repr(["-m", f"stages.{stage}", f"u {name}"]) in words
+                assert repr(["-m", f"stages.{stage}", name]) in words
 
 
 @pytest.mark.parametrize("key", ["python", "item"])
