@@ -1,20 +1,21 @@
-"""Labelled and unlabelled essays kept apart: none is both, by its id or by its text."""
+"""Labelled and unlabelled essays kept apart: none is both, by its ids or by its text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.clean_tables import ESSAYS_FILE, TEXT
-from pipeline.competition.schema import ESSAY_ID
+from pipeline.clean_tables import ELEMENTS_FILE, ESSAYS_FILE, TEXT
+from pipeline.competition.schema import ELEMENT_ID, ESSAY_ID
 from pipeline.errors import UserError
 from pipeline.tables.columns import Columns
 
 
-def check_apart(unlabelled: Mapping[str, str], where: Path) -> None:
+def check_apart(unlabelled: Mapping[str, str], element_ids: Sequence[str], where: Path) -> None:
     """Hold unlabelled essays to the labelled ones.
 
     Args:
       unlabelled: their clean texts by id; how they are spaced doesn't count.
+      element_ids: of their elements.
       where: they come from, for messages.
 
     Raises:
@@ -30,6 +31,12 @@ def check_apart(unlabelled: Mapping[str, str], where: Path) -> None:
             raise UserError(
                 f"{where}: essay {essay!r} has the text of {by_text[_words(text)]!r} in "
                 f"{labelled}, which is labelled"
+            )
+    elements = set(Columns(labelled / ELEMENTS_FILE, [ELEMENT_ID]).strings(ELEMENT_ID))
+    for element in element_ids:
+        if element in elements:
+            raise UserError(
+                f"{where}: {ELEMENT_ID} {element!r} is in {labelled} too, with its label"
             )
 
 

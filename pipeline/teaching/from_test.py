@@ -22,10 +22,11 @@ def teach_test(student: str, teacher: str, trained: Sequence[Unit]) -> int:
       UserError: the teacher's tables are missing or lack a fold, or a test essay is a labelled one.
     """
     essays, table = paths.clean("test"), paths.test(teacher)
-    check_apart(read_texts(essays), essays)
+    element_ids = read_test_ids()
+    check_apart(read_texts(essays), element_ids, essays)
     lesson = Lesson(
         teacher=teacher,
-        element_ids=read_test_ids(),
+        element_ids=element_ids,
         windows=paths.tokens(student, "test"),
         rows=read_predictions(table),
         where=table,

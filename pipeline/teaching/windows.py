@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from pipeline import params, paths
 from pipeline.competition.essays import write_clean
 from pipeline.competition.further import clean_further
-from pipeline.competition.schema import TASK
+from pipeline.competition.schema import ELEMENT_ID, TASK
 from pipeline.files import atomic_folder
 from pipeline.inputs.corpus import write_tokens
 from pipeline.teaching.apart import check_apart, read_texts
@@ -44,7 +44,7 @@ def write_windows(
         clean.mkdir()
         write_clean(clean, made)
         texts = read_texts(clean)
-        check_apart(texts, folder)
+        check_apart(texts, made.elements[ELEMENT_ID].tolist(), folder)
         for reader, model in readers.items():
             topics = _topics(inputs[model].topic, texts)
             backbone = paths.backbone(model)
