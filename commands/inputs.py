@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pipeline.configuration import load_configuration
 from pipeline.errors import exit_with_message
+from pipeline.teachers import students
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -18,9 +19,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     configuration = load_configuration()
     model = configuration.named("models", parser.parse_args(argv).model)
-    stages = ["split", f"tokenize@{model}"]
-    if model in configuration.read("pseudo", dict):
-        stages.append(f"pseudo@{model}")
+    learns = students(configuration.whole)
+    soft = [learns[model].stage] if model in learns else []
+    stages = ["split", f"tokenize@{model}", *soft]
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--quiet", *stages]
     sys.exit(subprocess.run(command, check=False).returncode)
 

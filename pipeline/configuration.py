@@ -15,6 +15,7 @@ from pipeline.mistakes import explain, nearest
 from pipeline.params import Backbone, Parameters, Perturbation, Pretrain, Rows
 from pipeline.paths import PRETRAINED
 from pipeline.reserved import BASELINE, ENSEMBLE
+from pipeline.teachers import teacher_faults
 from pipeline.yaml_bounds import check_bounds
 
 T = TypeVar("T")
@@ -59,7 +60,9 @@ class Configuration:
         return value
 
     def named(
-        self, section: Literal["models", "members", "topics", "pretrain", "pseudo"], name: str
+        self,
+        section: Literal["models", "members", "topics", "pretrain", "pseudo", "unlabelled"],
+        name: str,
     ) -> str:
         """Return `name`, which from here on may stand in a path.
 
@@ -173,7 +176,7 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
         )
     for name, options in parameters.pretrain.items():
         yield from _pretraining_faults(name, options, parameters)
-    yield from _pseudo_faults(parameters)
+    yield from teacher_faults(parameters)
     for name, model in parameters.models.items():
         yield from _unmade(name, model.backbone, parameters)
         for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
@@ -230,37 +233,6 @@ def _pretraining_faults(name: str, options: Pretrain, parameters: Parameters) ->
     if options.train.perturbation != Perturbation() or options.train.mask_share > 0.0:
         yield f"{where}.train: pre-training has neither perturbation nor mask_share; leave them out"
     yield from _misfits(f"{where}.train.rows", options.train.rows, options.window, "window")
-
-
-def _pseudo_faults(parameters: Parameters) -> Iterator[str]:
-    """Find soft labels that nobody makes or nobody learns from, and circles of teachers."""
-    teachers = {name: options.teacher for name, options in parameters.pseudo.items()}
-    for name, model in parameters.models.items():
-        if model.train.soft_labels != "none" and name not in teachers:
-            yield (
-                f"models.{name}.train.soft_labels: {model.train.soft_labels}, but no pseudo.{name} "
-                "that names a teacher"
-            )
-    for name, teacher in teachers.items():
-        where, models = f"pseudo.{name}", parameters.models
-        if name not in models:
-            yield f"{where}: no {name!r} in models{nearest(name, models)}"
-        elif models[name].train.soft_labels == "none":
-            yield f"{where}: models.{name}.train.soft_labels: found none; expected alone or both"
-        if teacher not in models:
-            yield f"{where}.teacher: no model {teacher!r}{nearest(teacher, models)}"
-        elif models[teacher].train.select == "best":
-            why = "train.select: best, so held-out labels chose its weights; expected last"
-            yield f"{where}.teacher: {teacher} has {why}"
-        elif models[teacher].predict.full_alone:
-            why = "predict.full_alone: true, so no fold of it predicts; expected false"
-            yield f"{where}.teacher: {teacher} has {why}"
-        met = [name]
-        while teacher in teachers and teacher not in met:
-            met.append(teacher)
-            teacher = teachers[teacher]
-        if teacher == name:
-            yield f"{where}.teacher: {' learns from '.join([*met, name])}; expected another teacher"
 
 
 def _unmade(name: str, source: Backbone, parameters: Parameters) -> Iterator[str]:

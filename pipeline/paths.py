@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import UserError
 from pipeline.home import expanded
@@ -82,6 +83,12 @@ def soft_labels(model: str) -> Path:
     # Beside the training windows, on whose folder `train` depends as a whole: DVC has no dependency
     # that may be absent.
     return tokens(model, "train") / "soft"
+
+
+def unlabelled(model: str, reader: Literal["student", "teacher"] | None = None) -> Path:
+    """Token windows of a folder's essays, for a model that learns from them and for its teacher."""
+    folder = tokens(model, "unlabelled")
+    return folder if reader is None else folder / reader
 
 
 def weights(model: str, unit: Unit | None = None) -> Path:

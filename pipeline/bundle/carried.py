@@ -112,6 +112,8 @@ def _inputs(configuration: Configuration, models: Sequence[str]) -> Iterator[tup
             for path in (Path(options.essays), Path(options.texts)):
                 yield path, path
         yield paths.backbone(own), paths.backbone(own)
+        if model in configuration.read("unlabelled", dict):
+            yield paths.unlabelled(model), paths.unlabelled(model)
         # Pre-training keeps the tokenizer, so tokens of the same options are the same.
         read = [configuration.read(f"models.{name}.inputs", params.Inputs) for name in (model, own)]
         if read[0] == read[1]:

@@ -7,6 +7,7 @@ from pipeline.inputs.packing import check_rows
 from pipeline.inputs.tokens import read_tokens
 from pipeline.params import Parameters
 from pipeline.tables.essay_folds import read_folds
+from pipeline.teachers import students
 from pipeline.units import units
 
 
@@ -28,7 +29,7 @@ def check_later_stages(parameters: Parameters, model: str, *, full: bool = False
         name: units(folds, parameters.seeds, full=name in parameters.full)
         for name in parameters.models
     }
-    for held in folders_of_folds_and_members(trained, parameters.members, parameters.pseudo):
+    for held in folders_of_folds_and_members(trained, parameters.members, students(parameters)):
         check_leftovers(*held)
     tokens = read_tokens(paths.tokens(model, "test"))
     where = f"params.yaml: models.{model}.predict"

@@ -90,6 +90,25 @@ def test_what_is_missing_or_outside_is_told(graph: Path) -> None:
     assert not Path("there.tar.xz").exists()
 
 
+def test_windows_of_a_folder_s_essays_go_along(graph: Path) -> None:
+    """What makes them isn't there, nor is the folder."""
+    learns = changed(SMALL["models"]["small"], {"train": {"soft_labels": "both"}})
+    edit_configuration(
+        models={"second": learns}, unlabelled={"second": {"teacher": MODEL, "essays": "more"}}
+    )
+    for name in ("backbones/second/a", "tokens/second/train/b", "tokens/second/test/c"):
+        (graph / "data" / name).parent.mkdir(parents=True)
+        (graph / "data" / name).touch()
+    command = ["pack", "--models", MODEL, "second", "--into", "there.tar.xz"]
+    with pytest.raises(UserError, match="data/tokens/second/unlabelled: not found"):
+        carry.main(command)
+    (graph / "data/tokens/second/unlabelled/teacher").mkdir(parents=True)
+    (graph / "data/tokens/second/unlabelled/teacher/d").touch()
+    carry.main(command)
+    with tarfile.open("there.tar.xz") as archive:
+        assert "data/tokens/second/unlabelled/teacher/d" in archive.getnames()
+
+
 @pytest.mark.slow
 def test_trained_there_is_trained_here(tmp_path: Path) -> None:
     """Pre-training, folds and predictions, to the bytes that the stages leave here."""

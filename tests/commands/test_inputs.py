@@ -14,6 +14,7 @@ from tests.configurations import DEFAULT, changed, write
     [
         ("tiny", ["split", "tokenize@tiny"]),
         ("second", ["split", "tokenize@second", "pseudo@second"]),
+        ("third", ["split", "tokenize@third", "teach@third"]),
     ],
 )
 def test_soft_labels_are_among_them(
@@ -21,8 +22,11 @@ def test_soft_labels_are_among_them(
 ):
     monkeypatch.chdir(tmp_path)
     student = changed(DEFAULT["models"]["tiny"], {"train": {"soft_labels": "both"}})
-    pseudo = {"second": {"teacher": "tiny"}}
-    write(changed(DEFAULT, {"models": {"second": student}, "pseudo": pseudo}))
+    soft = {
+        "pseudo": {"second": {"teacher": "tiny"}},
+        "unlabelled": {"third": {"teacher": "tiny", "essays": "data/sample"}},
+    }
+    write(changed(DEFAULT, {"models": {"second": student, "third": student}, **soft}))
     asked: list[list[str]] = []
 
     def run(command: list[str], check: bool) -> subprocess.CompletedProcess[bytes]:

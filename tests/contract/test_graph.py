@@ -30,6 +30,7 @@ def test_the_design_s_stages_are_there():
         "backbone",
         "pretrain",
         "tokenize",
+        "unlabelled",
         "baseline",
         "member",
         "train",
@@ -38,6 +39,7 @@ def test_the_design_s_stages_are_there():
         "refit",
         "predict",
         "pseudo",
+        "teach",
         "evaluate",
         "ensemble",
     ]
@@ -46,7 +48,7 @@ def test_the_design_s_stages_are_there():
 def test_what_refuses_its_input_in_minutes_comes_before_training():
     """DVC runs stages in their order here as far as their dependencies let it."""
     order = list(STAGES)
-    assert {"baseline", "member"} <= set(order[: order.index("train")])
+    assert {"unlabelled", "baseline", "member"} <= set(order[: order.index("train")])
 
 
 def test_the_submission_is_a_file_of_its_own():
@@ -79,8 +81,16 @@ def test_training_windows_are_outputs_one_by_one():
     folder = paths.tokens("${key}", "train")
     outs = STAGES["tokenize"]["outs"]
     assert outs == [*(f"{folder}/{name}" for name in FILES), f"{paths.tokens('${key}', 'test')}"]
-    assert STAGES["pseudo"]["outs"] == [f"{paths.soft_labels('${key}')}"]
+    for stage in ("pseudo", "teach"):
+        assert STAGES[stage]["outs"] == [f"{paths.soft_labels('${key}')}"]
     assert f"{paths.tokens('${item.model}', 'train')}" in STAGES["train"]["deps"]
+
+
+def test_a_new_test_set_reaches_no_soft_labels_of_a_folder():
+    """What predicts has other last digits on another machine; a model would be trained anew."""
+    deps = STAGES["teach"]["deps"]
+    assert f"{paths.clean('train')}" in deps
+    assert not [dep for dep in deps if "test" in Path(dep).parts or dep == f"{paths.CLEAN}"]
 
 
 def test_what_only_talks_to_kaggle_belongs_to_no_stage():

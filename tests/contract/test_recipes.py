@@ -65,7 +65,7 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
         *(f"member@{member}" for member in members),
         *(
             f"{stage}@{name}"
-            for stage in ("pretrain", "topics", "pseudo")
+            for stage in ("pretrain", "topics", "pseudo", "unlabelled")
             for name in composition.configuration.read(stage, dict)
         ),
     }

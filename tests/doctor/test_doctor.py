@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.params import Compute
 from pipeline.recipes import compose, ready
-from tests.configurations import RECIPES
+from tests.configurations import RECIPES, SMALL, changed
 from tests.doctor.project import HUB, Project, errors, findings
 
 
@@ -291,6 +291,27 @@ def test_the_command_prints_lines_and_ends_with_a_status(
     lines = err.splitlines()
     assert len(lines) == 3
     assert all(line.startswith("error: params.yaml: ") for line in lines)
+
+
+def test_a_folder_of_unlabelled_essays_is_looked_into(project: Project):
+    student = changed(SMALL["models"]["small"], {"train": {"soft_labels": "both"}})
+    project.set(
+        models__second=student, unlabelled={"second": {"teacher": "tiny", "essays": "more"}}
+    )
+    assert errors() == [
+        "params.yaml: unlabelled.second.essays: more: not found, expected a folder in Kaggle's "
+        "layout"
+    ]
+    assert errors(model="tiny") == []
+    project.touch("more/one.txt")
+    assert errors() == [
+        "more/test.csv: not found, expected the elements of the essays in more/test; texts without "
+        "their elements can't be labelled"
+    ]
+    project.touch("more/test.csv")
+    assert errors() == ["more/test: not found, expected a folder of text files"]
+    project.touch("more/test/one.txt")
+    assert errors() == []
 
 
 @pytest.mark.parametrize("recipe", ready(RECIPES), ids=lambda p: p.stem)
