@@ -1,4 +1,4 @@
-"""`params.py` declares options and does nothing else; what is off stands nowhere but there."""
+"""`params.py` and `bounds.py` declare options; what is off stands nowhere but there."""
 
 import ast
 import dataclasses
@@ -12,7 +12,10 @@ from pipeline import params
 from tests.configurations import RECIPES
 from tests.contract.project import ROOT
 
-TREE = ast.parse((ROOT / "pipeline/params.py").read_text(encoding="utf-8"))
+TREE, BOUNDS = (
+    ast.parse((ROOT / f"pipeline/{name}.py").read_text(encoding="utf-8"))
+    for name in ("params", "bounds")
+)
 SECTIONS = [node for node in TREE.body if isinstance(node, ast.ClassDef)]
 ALIASES = {"TypeVar", "ConfigDict"}
 LIMITS = {"ge", "gt", "le", "lt", "min_length", "pattern", "alias"}
@@ -25,11 +28,11 @@ def _is_docstring(node: ast.stmt) -> bool:
     return False
 
 
-def test_it_holds_declarations_alone():
-    """No code that moves a number could hide in it: stages don't depend on it as a whole."""
+def test_they_hold_declarations_alone():
+    """No code that moves a number could hide in them: stages don't depend on them as a whole."""
     others = [
         ast.unparse(node)
-        for node in TREE.body
+        for node in (*TREE.body, *BOUNDS.body)
         if not isinstance(node, ast.ImportFrom | ast.ClassDef) and not _is_docstring(node)
     ]
     *assignments, function = sorted(others, key=lambda text: "def frozen" in text)
@@ -68,7 +71,8 @@ def test_types_set_limits_and_nothing_else():
     """A default or a change of the value in `Annotated` would move numbers unseen."""
     calls = [
         node
-        for types in ast.walk(TREE)
+        for tree in (TREE, BOUNDS)
+        for types in ast.walk(tree)
         if isinstance(types, ast.Subscript) and ast.unparse(types.value) == "Annotated"
         for node in ast.walk(types.slice)
         if isinstance(node, ast.Call | ast.Lambda)
