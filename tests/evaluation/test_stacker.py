@@ -16,7 +16,7 @@ from pipeline.evaluation.nesting import nested_split
 from pipeline.evaluation.stacker import stacked
 from pipeline.evaluation.stacker_features import features
 from pipeline.evaluation.surroundings import surroundings
-from pipeline.evaluation.trees import load_trees, save_trees
+from pipeline.members.trees import load_trees, save_trees
 from pipeline.metrics import log_loss
 from tests.configurations import section
 

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline import params
 from pipeline.competition.schema import LABELS
-from pipeline.evaluation.trees import Trees
+from pipeline.members.trees import Trees
 
 # Steps of a column that a split can stand at. More than so many took longer and gained nothing.
 _BINS = 63
