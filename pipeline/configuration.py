@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -59,7 +60,9 @@ class Configuration:
         return value
 
     def named(
-        self, section: Literal["models", "members", "topics", "pretrain", "pseudo"], name: str
+        self,
+        section: Literal["models", "members", "topics", "pretrain", "pseudo", "embeddings"],
+        name: str,
     ) -> str:
         """Return `name`, which from here on may stand in a path.
 
@@ -161,9 +164,9 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
     for key in ("essay_ridge", "element_ridge"):
         if scores.terms and not getattr(scores, key):
             yield f"baseline.scores.{key}: expected a penalty above 0 with scores.terms, found 0"
-    taken = {BASELINE, ENSEMBLE}.union(parameters.members) & set(parameters.models)
-    taken |= {BASELINE, ENSEMBLE} & set(parameters.members)
-    for name in sorted(taken):
+    sections = (parameters.models, parameters.embeddings, parameters.members)
+    named = Counter([BASELINE, ENSEMBLE, *(name for section in sections for name in section)])
+    for name in sorted(name for name, times in named.items() if times > 1):
         yield f"{name!r} names two members; rename one"
     nested_folds = parameters.ensemble.nested_folds
     if parameters.ensemble.stacker is not None and nested_folds < 3:
@@ -174,6 +177,7 @@ def _contradictions(parameters: Parameters) -> Iterator[str]:
     for name, options in parameters.pretrain.items():
         yield from _pretraining_faults(name, options, parameters)
     yield from _pseudo_faults(parameters)
+    yield from _embedding_faults(parameters)
     for name, model in parameters.models.items():
         yield from _unmade(name, model.backbone, parameters)
         for key, rows in (("train.rows", model.train.rows), ("predict", model.predict)):
@@ -255,6 +259,17 @@ def _pseudo_faults(parameters: Parameters) -> Iterator[str]:
             teacher = teachers[teacher]
         if teacher == name:
             yield f"{where}.teacher: {' learns from '.join([*met, name])}; expected another teacher"
+
+
+def _embedding_faults(parameters: Parameters) -> Iterator[str]:
+    """Find embeddings by no model, and those with no regression or with two."""
+    for name, options in parameters.embeddings.items():
+        where, model = f"embeddings.{name}", options.model
+        if model not in parameters.models:
+            yield f"{where}.model: no model {model!r}{nearest(model, parameters.models)}"
+        if (options.ridge is None) == (options.boosting is None):
+            found = "neither" if options.ridge is None else "both"
+            yield f"{where}: expected ridge or boosting, found {found}"
 
 
 def _unmade(name: str, source: Backbone, parameters: Parameters) -> Iterator[str]:

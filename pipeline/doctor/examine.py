@@ -75,8 +75,9 @@ def _of_the_whole(
     configuration: Configuration, trained: Mapping[str, Sequence[Unit]]
 ) -> list[Finding]:
     members = configuration.read("members", dict)
+    others = [*configuration.read("embeddings", dict), *members]
     return [
         *requirements.examine_members(members),
-        *map(Finding, leftovers.examine(trained, members)),
+        *map(Finding, leftovers.examine(trained, others)),
         *disk.examine(configuration, trained),
     ]

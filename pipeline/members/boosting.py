@@ -24,7 +24,7 @@ _ABSENT = -20.0
 
 
 def fit_trees(
-    settings: params.Stacker,
+    settings: params.Boosting,
     matrix: Float[np.ndarray, "rows columns"],
     labels: Int[np.ndarray, " rows"],
     seed: int,

@@ -24,7 +24,8 @@ def check_later_stages(parameters: Parameters, model: str) -> None:
     """
     folds, full = parameters.folds, parameters.full
     trained = {m: units(folds, parameters.seeds, full=m in full) for m in parameters.models}
-    for held in folders_of_folds_and_members(trained, parameters.members):
+    others = [*parameters.embeddings, *parameters.members]
+    for held in folders_of_folds_and_members(trained, others):
         check_leftovers(*held)
     tokens = read_tokens(paths.tokens(model, "test"))
     where = f"params.yaml: models.{model}.predict"
