@@ -124,10 +124,8 @@ def test_the_default_writes_just_what_is_required():
 
 def test_a_null_is_an_option_that_is_off():
     """A null in a recipe takes the option away, so it may mean nothing else."""
-    kinds = [
-        vars(embedding_params).get(section.name) or getattr(params, section.name)
-        for section in SECTIONS
-    ]
+    declared = {**vars(embedding_params), **vars(params)}
+    kinds = [declared[section.name] for section in SECTIONS]
     fields = [field for kind in kinds for field in dataclasses.fields(kind)]
     nullable = [f for f in fields if type(None) in getattr(f.type, "__args__", ())]
     assert {field.default for field in nullable} == {None}
