@@ -109,7 +109,7 @@ def _write(configuration: Configuration, model: str, out: Path) -> None:
     own = elements.of_folds(folds)
     oof = gather_folds(model, configured_units(configuration), own)
     models = {model: configuration.read(f"models.{model}", Model)}
-    by = folds_of_tests(folds, configuration.read("full", list), models, [])
+    by = folds_of_tests(folds, configuration.read("full", list), [], models, [])
     test = gather_tests({model: by[model]}, test_ids)[:, 0]
     for kind, ids, values in (("oof", own.element_ids, oof), ("test", test_ids, test)):
         write_probabilities(out / f"{model}-{kind}.csv", ids, values)

@@ -19,7 +19,7 @@ def folders_of_folds_and_members(
 
     Args:
       trained: the units of each model of the configuration.
-      members: the configuration's.
+      members: the configuration's others, embeddings among them.
       students: the models that learn from soft labels.
     """
     for model, units in trained.items():

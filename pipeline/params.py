@@ -21,6 +21,7 @@ from pipeline.bounds import (
     Times,
     frozen,
 )
+from pipeline.embedding_params import Boosting, Embeddings
 
 
 @frozen
@@ -337,17 +338,8 @@ class Member:
 
 
 @frozen
-class Stacker:
+class Stacker(Boosting):
     """Boosted trees over all members, the elements around one and its place, beside the pool."""
-
-    rounds: Times
-    """Trees of each class; on members of a pool 60 at a rate of 0.1 are a start."""
-    rate: Annotated[float, Field(gt=0.0, le=1.0)]
-    """Share of a tree's step that is taken."""
-    leaves: Annotated[int, Field(ge=2, le=256)]
-    """Most leaves of a tree; 8 is a start."""
-    rows_per_leaf: Annotated[int, Field(ge=1, le=1_000_000)]
-    """Elements that a leaf has at least; 60 is a start."""
 
 
 @frozen
@@ -392,5 +384,6 @@ class Parameters:
     pretrain: dict[Name, Pretrain]
     pseudo: dict[Name, Pseudo]
     unlabelled: dict[Name, Unlabelled]
+    embeddings: dict[Name, Embeddings]
     members: dict[Name, Member]
     ensemble: Ensemble

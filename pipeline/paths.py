@@ -123,6 +123,11 @@ def evaluation(model: str) -> Path:
     return Path("artifacts/evaluation") / f"{model}.json"
 
 
+def embeddings(member: str) -> Path:
+    """The fitted folds of a member of a frozen encoder's embeddings."""
+    return Path("artifacts/embeddings") / member
+
+
 def metrics(member: str) -> Path:
     """The few figures that DVC shows."""
     return METRICS / f"{member}.json"

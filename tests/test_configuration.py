@@ -324,3 +324,20 @@ def test_a_full_fit_is_of_a_model_and_has_no_best_evaluation():
     assert error(nested("models.tiny.predict.full_alone", True)) == (
         "params.yaml: models.tiny.predict.full_alone: expected tiny in full, found none"
     )
+
+
+FROZEN = {"model": "tiny", "ridge": {"essay": 1.0, "element": 1.0, "C": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("frozen", {"model": "tinny"}, "embeddings.frozen.model: no model 'tinny'; the nearest"),
+        ("frozen", {"ridge": None}, "embeddings.frozen: expected ridge or boosting, found neither"),
+        ("frozen", {"ridge": {"element": 0.0}}, "embeddings.frozen.ridge.element: input should be"),
+        ("tiny", {}, "'tiny' names two members; rename one"),
+        ("baseline", {}, "'baseline' names two members; rename one"),
+    ],
+)
+def test_embeddings_that_cannot_be_are_told(name: str, changes: dict[str, Any], told: str):
+    assert told in error({"embeddings": {name: changed(FROZEN, changes)}})

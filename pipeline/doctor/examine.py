@@ -80,8 +80,9 @@ def _of_the_whole(
     configuration: Configuration, trained: Mapping[str, Sequence[Unit]]
 ) -> list[Finding]:
     members = configuration.read("members", dict)
+    others = [*configuration.read("embeddings", dict), *members]
     return [
         *requirements.examine_members(members),
-        *map(Finding, leftovers.examine(trained, members, students(configuration.whole))),
+        *map(Finding, leftovers.examine(trained, others, students(configuration.whole))),
         *disk.examine(configuration, trained),
     ]

@@ -29,7 +29,8 @@ def check_later_stages(parameters: Parameters, model: str, *, full: bool = False
         name: units(folds, parameters.seeds, full=name in parameters.full)
         for name in parameters.models
     }
-    for held in folders_of_folds_and_members(trained, parameters.members, students(parameters)):
+    others = [*parameters.embeddings, *parameters.members]
+    for held in folders_of_folds_and_members(trained, others, students(parameters)):
         check_leftovers(*held)
     tokens = read_tokens(paths.tokens(model, "test"))
     where = f"params.yaml: models.{model}.predict"

@@ -68,6 +68,7 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
             for stage in ("pretrain", "topics", "pseudo", "unlabelled")
             for name in composition.configuration.read(stage, dict)
         ),
+        *(f"embed@{name}" for name in composition.configuration.read("embeddings", dict)),
     }
 
 

@@ -41,7 +41,7 @@ def test_no_command_takes_a_name_as_it_is(name: str):
 def _stub_graph(folder: Path, configuration: dict[str, Any]) -> Path:
     """A stage of each kind, without inputs, and a Python that notes the words that it is given."""
     tree = graph()
-    kinds = ("backbone", "pretrain", "tokenize", "train", "member", "pseudo")
+    kinds = ("backbone", "pretrain", "tokenize", "train", "member", "pseudo", "embed")
     kinds += ("unlabelled", "teach")
     tree["stages"] = {name: tree["stages"][name] for name in kinds}
     for stage in tree["stages"].values():
@@ -83,6 +83,7 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
     configuration["pretrain"] = {f"p {name}": {"base": name} for name in HOSTILE}
     configuration["pseudo"] = {f"s {name}": {"teacher": name} for name in HOSTILE}
     configuration["unlabelled"] = {name: {"teacher": name} for name in HOSTILE}
+    configuration["embeddings"] = {f"e {name}": {"model": name} for name in HOSTILE}
     configuration["folds"] = ["$(touch ran)"]
     _repro(_stub_graph(folder, configuration), "--keep-going")
     assert not list(folder.rglob("ran"))
@@ -99,6 +100,7 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
             assert repr(["-m", "stages.pseudo", f"s {name}"]) in words
             for stage in ("unlabelled", "teach"):
                 assert repr(["-m", f"stages.{stage}", name]) in words
+            assert repr(["-m", "stages.embed", f"e {name}"]) in words
 
 
 @pytest.mark.parametrize("key", ["python", "item"])
@@ -133,6 +135,7 @@ def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
         ("stages.pseudo", "--student"),
         ("stages.unlabelled", "--student"),
         ("stages.teach", "--student"),
+        ("stages.embed", "--embedding"),
         ("commands.smoke", "--model"),
     ],
 )

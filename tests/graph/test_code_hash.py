@@ -14,7 +14,7 @@ FILES = list(python_files("pipeline", "stages"))
 NETWORKS = {"networks/bert", "networks/deberta", "networks/deberta_v1", "networks/modernbert"}
 STAGES = {"validate", "split", "backbone", "tokenize", "baseline", "member", "train", "predict",
           "evaluate", "ensemble", "topics", "pretrain", "pseudo", "unlabelled",
-          "teach"}  # fmt: skip
+          "teach", "embed"}  # fmt: skip
 
 
 def hashes(root: Path) -> dict[str, str]:
@@ -73,13 +73,14 @@ def test_comments_docstrings_and_layout_of_every_file_change_none(
         ("pipeline/encoders/deberta_common.py", {"networks/deberta", "networks/deberta_v1"}),
         (
             "pipeline/encoders/attention/fused.py",
-            {"train", "predict", "pretrain", "teach"} | NETWORKS,
+            {"train", "predict", "pretrain", "teach", "embed"} | NETWORKS,
         ),
         ("pipeline/errors.py", STAGES | NETWORKS),
         ("pipeline/kaggle/client.py", set()),
         ("stages/code.py", set()),
         ("pipeline/params.py", set()),
         ("pipeline/bounds.py", set()),
+        ("pipeline/embedding_params.py", set()),
     ],
 )
 def test_an_edit_changes_those_that_can_reach_it(
