@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         size = carried.pack(configuration, models, arguments.into, half=arguments.half)
         say(f"{arguments.into}: {size / 2**20:.1f} MB")
         return
-    carried.check_unchanged()
+    carried.check_unchanged(configuration)
     for model in models:
         _train(configuration, model)
         _write(configuration, model, arguments.out)

@@ -64,7 +64,7 @@ def pack(configuration: Configuration, models: Sequence[str], into: Path, *, hal
     return into.stat().st_size
 
 
-def check_unchanged() -> None:
+def check_unchanged(configuration: Configuration) -> None:
     """Hold what is here to what the outputs here were begun with; note it where there are none.
 
     There is no DVC to make stale what another archive, or an edit, has changed.
@@ -73,7 +73,14 @@ def check_unchanged() -> None:
       UserError: code, parameters or essays are others.
     """
     clean = [file for file in paths.CLEAN.rglob("*") if file.is_file()]
-    digest = sha256_of([*_code(Path()), Path(_PARAMETERS), paths.FOLDS, *clean], Path())
+    others = [
+        file
+        for model in configuration.read("models", dict)
+        for file in paths.unlabelled(model).rglob("*")
+        if file.is_file()
+    ]
+    inputs = [Path(_PARAMETERS), paths.FOLDS, *clean, *others]
+    digest = sha256_of([*_code(Path()), *inputs], Path())
     if not _BEGUN.is_file():
         write_json(_BEGUN, {"sha256": digest})
     elif read_json(_BEGUN).get("sha256") != digest:

@@ -241,16 +241,20 @@ def predict_folds(
     while left:
         unit, name = left.pop(0)
         if not clock.allows(name):
-            say(f"{name} {unit.title}: left out, it would not be done in time")
+            say(f"{_titled(name, unit)}: left out, it would not be done in time")
             continue
         sums[name] = sums.get(name, 0.0) + models[name](unit)
         done[name] += 1
-        clock.lap(name, f"{name} {unit.title}", [other for _, other in left])
+        clock.lap(name, _titled(name, unit), [other for _, other in left])
     for name in models:
         if not done[name]:
             takes = f"about {span(clock.seconds(name))} each"
             say(f"{name}: left out, not one fold would be done in time ({takes})")
     return Predicted({name: total / done[name] for name, total in sums.items()}, done)
+
+
+def _titled(name: str, unit: Unit) -> str:
+    return name if unit is _PASS else f"{name} {unit.title}"
 
 
 def _rows(order: Sequence[str], prepared: Prepared) -> Int[np.ndarray, " rows"]:

@@ -28,11 +28,15 @@ def fit(
     """Fit on the elements of `rows`, which are all those of some essays.
 
     Raises:
-      UserError: all labels of the training essays are the same.
+      UserError: all labels of the training essays are the same, or a penalty is too small.
     """
     check_labels(elements, rows)
     if options.ridge is not None:
-        return fit_ridge(options.ridge, measured, seen, elements.labels, rows)
+        try:
+            return fit_ridge(options.ridge, measured, seen, elements.labels, rows)
+        except np.linalg.LinAlgError as error:
+            where = f"params.yaml: embeddings with model {options.model}: ridge"
+            raise UserError(f"{where}: raise a penalty: {error}") from None
     assert options.boosting is not None  # the configuration has one of the two
     return fit_boosting(options.boosting, measured, seen, elements.labels, rows)
 

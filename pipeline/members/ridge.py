@@ -35,7 +35,7 @@ def fit_essays(
     weights: Float[np.ndarray, " essays"],
     ridge: float,
 ) -> Ridge:
-    """Fit a row for each essay, of which there are fewer than columns.
+    """Fit a row for each essay, by a kernel of them: quick where there are fewer than columns.
 
     Args:
       matrix: of the essays.

@@ -123,6 +123,6 @@ def read_job(description: str | None, argv: Sequence[str] | None, *, full: bool 
         if arguments.fold < 0:
             raise UserError(f"--fold: expected a number from 0, found {arguments.fold}")
         return job_of(configuration, model, Unit(arguments.fold, arguments.seed))
-    if model not in configuration.read("full", list):
+    if model not in configuration.whole.full:
         raise UserError(f"--fold: expected one, for {model} is not in full of params.yaml")
     return job_of(configuration, model, Unit(NO_FOLD, arguments.seed))

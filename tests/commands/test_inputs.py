@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from commands import inputs
+from pipeline import paths
+from pipeline.errors import UserError
+from pipeline.units import Unit
 from tests.configurations import DEFAULT, changed, write
 
 
@@ -27,6 +30,8 @@ def test_soft_labels_are_among_them(
         "unlabelled": {"third": {"teacher": "tiny", "essays": "data/sample"}},
     }
     write(changed(DEFAULT, {"models": {"second": student, "third": student}, **soft}))
+    for fold in range(5):
+        paths.weights("tiny", Unit(fold)).mkdir(parents=True)
     asked: list[list[str]] = []
 
     def run(command: list[str], check: bool) -> subprocess.CompletedProcess[bytes]:
@@ -37,3 +42,7 @@ def test_soft_labels_are_among_them(
     with pytest.raises(SystemExit, match=r"^7$"):
         inputs.main(["--model", model])
     assert asked[0][asked[0].index("repro") :] == ["repro", "--quiet", *stages]
+    if len(stages) > 2:
+        paths.weights("tiny", Unit(3)).rmdir()
+        with pytest.raises(UserError, match=r"learns from tiny, of which 1 of 5 trainings are"):
+            inputs.main(["--model", model])

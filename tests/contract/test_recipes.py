@@ -65,14 +65,22 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
         *(f"member@{member}" for member in members),
         *(
             f"{stage}@{name}"
-            for stage in ("pretrain", "topics", "pseudo", "unlabelled")
-            for name in composition.configuration.read(stage, dict)
+            for stage, section in _BY_SECTION.items()
+            for name in composition.configuration.read(section, dict)
         ),
         *(f"embed@{name}" for name in composition.configuration.read("embeddings", dict)),
     }
 
 
 _BY_MODEL = ("backbone", "tokenize", "predict", "evaluate")
+_BY_SECTION = {
+    "pretrain": "pretrain",
+    "topics": "topics",
+    "pseudo": "pseudo",
+    "unlabelled": "unlabelled",
+    "teach": "unlabelled",
+    "embed": "embeddings",
+}
 
 
 @each
