@@ -117,13 +117,13 @@ smoke: MODEL ?= tiny
 smoke: FOLD ?= 0
 smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
 	@$(DOCTOR) --model '$(MODEL)'
-	@dvc --wait-for-lock repro --quiet split $(call quoted,tokenize@$(MODEL))
+	@python -m commands.inputs --model $(call quoted,$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
 
 folds: MODEL ?= tiny
 folds: doctor  ## train all folds of MODEL that are missing at once, one a device; then: make submission
 	@python -m commands.lock
-	@dvc --wait-for-lock repro --quiet split $(call quoted,tokenize@$(MODEL))
+	@python -m commands.inputs --model $(call quoted,$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 
 compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one of them)

@@ -21,11 +21,11 @@ from bench import frame, tables, turns
 from pipeline import params, paths
 from pipeline.bundle import contents, kernel, wheels
 from pipeline.bundle.manifest import BundleOrigin, write_manifest
+from pipeline.bundle.predicting import predicting_units
 from pipeline.bundle.prepare import Reader, prepare
 from pipeline.competition.hidden import Hidden
 from pipeline.competition.schema import TASK
 from pipeline.configuration import load_configuration
-from pipeline.configured_units import configured_units
 from pipeline.errors import exit_with_message
 from pipeline.inputs.tokenizer import open_tokenizer
 
@@ -106,7 +106,7 @@ def save_windows(mounts: Path, model: str, scratch: Path) -> Path:
 def torch_folder(bundle: Path, model: str, into: Path) -> Path:
     """One fold as torch opens it."""
     into.mkdir()
-    unit = configured_units(load_configuration(bundle / contents.PARAMETERS))[0]
+    unit = predicting_units(load_configuration(bundle / contents.PARAMETERS), model)[0]
     shutil.copy(contents.model(bundle, model) / "config.json", into)
     shutil.copy(contents.weights(bundle, model, unit), into)
     return into

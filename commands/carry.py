@@ -8,7 +8,7 @@ at home. Run again it goes on where it stopped.
 
 import argparse
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline import paths
@@ -16,12 +16,13 @@ from pipeline.bases import bases
 from pipeline.bundle import carried
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.configured_units import configured_units, trained_units
-from pipeline.errors import exit_with_message
+from pipeline.errors import UserError, exit_with_message
 from pipeline.params import Model, Pretrain
 from pipeline.progress import say
 from pipeline.tables.elements import read_elements, read_test_ids
 from pipeline.tables.gather import folds_of_tests, gather_folds, gather_tests
 from pipeline.tables.submission import write_probabilities
+from pipeline.teachers import Taught, students
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,14 +45,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     configuration = load_configuration()
     models = [configuration.named("models", model) for model in arguments.models]
+    _check_teachers(models, students(configuration.whole))
     if arguments.verb == "pack":
         size = carried.pack(configuration, models, arguments.into, half=arguments.half)
         say(f"{arguments.into}: {size / 2**20:.1f} MB")
         return
-    carried.check_unchanged()
+    carried.check_unchanged(configuration)
     for model in models:
         _train(configuration, model)
         _write(configuration, model, arguments.out)
+
+
+def _check_teachers(models: Sequence[str], learning: Mapping[str, Taught]) -> None:
+    """Hold each model that learns from another to come after it.
+
+    Raises:
+      UserError: one doesn't.
+    """
+    for place, model in enumerate(models):
+        if model in learning and (teacher := learning[model].teacher) not in models[:place]:
+            raise UserError(
+                f"--models: {model} learns from {teacher}; expected {teacher} before it"
+            )
 
 
 def _train(configuration: Configuration, model: str) -> None:
@@ -64,8 +79,9 @@ def _train(configuration: Configuration, model: str) -> None:
     _backbone(model)
     if not paths.tokens(model, "test").is_dir():
         _run("tokenize", "--model", model)
-    if model in configuration.read("pseudo", dict) and not paths.soft_labels(model).is_dir():
-        _run("pseudo", "--student", model)
+    learning = students(configuration.whole)
+    if model in learning and not paths.soft_labels(model).is_dir():
+        _run(learning[model].stage.partition("@")[0], "--student", model)
     for unit in trained_units(configuration, model):
         # Last of the stage's outputs.
         if not paths.timing(model, unit).is_file():
@@ -93,7 +109,7 @@ def _write(configuration: Configuration, model: str, out: Path) -> None:
     own = elements.of_folds(folds)
     oof = gather_folds(model, configured_units(configuration), own)
     models = {model: configuration.read(f"models.{model}", Model)}
-    by = folds_of_tests(folds, configuration.read("full", list), models, [])
+    by = folds_of_tests(folds, configuration.read("full", list), [], models, [])
     test = gather_tests({model: by[model]}, test_ids)[:, 0]
     for kind, ids, values in (("oof", own.element_ids, oof), ("test", test_ids, test)):
         write_probabilities(out / f"{model}-{kind}.csv", ids, values)

@@ -53,7 +53,8 @@ def _say(
       UserError: a side is not there, has no fold of the other's, or predicts other elements.
     """
     models = configuration.read("models", dict)
-    known = [BASELINE, ENSEMBLE, *models, *configuration.read("members", dict)]
+    others = [*configuration.read("embeddings", dict), *configuration.read("members", dict)]
+    known = [BASELINE, ENSEMBLE, *models, *others]
     one, other = resolved(parse(a, known), parse(b, known))
     with opened(one, models) as first, opened(other, models) as second:
         for line in compare(first, second, labelled, fold).lines:

@@ -33,7 +33,7 @@ _PARAMETERS = Path("params.yaml")
 # Of these the variant would hold out other essays, and there would be nothing to pair.
 _OTHER_ESSAYS = ("data", "split", "folds")
 # Nothing of these reaches a fold.
-_AFTER = ("baseline", "members", "ensemble", "session")
+_AFTER = ("baseline", "embeddings", "full", "members", "ensemble", "session")
 _DIGITS = 6
 
 

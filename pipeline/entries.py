@@ -13,15 +13,18 @@ UNITS = "[!.]*"
 
 
 def folders_of_folds_and_members(
-    trained: Mapping[str, Sequence[Unit]], members: Collection[str]
+    trained: Mapping[str, Sequence[Unit]], members: Collection[str], students: Collection[str]
 ) -> Iterator[tuple[Path, str, list[str]]]:
     """Yield each folder in which a later stage refuses leftovers: path, pattern, names wanted.
 
     Args:
       trained: the units of each model of the configuration.
-      members: the configuration's.
+      members: the configuration's others, embeddings among them.
+      students: the models that learn from soft labels.
     """
     for model, units in trained.items():
+        soft = paths.soft_labels(model)
+        yield soft.parent, soft.name, [soft.name] if model in students else []
         for folder in (paths.weights(model), paths.fold(model)):
             yield folder, UNITS, [unit.name for unit in units]
     tables = [f"{name}.parquet" for name in (BASELINE, *trained, *members)]

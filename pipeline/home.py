@@ -11,6 +11,7 @@ DEPENDENCIES = (
     "models.*.backbone.needs",
     "pretrain.*.essays",
     "pretrain.*.texts",
+    "unlabelled.*.essays",
     "members.*.oof",
     "members.*.test",
 )

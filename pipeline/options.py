@@ -1,6 +1,7 @@
 """All options of params.yaml as lines for a reader, read off their declarations."""
 
 import ast
+import inspect
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline import params
+from pipeline import embedding_params, params
 
 _WIDTH = 100
 _Schema = Mapping[str, Any]
@@ -70,8 +71,9 @@ def _plain(value: object) -> str:
 def _sentences() -> dict[tuple[str, str], str]:
     """Read the docstring below each option, by class and option."""
     found: dict[tuple[str, str], str] = {}
-    tree = ast.parse(Path(params.__file__).read_text(encoding="utf-8"))
-    for section in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+    files = [Path(inspect.getfile(module)) for module in (embedding_params, params)]
+    nodes = [node for file in files for node in ast.parse(file.read_text(encoding="utf-8")).body]
+    for section in (node for node in nodes if isinstance(node, ast.ClassDef)):
         for option, below in zip(section.body, section.body[1:], strict=False):
             match option, below:
                 case (

@@ -5,33 +5,23 @@ off, or that changes nothing as it stands, has a default here and isn't written 
 new one whose default is null, false, 0 or "none" makes no fold stale. `make options` shows all.
 """
 
-from typing import Annotated, Literal, TypeVar, cast, dataclass_transform
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import Field
 
-T = TypeVar("T")
-_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-def frozen(kind: type[T]) -> type[T]:
-    """Make a frozen dataclass of a section of params.yaml; it refuses unknown and mistyped keys."""
-    return cast(type[T], dataclass(frozen=True, config=_CONFIG, kw_only=True)(kind))
-
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-NonNegative = Annotated[float, Field(ge=0.0)]
-# Bounds of counts are far above sense and far below what takes a machine down.
-# Of a step.
-Part = Annotated[int, Field(ge=1, le=65_536)]
-# In tokens.
-Length = Annotated[int, Field(ge=8, le=65_536)]
-Times = Annotated[int, Field(ge=1, le=1000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+from pipeline.bounds import (
+    Length,
+    Name,
+    NonNegative,
+    Part,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Times,
+    frozen,
+)
+from pipeline.embedding_params import Boosting, Embeddings
 
 
 @frozen
@@ -330,6 +320,14 @@ class Pseudo:
 
 
 @frozen
+class Unlabelled(Pseudo):
+    """Soft labels of a folder's essays for a model to train on, made likewise."""
+
+    essays: str
+    """Folder in Kaggle's layout; labels in it don't count, and no essay may be a labelled one."""
+
+
+@frozen
 class Member:
     """Someone else's model."""
 
@@ -340,17 +338,8 @@ class Member:
 
 
 @frozen
-class Stacker:
+class Stacker(Boosting):
     """Boosted trees over all members, the elements around one and its place, beside the pool."""
-
-    rounds: Times
-    """Trees of each class; on members of a pool 60 at a rate of 0.1 are a start."""
-    rate: Annotated[float, Field(gt=0.0, le=1.0)]
-    """Share of a tree's step that is taken."""
-    leaves: Annotated[int, Field(ge=2, le=256)]
-    """Most leaves of a tree; 8 is a start."""
-    rows_per_leaf: Annotated[int, Field(ge=1, le=1_000_000)]
-    """Elements that a leaf has at least; 60 is a start."""
 
 
 @frozen
@@ -394,5 +383,7 @@ class Parameters:
     models: dict[Name, Model]
     pretrain: dict[Name, Pretrain]
     pseudo: dict[Name, Pseudo]
+    unlabelled: dict[Name, Unlabelled]
+    embeddings: dict[Name, Embeddings]
     members: dict[Name, Member]
     ensemble: Ensemble

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import UserError
 from pipeline.home import expanded
@@ -84,6 +85,12 @@ def soft_labels(model: str) -> Path:
     return tokens(model, "train") / "soft"
 
 
+def unlabelled(model: str, reader: Literal["student", "teacher"] | None = None) -> Path:
+    """Token windows of a folder's essays, for a model that learns from them and for its teacher."""
+    folder = tokens(model, "unlabelled")
+    return folder if reader is None else folder / reader
+
+
 def weights(model: str, unit: Unit | None = None) -> Path:
     """One fold's Hugging Face folder, or the folder of all folds."""
     folder = Path("artifacts/weights") / model
@@ -114,6 +121,11 @@ def test(member: str) -> Path:
 def evaluation(model: str) -> Path:
     """A model's detailed evaluation: figures per fold and per type."""
     return Path("artifacts/evaluation") / f"{model}.json"
+
+
+def embeddings(member: str) -> Path:
+    """The fitted folds of a member of a frozen encoder's embeddings."""
+    return Path("artifacts/embeddings") / member
 
 
 def metrics(member: str) -> Path:

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+NAMES = r"(fold\d+|full)(-seed\d+)?"
+"""A pattern of `Unit.name`."""
+
 NO_FOLD = -1
 """The fold of what belongs to none: a full fit, or someone else's test predictions."""
 

@@ -21,11 +21,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     configuration = load_configuration()
     folds = configuration.read("folds", list)
     models, external = configuration.read("models", dict), configuration.read("members", dict)
-    members = [BASELINE, *models, *external]
+    fitted_by_fold = [BASELINE, *configuration.read("embeddings", dict)]
+    members = [*fitted_by_fold, *models, *external]
     settings = configuration.read("ensemble", params.Ensemble)
     fitted, found = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()
-    by = folds_of_tests(folds, configuration.read("full", list), models, external)
+    full = configuration.read("full", list)
+    by = folds_of_tests(folds, full, fitted_by_fold, models, external)
     test = predict_test(fitted, by, order)
     write_submission(paths.SUBMISSION, order, order, test)
     _say(found, len(members))

@@ -13,6 +13,7 @@ from pipeline.configuration import load_configuration
 from pipeline.configured_units import trained_units
 from pipeline.inference.folds import predict_folds
 from pipeline.progress import say
+from pipeline.tables.predictions import write_tables
 from stages.running import run_stage
 
 
@@ -27,10 +28,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         encoder=configuration.read(f"models.{model}.encoder", str),
         settings=configuration.read(f"models.{model}.predict", params.Predict),
         trained=trained_units(configuration, model),
+        windows=paths.tokens(model, "test"),
     )
+    write_tables({paths.test(model): made.rows})
     say(
-        f"predict@{model}: {made.elements} elements by {made.by} on {made.computed}, trained on "
-        f"{made.trained}; {paths.test(model)}"
+        f"predict@{model}: {len(made.element_ids)} elements by {made.by} on {made.computed}, "
+        f"trained on {made.trained}; {paths.test(model)}"
     )
 
 

@@ -7,7 +7,7 @@ from pipeline import params, paths
 from pipeline.configuration import load_configuration
 from pipeline.configured_units import configured_units
 from pipeline.progress import say
-from pipeline.tables.teaching import teach
+from pipeline.teaching.from_test import teach_test
 from stages.running import add_name, run_stage
 
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     configuration = load_configuration()
     student = configuration.named("pseudo", parser.parse_args(argv).student)
     teacher = configuration.read(f"pseudo.{student}", params.Pseudo).teacher
-    elements = teach(student, teacher, configured_units(configuration))
+    elements = teach_test(student, teacher, configured_units(configuration))
     say(
         f"pseudo@{student}: {elements:,} elements, each fold's labels by {teacher}'s same fold; "
         f"{paths.soft_labels(student)}"

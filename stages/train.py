@@ -22,10 +22,10 @@ from stages.running import run_stage
 def main(argv: Sequence[str] | None = None) -> None:
     """Train; say what came of it and where the weights are."""
     job = read_job(__doc__, argv, full=True)
-    check_later_stages(load_configuration().whole, job.model)
+    check_later_stages(load_configuration().whole, job.model, full=job.unit.full)
     figures, weights = train_fold(job), paths.weights(job.model, job.unit)
     if job.unit.full:
-        say(f"{job.name}: trained on all {figures['essays']:,} essays, {weights}")
+        say(f"{job.name}: trained on {figures['essays']:,} essays, {weights}")
     else:
         say(f"{job.name}: log loss {figures['log_loss']:.4f} out of fold, {weights}")
 

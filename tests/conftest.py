@@ -28,6 +28,7 @@ install_import_hook(
             "tables",
             "topics",
             "inference",
+            "teaching",
             "members",
             "evaluation",
             "report",

@@ -238,7 +238,11 @@ def test_a_round_is_a_further_model():
 @pytest.mark.parametrize(
     ("pseudo", "told"),
     [
-        ({}, "models.second.train.soft_labels: both, but no pseudo.second that names a teacher"),
+        (
+            {},
+            "models.second.train.soft_labels: both, but no pseudo.second or unlabelled.second that "
+            "names a teacher",
+        ),
         ({"second": {"teacher": "tinny"}}, "pseudo.second.teacher: no model 'tinny'"),
         (
             {"second": {"teacher": "second"}},
@@ -255,10 +259,50 @@ def test_a_round_that_cannot_be_is_told(pseudo: dict[str, Any], told: str):
     assert told in error({"models": {"second": STUDENT}, "pseudo": pseudo})
 
 
+def test_a_teacher_chosen_by_held_out_labels_is_told():
+    models = {"tiny": {"train": {"select": "best"}}, "second": STUDENT}
+    told = error({"models": models, "pseudo": {"second": {"teacher": "tiny"}}})
+    assert "pseudo.second.teacher: tiny has train.select: best, so held-out labels chose" in told
+
+
 def test_a_circle_of_teachers_is_told():
     circle = {"second": {"teacher": "third"}, "third": {"teacher": "second"}}
     told = error({"models": {"second": STUDENT, "third": STUDENT}, "pseudo": circle})
     assert "pseudo.second.teacher: second learns from third learns from second" in told
+
+
+def test_a_folder_s_essays_are_taught_by_the_same_rules():
+    folder = {"teacher": "tiny", "essays": "more"}
+    models = {"models": {"second": STUDENT, "third": STUDENT}}
+    third = {"third": {"teacher": "second"}}
+    made = check(
+        changed(DEFAULT, models | {"unlabelled": {"second": folder}, "pseudo": third}),
+        Path("params.yaml"),
+    )
+    assert (made.unlabelled["second"].teacher, made.unlabelled["second"].essays) == ("tiny", "more")
+    circle = {"second": folder | {"teacher": "third"}}
+    told = error(models | {"unlabelled": circle, "pseudo": third})
+    assert "pseudo.third.teacher: third learns from second learns from third" in told
+    told = error(models | {"unlabelled": {"second": folder}, "pseudo": {"second": folder}})
+    assert "unknown key 'pseudo.second.essays'" in told
+    both = {name: {"teacher": "tiny"} for name in ("second", "third")}
+    told = error(models | {"unlabelled": {"second": folder}, "pseudo": both})
+    assert "unlabelled.second: pseudo.second is there too; expected one of them" in told
+    told = error(models | {"unlabelled": {"second": {"teacher": "tiny"}}, "pseudo": third})
+    assert "unlabelled.second.essays" in told
+
+
+def test_a_teacher_of_the_test_essays_predicts_them_by_fold():
+    """Of a folder's essays it does in any case."""
+    alone = nested("models.tiny.predict.full_alone", True) | {"full": ["tiny"]}
+    alone["models"]["second"] = STUDENT
+    told = error(alone | {"pseudo": {"second": {"teacher": "tiny"}}})
+    assert told == (
+        "params.yaml: pseudo.second.teacher: models.tiny.predict.full_alone leaves no fold's own "
+        "predictions of the test; expected it off"
+    )
+    folder = {"teacher": "tiny", "essays": "more"}
+    check(changed(DEFAULT, alone | {"unlabelled": {"second": folder}}), Path("params.yaml"))
 
 
 def test_pre_training_learns_from_no_soft_label():
@@ -280,3 +324,20 @@ def test_a_full_fit_is_of_a_model_and_has_no_best_evaluation():
     assert error(nested("models.tiny.predict.full_alone", True)) == (
         "params.yaml: models.tiny.predict.full_alone: expected tiny in full, found none"
     )
+
+
+FROZEN = {"model": "tiny", "ridge": {"essay": 1.0, "element": 1.0, "C": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("frozen", {"model": "tinny"}, "embeddings.frozen.model: no model 'tinny'; the nearest"),
+        ("frozen", {"ridge": None}, "embeddings.frozen: expected ridge or boosting, found neither"),
+        ("frozen", {"ridge": {"element": 0.0}}, "embeddings.frozen.ridge.element: input should be"),
+        ("tiny", {}, "'tiny' names two members; rename one"),
+        ("baseline", {}, "'baseline' names two members; rename one"),
+    ],
+)
+def test_embeddings_that_cannot_be_are_told(name: str, changes: dict[str, Any], told: str):
+    assert told in error({"embeddings": {name: changed(FROZEN, changes)}})

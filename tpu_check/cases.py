@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.bases import root
 from pipeline.configuration import Configuration
 from pipeline.params import Compute, Model, Rows, Split
 from pipeline.recipes import compose, ready
@@ -97,17 +98,23 @@ def _training(
     for name in names:
         configuration = compose(RECIPES / f"{name}.yaml", RECIPES).configuration
         seen: list[Any] = []
-        for model in _models(configuration).values():
+        models = _models(configuration)
+        for key, model in models.items():
+            # What labels are, and what weights, changes next to nothing of the program.
             train = dataclasses.replace(
-                model.train, attention=attention or model.train.attention, seed=0
+                model.train,
+                attention=attention or model.train.attention,
+                seed=0,
+                soft_labels="none",
             )
-            if (model.backbone.source, train) in seen:
+            source = models[root(configuration, key)].backbone.source
+            if (source, train) in seen:
                 continue
-            seen.append((model.backbone.source, train))
+            seen.append((source, train))
             case = Case(
                 title=name,
                 encoder=model.encoder,
-                fields=CONFIGS[model.backbone.source],
+                fields=CONFIGS[source],
                 machine=machine,
                 train=train,
                 rows=train.rows,

@@ -17,8 +17,8 @@ from pipeline.evaluation.pools import Kind, Weights, fit, pool
 from pipeline.evaluation.priors import shares
 from pipeline.evaluation.stacker import PoolAndTrees, Stacker
 from pipeline.evaluation.surroundings import Surroundings
-from pipeline.evaluation.trees import load_trees, save_trees
 from pipeline.files import read_json, write_json
+from pipeline.members.trees import load_trees, save_trees
 from pipeline.tables.elements import Elements
 
 # The type of an element whose own is unknown.

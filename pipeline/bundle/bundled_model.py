@@ -1,20 +1,30 @@
-"""One model of a bundle on one store of tokens, under the weights of any of its folds."""
+"""One network of a bundle on one store of tokens: a model's folds, or a frozen encoder."""
 
 import dataclasses
 import math
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
+from threadpoolctl import threadpool_limits
 
 from pipeline import devices as machine
 from pipeline.bundle import contents
 from pipeline.bundle.forecast import Pace
 from pipeline.bundle.pace import count_rows, full_steps
+from pipeline.inference.element_means import ElementMeans
+from pipeline.inference.embedder import Embedder
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import Tokens
+from pipeline.members.embedding_fits import Fit
+from pipeline.members.embeddings import predict
+from pipeline.members.features import Measures
+from pipeline.members.vectors import vectors
 from pipeline.params import Predict
 from pipeline.units import Unit
 
@@ -23,8 +33,60 @@ _TIMED = 2.0
 _STEPS = 32
 
 
-class BundledModel:
+class Bundled(ABC):
+    """A network of a bundle on a test's tokens."""
+
+    def __init__(self, name: str, network: ElementMeans, tokens: Tokens) -> None:
+        self._name, self._network, self._tokens = name, network, tokens
+
+    @property
+    def n_rows(self) -> int:
+        """The rows that all windows take."""
+        return count_rows(self._tokens, self._network.rows)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of activations; float16 gives way to float32 where one is too large."""
+        return self._network.dtype
+
+    @abstractmethod
+    def load(self, unit: Unit) -> Any:
+        """Read the weights of a unit onto the devices."""
+
+    @abstractmethod
+    def predict(self, unit: Unit) -> Float[np.ndarray, "elements labels"]:
+        """Predict under a unit's weights; NaN where a number is not finite."""
+
+    def pace(self, unit: Unit) -> Pace:
+        """Time full steps under a unit's weights, after one that compiles them.
+
+        A slow step is timed once. Quick ones are timed together, as they follow each other in a
+        run, for alone one would be charged with what surrounds it.
+        """
+        self._run(self.load(unit), full_steps(self._tokens, self._network.rows, 1))
+        # Only now are the rows those that the memory has room for.
+        rows, started = self._network.rows, time.perf_counter()
+        weights = jax.block_until_ready(self.load(unit))
+        load = time.perf_counter() - started
+
+        def step(steps: int) -> float:
+            windows = full_steps(self._tokens, rows, steps)
+            started = time.perf_counter()
+            self._run(weights, windows)
+            return (time.perf_counter() - started) / steps
+
+        alone = step(1)
+        steps = min(_STEPS, math.ceil(_TIMED / alone))
+        return Pace(load, step(steps) if steps > 1 else alone, rows.per_step)
+
+    def _run(self, weights: Any, windows: Int[np.ndarray, " n"]) -> None:
+        self._network.means(weights, self._tokens, windows, f"{self._name}, timing", finite=False)
+
+
+class BundledModel(Bundled):
     """One model of a bundle, ready to predict with the weights of any fold."""
+
+    _network: Predictor
 
     def __init__(
         self,
@@ -36,22 +98,14 @@ class BundledModel:
         tokens: Tokens,
     ) -> None:
         """Build the model; a row gets as many slots as the fullest window has."""
-        self._bundle, self._name, self._tokens = bundle, name, tokens
-        # The configuration's slots are those of its own test, and the hidden one may be fuller.
-        slots = max(settings.slots, int(tokens.n_slots.max(initial=0)))
-        settings = dataclasses.replace(settings, slots=slots)
+        self._bundle, settings = bundle, roomier(settings, tokens)
         folder = contents.model(bundle, name)
-        self._predictor = Predictor.of_folder(folder, encoder, settings, backend)
+        super().__init__(name, Predictor.of_folder(folder, encoder, settings, backend), tokens)
 
-    @property
-    def n_rows(self) -> int:
-        """The rows that all windows take."""
-        return count_rows(self._tokens, self._predictor.rows)
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of activations; float16 gives way to float32 where a logit is not finite."""
-        return self._predictor.dtype
+    def load(self, unit: Unit) -> Any:
+        """Read the weights of a fold or a full fit."""
+        folder = contents.fold(self._bundle, self._name, unit)
+        return self._network.load(folder, exact=False)
 
     def predict(
         self, unit: Unit, windows: Int[np.ndarray, " n"] | None = None
@@ -62,35 +116,57 @@ class BundledModel:
           unit: whose weights.
           windows: numbers of the tokens' windows; None for all.
         """
-        folder = contents.fold(self._bundle, self._name, unit)
-        return self._predictor.probabilities(
-            self._predictor.load(folder, exact=False),
+        return self._network.probabilities(
+            self.load(unit),
             self._tokens,
             np.arange(len(self._tokens)) if windows is None else windows,
             f"{self._name} {unit.title}",
             finite=False,
         )
 
-    def pace(self, unit: Unit) -> Pace:
-        """Time full steps under a fold's weights, after one that compiles them.
 
-        A slow step is timed once. Quick ones are timed together, as they follow each other in a
-        run, for alone one would be charged with what surrounds it.
-        """
-        self.predict(unit, full_steps(self._tokens, self._predictor.rows, 1))
-        # Only now are the rows those that the memory has room for.
-        rows, started = self._predictor.rows, time.perf_counter()
-        weights = self._predictor.load(contents.fold(self._bundle, self._name, unit), exact=False)
-        weights = jax.block_until_ready(weights)
-        load = time.perf_counter() - started
+class BundledEmbedding(Bundled):
+    """A member of a frozen encoder's embeddings: one pass, the mean of every fold's regression."""
 
-        def step(steps: int) -> float:
-            windows = full_steps(self._tokens, rows, steps)
-            started = time.perf_counter()
-            name = f"{self._name}, timing"
-            self._predictor.probabilities(weights, self._tokens, windows, name, finite=False)
-            return (time.perf_counter() - started) / steps
+    _network: Embedder
 
-        alone = step(1)
-        steps = min(_STEPS, math.ceil(_TIMED / alone))
-        return Pace(load, step(steps) if steps > 1 else alone, rows.per_step)
+    def __init__(
+        self,
+        bundle: Path,
+        name: str,
+        model: str,
+        encoder: str,
+        settings: Predict,
+        backend: machine.Backend,
+        tokens: Tokens,
+        measured: Measures,
+        fits: Sequence[Fit],
+    ) -> None:
+        """Build the encoder of `model`; `fits` are of the folds."""
+        self._frozen = contents.frozen(bundle, model)
+        self._measured, self._fits = measured, fits
+        settings, folder = roomier(settings, tokens), contents.model(bundle, model)
+        super().__init__(name, Embedder.of_folder(folder, encoder, settings, backend), tokens)
+
+    def load(self, unit: Unit) -> Any:
+        """Read the frozen weights, which every unit has."""
+        return self._network.load(self._frozen)
+
+    def predict(self, unit: Unit) -> Float[np.ndarray, "elements labels"]:
+        """Predict by every fold; NaN where a hidden state of the essay is not finite."""
+        windows = np.arange(len(self._tokens))
+        means = self._network.means(
+            self.load(unit), self._tokens, windows, self._name, finite=False
+        )
+        seen = vectors(means, self._measured.essay)
+        with threadpool_limits(1):  # as the stage does, whose last bits depend on it
+            return np.mean([predict(fit, self._measured, seen) for fit in self._fits], axis=0)
+
+
+def roomier(settings: Predict, tokens: Tokens) -> Predict:
+    """Give a row as many slots as the fullest window has.
+
+    The configuration's slots are those of its own test, and the hidden one may be fuller.
+    """
+    slots = max(settings.slots, int(tokens.n_slots.max(initial=0)))
+    return dataclasses.replace(settings, slots=slots)

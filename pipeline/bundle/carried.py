@@ -36,11 +36,14 @@ def pack(configuration: Configuration, models: Sequence[str], into: Path, *, hal
     Raises:
       UserError: an input is missing, lies outside the project, or a weight is too large to round.
     """
+    # Made over there, by the teacher that is trained over there.
+    soft = {paths.soft_labels(model) for model in configuration.read("models", dict)}
     # By the names over there: folders lie within others, and no file goes twice.
     files = {
         name / file.relative_to(path): file
         for name, path in _inputs(configuration, models)
         for file in _files(path)
+        if soft.isdisjoint(file.parents)
     }
     with (
         atomic_file(into) as temporary,
@@ -61,7 +64,7 @@ def pack(configuration: Configuration, models: Sequence[str], into: Path, *, hal
     return into.stat().st_size
 
 
-def check_unchanged() -> None:
+def check_unchanged(configuration: Configuration) -> None:
     """Hold what is here to what the outputs here were begun with; note it where there are none.
 
     There is no DVC to make stale what another archive, or an edit, has changed.
@@ -70,7 +73,14 @@ def check_unchanged() -> None:
       UserError: code, parameters or essays are others.
     """
     clean = [file for file in paths.CLEAN.rglob("*") if file.is_file()]
-    digest = sha256_of([*_code(Path()), Path(_PARAMETERS), paths.FOLDS, *clean], Path())
+    others = [
+        file
+        for model in configuration.read("models", dict)
+        for file in paths.unlabelled(model).rglob("*")
+        if file.is_file()
+    ]
+    inputs = [Path(_PARAMETERS), paths.FOLDS, *clean, *others]
+    digest = sha256_of([*_code(Path()), *inputs], Path())
     if not _BEGUN.is_file():
         write_json(_BEGUN, {"sha256": digest})
     elif read_json(_BEGUN).get("sha256") != digest:
@@ -109,6 +119,8 @@ def _inputs(configuration: Configuration, models: Sequence[str]) -> Iterator[tup
             for path in (Path(options.essays), Path(options.texts)):
                 yield path, path
         yield paths.backbone(own), paths.backbone(own)
+        if model in configuration.read("unlabelled", dict):
+            yield paths.unlabelled(model), paths.unlabelled(model)
         # Pre-training keeps the tokenizer, so tokens of the same options are the same.
         read = [configuration.read(f"models.{name}.inputs", params.Inputs) for name in (model, own)]
         if read[0] == read[1]:

@@ -28,6 +28,16 @@ def weights(bundle: Path, name: str, unit: Unit) -> Path:
     return fold(bundle, name, unit) / FILE
 
 
+def frozen(bundle: Path, name: str) -> Path:
+    """The folder of a model's weights before training, which embeddings come from."""
+    return model(bundle, name) / "frozen"
+
+
+def embedding(bundle: Path, name: str, fold: int) -> Path:
+    """One fold of a member of embeddings."""
+    return bundle / "embeddings" / name / f"fold{fold}.npz"
+
+
 def topics(bundle: Path, name: str) -> Path:
     """Fitted topics."""
     return bundle / "topics" / f"{name}{Path(CLUSTERING).suffix}"

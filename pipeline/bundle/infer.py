@@ -17,7 +17,7 @@ from pipeline import devices as machine
 from pipeline import params
 from pipeline.bundle import contents
 from pipeline.bundle.blend import ANY, Blend, read_blend
-from pipeline.bundle.bundled_model import BundledModel
+from pipeline.bundle.bundled_model import Bundled, BundledEmbedding, BundledModel
 from pipeline.bundle.forecast import forecast
 from pipeline.bundle.pace import seconds_per_essay
 from pipeline.bundle.predicting import predicting_units
@@ -31,19 +31,23 @@ from pipeline.durations import span
 from pipeline.errors import UserError
 from pipeline.files import read_json
 from pipeline.inputs.tokenizer import open_tokenizer
+from pipeline.members.embedding_fits import load as load_fit
 from pipeline.members.fitted import load
 from pipeline.memory import peak_megabytes
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.submission import write_submission
 from pipeline.topics.clustering import load as load_topics
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit
 
 ByUnit = Callable[[Unit], Float[np.ndarray, "elements labels"]]
 """A function from a unit of training to its probabilities."""
 
 # Laps beside those of the models' folds; no model has such a name.
 _ENCODING, _COMPILATION = "clean, tokenize, baseline", "compilation, a step"
+
+# A frozen encoder's one pass, which serves the regressions of all folds.
+_PASS = Unit(NO_FOLD)
 
 _NAMED = 20  # essays without a prediction that are named; the others are counted
 
@@ -63,8 +67,10 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     configuration = load_configuration(bundle / contents.PARAMETERS)
     blend = read_blend(bundle)
     folds = sorted(configuration.read("folds", list))
-    models = [member for member in blend.members if member != BASELINE]
+    embeddings = configuration.read("embeddings", dict)
+    models = [name for name in blend.members if name not in (BASELINE, *embeddings)]
     trained = {model: predicting_units(configuration, model) for model in models}
+    trained |= {name: [_PASS] for name in embeddings}
     backend = machine.start_best()
     dtypes = [_settings(configuration, m).dtype for m in models]
     say(devices_line(backend, map(backend.dtype, dtypes)))
@@ -80,7 +86,10 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
         prepared = encode(hidden, Path(scratch))
         _refuse_most(hidden, prepared)
         clock.lap(_ENCODING)
-        bundled = _build(bundle, configuration, models, backend, prepared)
+        bundled = {
+            **_build(bundle, configuration, models, backend, prepared),
+            **_build_embeddings(bundle, configuration, backend, prepared),
+        }
         more = seconds_per_essay(hidden, encode) * (ESSAYS - len(hidden.essays))
         ahead = _look_ahead(bundle, bundled, trained, clock)
         expected = forecast(ESSAYS, ahead, trained, clock.elapsed + more, clock.limit)
@@ -147,7 +156,7 @@ def _build(
     models: Sequence[str],
     backend: machine.Backend,
     prepared: Prepared,
-) -> dict[str, BundledModel]:
+) -> dict[str, Bundled]:
     """Build every model on its windows of the test."""
     return {
         model: BundledModel(
@@ -162,9 +171,31 @@ def _build(
     }
 
 
+def _build_embeddings(
+    bundle: Path, configuration: Configuration, backend: machine.Backend, prepared: Prepared
+) -> dict[str, Bundled]:
+    """Build every member of embeddings on the windows of its model."""
+    there: dict[str, params.Embeddings] = configuration.read("embeddings", dict)
+    folds = sorted(configuration.read("folds", list))
+    return {
+        name: BundledEmbedding(
+            bundle,
+            name,
+            options.model,
+            configuration.read(f"models.{options.model}.encoder", str),
+            _settings(configuration, options.model),
+            backend,
+            prepared.tokens(options.model),
+            prepared.measures,
+            [load_fit(contents.embedding(bundle, name, fold)) for fold in folds],
+        )
+        for name, options in there.items()
+    }
+
+
 def _look_ahead(
     bundle: Path,
-    models: Mapping[str, BundledModel],
+    models: Mapping[str, Bundled],
     trained: Mapping[str, Sequence[Unit]],
     clock: Clock,
 ) -> dict[str, float]:
@@ -210,16 +241,20 @@ def predict_folds(
     while left:
         unit, name = left.pop(0)
         if not clock.allows(name):
-            say(f"{name} {unit.title}: left out, it would not be done in time")
+            say(f"{_titled(name, unit)}: left out, it would not be done in time")
             continue
         sums[name] = sums.get(name, 0.0) + models[name](unit)
         done[name] += 1
-        clock.lap(name, f"{name} {unit.title}", [other for _, other in left])
+        clock.lap(name, _titled(name, unit), [other for _, other in left])
     for name in models:
         if not done[name]:
             takes = f"about {span(clock.seconds(name))} each"
             say(f"{name}: left out, not one fold would be done in time ({takes})")
     return Predicted({name: total / done[name] for name, total in sums.items()}, done)
+
+
+def _titled(name: str, unit: Unit) -> str:
+    return name if unit is _PASS else f"{name} {unit.title}"
 
 
 def _rows(order: Sequence[str], prepared: Prepared) -> Int[np.ndarray, " rows"]:

@@ -17,6 +17,7 @@ from pipeline.bundle.predicting import predicting_units
 from pipeline.bundle.rounding import HeldOut, pack_model
 from pipeline.configuration import Configuration
 from pipeline.configured_units import configured_units
+from pipeline.encoders.weights.tensors import FILE
 from pipeline.errors import UserError
 from pipeline.evaluation.blending import Blended, blended
 from pipeline.files import atomic_folder, write_json
@@ -62,7 +63,10 @@ class Packer:
         self.measured = configured_units(configuration) if dtype != "float32" else []
         self.trained = {model: predicting_units(configuration, model) for model in self.models}
         self.external = list(configuration.read("members", dict))
-        self.members = [BASELINE, *self.models]
+        # The model of each member of embeddings, which is packed as well.
+        there: dict[str, params.Embeddings] = configuration.read("embeddings", dict)
+        self.embeddings = {name: options.model for name, options in there.items()}
+        self.members = [BASELINE, *self.embeddings, *self.models]
         check_outputs(self._outputs())
         self.elements = read_elements(self.folds)
 
@@ -117,7 +121,10 @@ class Packer:
         # By its word the run is not partial, which is asked before a bundle is sent.
         figures = paths.metrics(ENSEMBLE)
         topics = [paths.topics(name) for name in self._topics()]
-        return [*topics, *weights, paths.BASELINE, *oof, *elements, *tokens, figures]
+        frozen = [paths.backbone(model) for model in dict.fromkeys(self.embeddings.values())]
+        frozen += [paths.embeddings(name) for name in self.embeddings]
+        fitted = [*topics, *frozen, *weights, paths.BASELINE]
+        return [*fitted, *oof, *elements, *tokens, figures]
 
     def _topics(self) -> list[str]:
         """Name the topics that models read."""
@@ -172,14 +179,14 @@ class Packer:
         return blend
 
     def _workload(self) -> dict[str, dict[str, int]]:
-        """Count each model's training essays, and the rows that they would take in prediction."""
+        """Count each network's training essays, and the rows that they would take in prediction."""
         found = {}
         for model in self.models:
             tokens = read_tokens(paths.tokens(model, "train"))
             settings = self.configuration.read(f"models.{model}.predict", params.Predict)
             essays = len(set(tokens.essay_ids))
             found[model] = {"essays": essays, "rows": count_rows(tokens, settings)}
-        return found
+        return found | {name: found[model] for name, model in self.embeddings.items()}
 
     def _write(self, folder: Path, blend: Blended, probabilities: Probabilities) -> int:
         """Write all but the models; return the bytes of the whole."""
@@ -187,6 +194,15 @@ class Packer:
             target = contents.baseline(folder, fold)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(paths.BASELINE / target.name, target)
+        for name, model in self.embeddings.items():
+            target = contents.frozen(folder, model)
+            target.mkdir(exist_ok=True)
+            # As it is, for the regressions know no rounded one.
+            shutil.copyfile(paths.backbone(model) / FILE, target / FILE)
+            for fold in self.folds:
+                target = contents.embedding(folder, name, fold)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(paths.embeddings(name) / target.name, target)
         for name in self._topics():
             target = contents.topics(folder, name)
             target.parent.mkdir(exist_ok=True)
@@ -196,7 +212,7 @@ class Packer:
             self.elements.labels,
         )
         workload = self._workload()
-        cheapest = sorted(self.models, key=lambda model: workload[model]["rows"])
+        cheapest = sorted(self.members[1:], key=lambda member: workload[member]["rows"])
         parts = fit_parts(
             settings.pool, self.members, probabilities, labels, settings.ridge, cheapest
         )

@@ -22,7 +22,7 @@ from pipeline.evaluation.surroundings import Surroundings, count_words, surround
 from pipeline.inputs.tokenizer import Tokenizer
 from pipeline.inputs.tokens import Tokens, mapped_windows, tokens_of
 from pipeline.inputs.windowing import Windowing, content_columns, window_columns
-from pipeline.members.features import Texts
+from pipeline.members.features import Measures, Texts, measures
 from pipeline.members.fitted import Fitted
 from pipeline.members.scored import Scored
 from pipeline.progress import bar
@@ -59,6 +59,7 @@ class Prepared:
     types: list[str] = field(default_factory=list)
     words: list[int] = field(default_factory=list)
     baseline: list[Float[np.ndarray, "elements folds labels"]] = field(default_factory=list)
+    measured: list[Measures] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     not_found: list[tuple[str, str]] = field(default_factory=list)
     out_of_order: int = 0
@@ -77,6 +78,14 @@ class Prepared:
     def surroundings(self) -> Surroundings:
         """The elements in their essays."""
         return surroundings(self.essay_ids, self.types, self.words)
+
+    @property
+    def measures(self) -> Measures:
+        """The elements without their words."""
+        essay = np.unique(self.essay_ids, return_inverse=True)[1]
+        parts = [(one.kinds, one.numbers) for one in self.measured]
+        kinds, numbers = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return Measures(essay, kinds, numbers)
 
     @property
     def notes(self) -> list[str]:
@@ -107,6 +116,7 @@ class Prepared:
 @dataclass(frozen=True)
 class _Chunk:
     clean: CleanSplit
+    measured: Measures
     windows: Mapping[str, pa.RecordBatch]
     baseline: Float[np.ndarray, "elements folds labels"]
 
@@ -141,6 +151,7 @@ def prepare(
                     writer.write_batch(chunk.windows[model])
                 out.add(chunk.clean)
                 out.baseline.append(chunk.baseline)
+                out.measured.append(chunk.measured)
             progress.update(len(essays))
     for writer in writers.values():
         writer.close()
@@ -184,7 +195,7 @@ def _chunk(
         folds = [fitted.predict(fitted.matrix(texts)) for fitted in baseline]
     windows = {model: _windows(clean, reader, first) for model, reader in readers.items()}
     stacked = np.array(folds).reshape(len(baseline), len(texts.element_ids), len(schema.LABELS))
-    return _Chunk(clean, windows, stacked.swapaxes(0, 1))
+    return _Chunk(clean, measures(texts), windows, stacked.swapaxes(0, 1))
 
 
 def _windows(clean: CleanSplit, reader: Reader, first: int) -> pa.RecordBatch:

@@ -38,7 +38,7 @@ def read_source(folder: Path) -> KaggleFiles:
     for line in missing(folder):
         raise UserError(line)
     folder = locate(folder)
-    train, test = _read_split(folder, "train"), _read_split(folder, "test")
+    train, test = read_split(folder, "train"), read_split(folder, "test")
     train_path, test_path = (folder / schema.TABLES[split] for split in paths.SPLITS)
     checks.check_disjoint(train_path, train.rows, test_path, test.rows)
     path = folder / schema.SAMPLE_SUBMISSION
@@ -47,13 +47,31 @@ def read_source(folder: Path) -> KaggleFiles:
     return KaggleFiles(train, test, submission[schema.ELEMENT_ID])
 
 
-def _read_split(folder: Path, split: str) -> RawSplit:
+def read_split(folder: Path, split: str, *, labels: bool = True) -> RawSplit:
+    """Read and check the table of one split and its essays.
+
+    Args:
+      folder: holds them.
+      split: `train` or `test`.
+      labels: whether those of `train` count; else a column of labels is as good as none.
+
+    Raises:
+      UserError: the first mistake.
+    """
     path = folder / schema.TABLES[split]
     rows = read_table(path)
-    unused = checks.check_elements(path, rows, labelled=split == "train")
+    if not labels:
+        rows = rows.drop(columns=schema.LABEL_NAME, errors="ignore")
+    unused = checks.check_elements(path, rows, labelled=labels and split == "train")
     essays = read_essays(folder / split)
     checks.check_essays(path, rows, folder / split, essays)
     return RawSplit(rows, essays, unused)
+
+
+def write_clean(folder: Path, made: CleanSplit) -> None:
+    """Write the clean tables of elements and essays."""
+    write_parquet(folder / clean_tables.ELEMENTS_FILE, made.elements)
+    write_parquet(folder / clean_tables.ESSAYS_FILE, made.essays)
 
 
 def report(split: RawSplit, made: CleanSplit) -> dict[str, Any]:
@@ -102,8 +120,7 @@ def validate(folder: Path, cleaning: params.Clean) -> dict[str, Any]:
     for name, made in cleaned.items():
         figures[name] = report(splits[name], made)
         with atomic_folder(paths.clean(name)) as out:
-            write_parquet(out / clean_tables.ELEMENTS_FILE, made.elements)
-            write_parquet(out / clean_tables.ESSAYS_FILE, made.essays)
+            write_clean(out, made)
             if name == "test":
                 write_parquet(out / clean_tables.ORDER_FILE, source.order.to_frame())
     write_json(paths.CLEAN_REPORT, figures)

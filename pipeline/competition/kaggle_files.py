@@ -33,13 +33,8 @@ def missing(source: Path) -> Iterator[str]:
     if not source.is_dir():
         yield f"params.yaml: data.source: {source}: {_no_folder(source)}"
         return
-    inner = _inner(source)
-    if len(inner) > 1:
-        names = ", ".join(folder.name for folder in inner)
-        yield (
-            f"{source}: expected Kaggle's files in one folder, found them in {names}; name one of "
-            "them in data.source of params.yaml"
-        )
+    if several := _several(source, "data.source"):
+        yield several
         return
     folder = locate(source)
     for name in _FILES:
@@ -48,6 +43,51 @@ def missing(source: Path) -> Iterator[str]:
     for split in paths.SPLITS:
         if not (folder / split).is_dir():
             yield f"{folder / split}: not found, expected a folder of text files"
+
+
+def missing_essays(source: Path, key: str) -> Iterator[str]:
+    """Yield a line for each missing part of a folder of further essays.
+
+    Args:
+      source: the folder, which has one of the tables, or both, each with its folder of texts.
+      key: of params.yaml, which names it.
+    """
+    if not source.is_dir():
+        found = "a file, not a folder" if source.is_file() else "not found"
+        yield f"params.yaml: {key}: {source}: {found}, expected a folder in Kaggle's layout"
+        return
+    if several := _several(source, key):
+        yield several
+        return
+    folder = locate(source)
+    splits = tables_in(folder)
+    if not splits:
+        table, texts = schema.TABLES["test"], any(folder.rglob("*.txt"))
+        why = "; texts without their elements can't be labelled" if texts else ""
+        yield (
+            f"{folder / table}: not found, expected the elements of the essays in "
+            f"{folder / 'test'}{why}"
+        )
+    for split in splits:
+        if not (folder / split).is_dir():
+            yield f"{folder / split}: not found, expected a folder of text files"
+
+
+def tables_in(folder: Path) -> list[str]:
+    """List the splits whose tables are in a folder."""
+    return [split for split, table in schema.TABLES.items() if (folder / table).is_file()]
+
+
+def _several(source: Path, key: str) -> str:
+    """Return a line on more than one folder with a table in `source`; empty where there is none."""
+    inner = _inner(source)
+    if len(inner) < 2:
+        return ""
+    names = ", ".join(folder.name for folder in inner)
+    return (
+        f"{source}: expected Kaggle's files in one folder, found them in {names}; name one of "
+        f"them in {key} of params.yaml"
+    )
 
 
 def _no_folder(source: Path) -> str:

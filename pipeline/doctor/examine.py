@@ -9,6 +9,7 @@ from pipeline.configuration import Configuration, load_configuration
 from pipeline.configured_units import trained_units
 from pipeline.doctor import disk, leftovers, machine, requirements
 from pipeline.doctor.findings import Finding, lines_of
+from pipeline.teachers import students
 from pipeline.units import Unit
 
 
@@ -33,6 +34,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
             return [Finding(line) for line in wrong]
         models = to_train = {model: models[model]}
     pretraining = _pretraining(configuration, models)
+    unlabelled: dict[str, params.Unlabelled] = configuration.read("unlabelled", dict)
     unmade = {key: one for key, one in pretraining.items() if not paths.pretrained(key).exists()}
     found = [
         *requirements.examine_data(configuration.read("data", params.Data)),
@@ -42,6 +44,9 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         ),
         *requirements.examine_models(models),
         *requirements.examine_pretraining(pretraining),
+        *requirements.examine_unlabelled(
+            {key: one for key, one in unlabelled.items() if key in models}
+        ),
     ]
     if model is None:
         found += _of_the_whole(configuration, trained)
@@ -75,8 +80,9 @@ def _of_the_whole(
     configuration: Configuration, trained: Mapping[str, Sequence[Unit]]
 ) -> list[Finding]:
     members = configuration.read("members", dict)
+    others = [*configuration.read("embeddings", dict), *members]
     return [
         *requirements.examine_members(members),
-        *map(Finding, leftovers.examine(trained, members)),
+        *map(Finding, leftovers.examine(trained, others, students(configuration.whole))),
         *disk.examine(configuration, trained),
     ]

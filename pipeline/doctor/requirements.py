@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline import params, room
 from pipeline.backbones import sources
-from pipeline.competition.kaggle_files import missing
+from pipeline.competition.kaggle_files import missing, missing_essays
 from pipeline.doctor import sizes
 from pipeline.doctor.findings import Finding, lines_of
 from pipeline.encoders.catalogue import check_served, source_file, unknown_encoders
@@ -95,6 +95,13 @@ def _model_type(source: params.Backbone) -> object:
     if source.source.startswith(sources.PREFIX):
         return sources.BUILTIN[source.source.removeprefix(sources.PREFIX)]["model_type"]
     return read_json(expanded(source.source) / sources.CONFIG).get("model_type")
+
+
+def examine_unlabelled(unlabelled: Mapping[str, params.Unlabelled]) -> Iterator[Finding]:
+    """Find folders of further essays that lack something, by their names."""
+    for name, options in unlabelled.items():
+        for line in missing_essays(Path(options.essays), f"unlabelled.{name}.essays"):
+            yield Finding(line)
 
 
 def examine_pretraining(pretraining: Mapping[str, params.Pretrain]) -> Iterator[Finding]:

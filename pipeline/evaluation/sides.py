@@ -34,7 +34,7 @@ from pipeline.tables.predictions import Predictions, align, read_predictions
 WORKSPACE = "workspace"
 _TABLE = "oof.parquet"
 _MEMBER = re.compile(r"([a-z0-9_]+)(?::(\d+))?(?:@(.+))?")
-# The names of `Unit`.
+# The names of `Unit` that have a fold: a full fit predicts nothing out of fold.
 _UNIT = re.compile(r"fold(\d+)(?:-seed(\d+))?")
 
 Probabilities = Float[np.ndarray, "rows labels"]

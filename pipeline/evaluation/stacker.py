@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float, Int
 
 from pipeline import params
 from pipeline.evaluation import pools
-from pipeline.evaluation.boosting import fit_trees
 from pipeline.evaluation.pools import Weights
 from pipeline.evaluation.stacker_features import features
 from pipeline.evaluation.surroundings import Surroundings
-from pipeline.evaluation.trees import Trees
+from pipeline.members.boosting import fit_trees
+from pipeline.members.trees import Trees
 
 Members = Float[np.ndarray, "rows members labels"]
 Rows = Float[np.ndarray, "rows labels"]

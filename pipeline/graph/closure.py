@@ -7,6 +7,7 @@ from pathlib import Path
 
 PACKAGES = ("pipeline", "stages", "commands")
 PARAMETERS = Path("pipeline/params.py")
+DECLARATIONS = (Path("pipeline/bounds.py"), Path("pipeline/embedding_params.py"), PARAMETERS)
 REGISTRY = Path("pipeline/encoders/registry.py")
 CATALOGUE = Path("pipeline/encoders/catalogue.py")
 HASHING = "code"  # the stage that hashes the others

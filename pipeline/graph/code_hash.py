@@ -4,11 +4,11 @@ A hash is taken over the files of an import closure: of each its path and a walk
 The walk knows no positions, comments or docstrings, and no field that is empty, so that a field
 that a later version of Python adds changes nothing. Equal on Python 3.11, 3.12 and 3.13.
 
-`pipeline/params.py` isn't walked. It declares the knobs, and what is set of them reaches a stage
-through DVC's parameters. Only the defaults of keys that params.yaml leaves out don't, so those are
-hashed, but for defaults that mean off: a new option that is off makes no fold stale, and a default
-that changes does. Where null is a value, null alone means off: a rate of 0.0 is another thing than
-the checkpoint's own.
+`pipeline/params.py` isn't walked, nor are the declarations beside it. They have the knobs, and what
+is set of them reaches a stage through DVC's parameters. Only the defaults of keys that params.yaml
+leaves out don't, so those are hashed, but for defaults that mean off: a new option that is off
+makes no fold stale, and a default that changes does. Where null is a value, null alone means off: a
+rate of 0.0 is another thing than the checkpoint's own.
 """
 
 import ast
@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.graph.closure import PARAMETERS, closure, networks, parse, stages
+from pipeline.graph.closure import DECLARATIONS, PARAMETERS, closure, networks, parse, stages
 
 ROOT = Path(__file__).parents[2]  # of the code
 NETWORKS = "networks"
@@ -44,7 +44,7 @@ def of(name: str, root: Path = ROOT) -> str:
     entry = networks(root)[encoder] if folder == NETWORKS else Path(f"stages/{name}.py")
     digest = hashlib.sha256()
     for path in sorted(closure(entry, root)):
-        read = _defaults if path == PARAMETERS else _syntax
+        read = _defaults if path in DECLARATIONS else _syntax
         digest.update(f"{path.as_posix()}\0{read((root / path).read_bytes())}\n".encode())
     return digest.hexdigest()
 

@@ -1,1 +1,1 @@
-"""Weights and windows in, probabilities out."""
+"""Weights and windows in, probabilities or embeddings out."""

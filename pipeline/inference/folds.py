@@ -1,4 +1,4 @@
-"""A model's test predictions: the same tokens through the weights of folds and full fits."""
+"""A model's predictions fold by fold: the same tokens through the weights of every one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import read_tokens
 from pipeline.params import Predict
 from pipeline.seed_means import seed_means
-from pipeline.tables.predictions import write_predictions
+from pipeline.tables.predictions import Predictions
 from pipeline.units import Unit, predicting
 
 
@@ -24,22 +24,24 @@ class Predicted(NamedTuple):
     """Predictions of a model, and the machine that made them.
 
     Attributes:
-      elements: their number.
+      element_ids: in the order of the tokens' index.
+      rows: the probabilities, each element once in each fold.
       by: the folds, in words.
       computed: devices and dtype of the predictions, in words.
       trained: platform and dtype of the folds' training, in words.
     """
 
-    elements: int
+    element_ids: list[str]
+    rows: Predictions
     by: str
     computed: str
     trained: str
 
 
 def predict_folds(
-    model: str, encoder: str, settings: Predict, trained: Sequence[Unit]
+    model: str, encoder: str, settings: Predict, trained: Sequence[Unit], windows: Path
 ) -> Predicted:
-    """Write a model's test predictions by each fold, on what this machine has.
+    """Predict essays by each fold of a model, on what this machine has.
 
     Under several seeds a fold's prediction is their mean. A full fit is one further fold, or stands
     in the place of all.
@@ -49,6 +51,7 @@ def predict_folds(
       encoder: the name of its network.
       settings: of prediction.
       trained: its units.
+      windows: the folder of the essays' tokens.
 
     Raises:
       UserError: a fold's weights are missing or belong to no fold of the configuration.
@@ -56,29 +59,28 @@ def predict_folds(
     check_entries(paths.weights(model), UNITS, [unit.name for unit in trained])
     trained = predicting(trained, full_alone=settings.full_alone)
     backend = machine.start_best()
-    tokens = read_tokens(paths.tokens(model, "test"))
+    tokens = read_tokens(windows)
     # Folds differ in their weights alone, so one model serves them all.
     predictor = Predictor.of_folder(paths.weights(model, trained[0]), encoder, settings, backend)
-    windows = np.arange(len(tokens))
+    everything = np.arange(len(tokens))
 
     def predict(unit: Unit) -> Float[np.ndarray, "elements labels"]:
         weights = predictor.load(paths.weights(model, unit))
         name = f"predict@{model} {unit.title}"
-        return predictor.probabilities(weights, tokens, windows, name)
+        return predictor.probabilities(weights, tokens, everything, name)
 
     folds = dict(seed_means(trained, predict))
-    count = len(tokens.element_ids)
-    write_predictions(
-        paths.test(model),
-        list(tokens.element_ids) * len(folds),
-        np.repeat(np.array(list(folds)), count),
+    ids = tokens.element_ids
+    rows = Predictions(
+        ids * len(folds),
+        np.repeat(np.array(list(folds)), len(ids)),
         np.concatenate(list(folds.values())),
     )
     machines = sorted({_trained(paths.weights(model, unit)) for unit in trained})
     computed = f"{backend} in {predictor.dtype}"
     by = {False: "every fold", True: "full fit"}
     told = " and ".join(dict.fromkeys(by[unit.full] for unit in trained))
-    return Predicted(count, told, computed, " and ".join(machines))
+    return Predicted(ids, rows, told, computed, " and ".join(machines))
 
 
 def _trained(folder: Path) -> str:

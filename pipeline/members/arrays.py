@@ -5,11 +5,18 @@ import math
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.lib import format as npy
 
+from pipeline.errors import UserError
+from pipeline.files import atomic_file
+from pipeline.refusals import refusal
+
+T = TypeVar("T")
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,
           AttributeError, TypeError, ValueError)  # fmt: skip
 """What reading a damaged file raises, or putting its arrays together."""
@@ -20,6 +27,35 @@ _HEAD = 1 << 16
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 # NumPy's reader of headers, and Python's parser below it, on what is no header.
 _NO_HEADER = (tokenize.TokenError, SyntaxError, MemoryError, RecursionError)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays without pickle; the same arrays have the same bytes."""
+    with atomic_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **cast(Any, arrays))
+
+
+def rebuild(path: Path, what: str, of_arrays: Callable[[Mapping[str, np.ndarray]], T]) -> T:
+    """Put together what a file's arrays are of; no code of the file runs.
+
+    Args:
+      path: of the file.
+      what: it holds, for messages.
+      of_arrays: raises an error of `DAMAGE`, or a KeyError, where they are something else's.
+
+    Raises:
+      UserError: the file is missing or damaged, or holds something else.
+    """
+    try:
+        return of_arrays(read_arrays(path))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found") from None
+    except KeyError as error:
+        raise UserError(f"{path}: no {what}: no array {error.args[0]!r}") from None
+    except DAMAGE as error:
+        if refused := refusal(error, path):
+            raise refused from None
+        raise UserError(f"{path}: no {what}: {' '.join(str(error).split())}") from None
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

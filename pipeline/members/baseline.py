@@ -3,25 +3,22 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from pipeline import params, paths
-from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder
 from pipeline.members import scored
+from pipeline.members.by_fold import check_labels, write_by_fold
 from pipeline.members.features import Texts, numbers
 from pipeline.members.fitted import Fitted, save
 from pipeline.members.regression import Matrix
 from pipeline.members.scored import Scored
 from pipeline.members.words import vectorizer
-from pipeline.progress import track
 from pipeline.reserved import BASELINE
 from pipeline.tables.elements import Elements
-from pipeline.tables.predictions import Predictions, write_tables
 
 _STEPS = 2000  # of L-BFGS at most; about 200 are taken
 
@@ -38,8 +35,7 @@ def fit(
       UserError: no word stands in as many essays as `baseline.min_documents`, or all labels of the
         training essays are the same.
     """
-    if len(np.unique(elements.labels[rows])) < 2:
-        raise UserError(f"{paths.clean('train')}: the training essays of a fold have one label")
+    check_labels(elements, rows)
     fit_kind = scored.fit if knobs.scores.terms else _fit_words
     try:
         return fit_kind(knobs, texts, elements.labels, rows)
@@ -72,27 +68,16 @@ def run(
 ) -> None:
     """Fit every fold of params.yaml, predict its own essays and the test essays, write all of it.
 
-    It runs on one thread: the last bits depend on the number of threads, and the matrices are too
-    slim to gain by more.
+    Raises:
+      UserError: as of `fit`.
     """
-    out = np.zeros((len(elements), len(LABELS)))
-    tables = []
-    with threadpool_limits(1), atomic_folder(paths.BASELINE) as folder:
-        for fold in track(folds, len(folds), "fold", BASELINE):
-            own = elements.folds == fold
+    with atomic_folder(paths.BASELINE) as folder:
+
+        def of_fold(
+            fold: int, own: Bool[np.ndarray, " elements"]
+        ) -> tuple[Float[np.ndarray, "own labels"], Float[np.ndarray, "test labels"]]:
             fitted, matrix = fit(knobs, train, elements, ~own)
-            out[own] = fitted.predict(matrix[own])
-            tables.append(fitted.predict(fitted.matrix(test)))
             save(folder / f"fold{fold}.npz", fitted)
-    covered = np.isin(elements.folds, list(folds))
-    there = elements.select(covered)
-    write_tables(
-        {
-            paths.oof(BASELINE): Predictions(there.element_ids, there.folds, out[covered]),
-            paths.test(BASELINE): Predictions(
-                test.element_ids * len(folds),
-                np.repeat(np.array(folds), len(test.element_ids)),
-                np.concatenate(tables),
-            ),
-        }
-    )
+            return fitted.predict(matrix[own]), fitted.predict(fitted.matrix(test))
+
+        write_by_fold(BASELINE, folds, elements, test.element_ids, of_fold)

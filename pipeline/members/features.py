@@ -23,6 +23,21 @@ class Texts:
     essays: list[str]
 
 
+@dataclass(frozen=True)
+class Measures:
+    """Elements without their words: kind, numbers and make-up; `essay` numbers their essays."""
+
+    essay: Int[np.ndarray, " elements"]
+    kinds: Float[np.ndarray, "elements types"]
+    numbers: Float[np.ndarray, "elements numbers"]
+
+
+def measures(texts: Texts) -> Measures:
+    """Measure texts."""
+    beside = np.concatenate([numbers(texts), makeup(texts)], axis=1)
+    return Measures(texts.essay, kinds(texts), beside)
+
+
 def read_texts(split: str) -> Texts:
     """Read the clean elements and essays of `train` or `test`."""
     folder = paths.clean(split)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -12,15 +11,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.errors import UserError
-from pipeline.files import atomic_file
 from pipeline.members import scored
-from pipeline.members.arrays import DAMAGE, read_arrays
+from pipeline.members.arrays import rebuild, write_arrays
 from pipeline.members.features import Texts, kinds, numbers
 from pipeline.members.regression import Matrix, probabilities, rebuilt, stored
 from pipeline.members.scored import Scored
 from pipeline.members.words import stored_words, vectorizer, words_of
-from pipeline.refusals import refusal
 
 
 @dataclass(frozen=True)
@@ -57,8 +53,7 @@ class Fitted:
 
 def save(path: Path, fitted: Fitted | Scored) -> None:
     """Write the model's arrays without pickle; the same fit has the same bytes."""
-    with atomic_file(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **cast(Any, fitted.arrays()))
+    write_arrays(path, fitted.arrays())
 
 
 def load(path: Path) -> Fitted | Scored:
@@ -67,17 +62,7 @@ def load(path: Path) -> Fitted | Scored:
     Raises:
       UserError: the file is missing or damaged, or holds something else.
     """
-    try:
-        return _rebuilt(read_arrays(path))
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found") from None
-    except KeyError as error:
-        lacks = f"{error.args[0]} is not a file in the archive"
-        raise UserError(f"{path}: no fitted baseline: {lacks}") from None
-    except DAMAGE as error:
-        if refused := refusal(error, path):
-            raise refused from None
-        raise UserError(f"{path}: no fitted baseline: {' '.join(str(error).split())}") from None
+    return rebuild(path, "fitted baseline", _rebuilt)
 
 
 def _rebuilt(arrays: Mapping[str, np.ndarray]) -> Fitted | Scored:

@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 
+from pipeline.members.regression import Matrix
+
 
 class Ridge(NamedTuple):
     """A fit, and its scores of the rows that it was fitted to.
@@ -28,12 +30,12 @@ class Ridge(NamedTuple):
 
 
 def fit_essays(
-    matrix: sparse.csr_matrix,
+    matrix: Matrix,
     targets: Float[np.ndarray, "essays targets"],
     weights: Float[np.ndarray, " essays"],
     ridge: float,
 ) -> Ridge:
-    """Fit a row for each essay, of which there are fewer than columns.
+    """Fit a row for each essay, by a kernel of them: quick where there are fewer than columns.
 
     Args:
       matrix: of the essays.
@@ -44,7 +46,7 @@ def fit_essays(
     # With a weight's root on both sides the weighted fit is a plain one.
     root = np.sqrt(weights)[:, None]
     intercept = np.average(targets, axis=0, weights=weights)
-    kernel = root * (matrix @ matrix.T).toarray() * root.T
+    kernel = root * _dense(matrix @ matrix.T) * root.T
     kernel[np.diag_indices_from(kernel)] += ridge
     inverse = np.linalg.inv(kernel)
     dual = inverse @ (root * (targets - intercept))
@@ -53,7 +55,7 @@ def fit_essays(
 
 
 def fit_elements(
-    matrix: sparse.csr_matrix,
+    matrix: Matrix,
     targets: Float[np.ndarray, "elements targets"],
     essays: Int[np.ndarray, " elements"],
     ridge: float,
@@ -67,20 +69,32 @@ def fit_elements(
       ridge: the penalty, above 0.
     """
     intercept = targets.mean(axis=0)
-    gram = (matrix.T @ matrix).toarray()
+    gram = _dense(matrix.T @ matrix)
     gram[np.diag_indices_from(gram)] += ridge
     factor = cho_factor(gram, overwrite_a=True)
     coefficients = cho_solve(factor, matrix.T @ (targets - intercept))
     inverse = cho_solve(factor, np.eye(len(gram)))
     errors = targets - intercept - matrix @ coefficients
     for rows in _groups(essays):
-        # Of a few rows most columns are zero.
-        own = matrix[rows]
-        used = np.unique(own.indices)
-        dense = own[:, used].toarray()
-        leverage = dense @ inverse[np.ix_(used, used)] @ dense.T
+        leverage = _leverage(matrix[rows], inverse)
         errors[rows] = np.linalg.solve(np.eye(len(rows)) - leverage, errors[rows])
     return Ridge(coefficients, intercept, targets - errors)
+
+
+def _leverage(
+    own: Matrix, inverse: Float[np.ndarray, "columns columns"]
+) -> Float[np.ndarray, "rows rows"]:
+    """Weigh the pull of rows on their own fit."""
+    if isinstance(own, np.ndarray):
+        return own @ inverse @ own.T
+    # Of a few rows most columns are zero.
+    used = np.unique(own.indices)
+    dense = own[:, used].toarray()
+    return dense @ inverse[np.ix_(used, used)] @ dense.T
+
+
+def _dense(matrix: Matrix | sparse.csc_matrix) -> np.ndarray:
+    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
 def _groups(numbers: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " some"]]:

@@ -16,19 +16,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import params
-from pipeline.competition.schema import LABELS
-from pipeline.members.features import Texts, kinds, makeup, neighbours, numbers
+from pipeline.members.features import Texts, measures
 from pipeline.members.regression import Matrix, probabilities, rebuilt, stored
 from pipeline.members.ridge import Ridge, fit_elements, fit_essays
+from pipeline.members.scores import (
+    Scores,
+    beyond_type,
+    columns,
+    essay_targets,
+    fit_classifier,
+    numbers_and_scores,
+)
 from pipeline.members.words import stored_words, vectorizer, words_of
 
-_STEPS = 2000  # of L-BFGS at most; about 150 are taken
-_WIDEST = 5.0  # deviations from the mean, beyond which a line over a number is a guess
 _LEVELS = ("essay", "element")
-# Of all labels the scores sum to zero, so one says nothing new.
-_SCORES = len(LABELS) - 1
-
-Scores = Float[np.ndarray, "rows scores"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Scored:
     def matrix(self, texts: Texts) -> Float[np.ndarray, "elements columns"]:
         """Make a row for each element of essays that are not among the training ones."""
         essay, element = self.essay.scores(texts.essays), self.element.scores(texts.elements)
-        return _columns(texts, self.scaler, _numbers(texts, essay, element))
+        measured = measures(texts)
+        return columns(measured, self.scaler, numbers_and_scores(measured, essay, element))
 
     def predict(self, matrix: Matrix) -> Float[np.ndarray, "elements labels"]:
         """Predict probabilities; zero for a label that the training essays don't have."""
@@ -104,25 +106,13 @@ def fit(
     Raises:
       ValueError: no word stands in as many essays as `baseline.min_documents`.
     """
-    targets = _beyond_type(texts, labels, rows)
-    counts = np.bincount(texts.essay[rows], minlength=len(texts.essays))
-    essay, of_essays = _fit_essays(knobs, texts, targets, rows, counts)
+    measured = measures(texts)
+    targets = beyond_type(measured, labels, rows)
+    essay, of_essays = _fit_essays(knobs, texts, targets, rows)
     element, of_elements = _fit_elements(knobs, texts, targets, rows)
-    values = _numbers(texts, of_essays, of_elements)
-    scaler = StandardScaler().fit(values[rows])
-    classifier = LogisticRegression(C=knobs.C, max_iter=_STEPS)
-    matrix = _columns(texts, scaler, values)
-    classifier.fit(matrix[rows], labels[rows])
+    values = numbers_and_scores(measured, of_essays, of_elements)
+    scaler, classifier, matrix = fit_classifier(measured, values, labels, rows, knobs.C)
     return Scored(essay, element, scaler, classifier), matrix
-
-
-def _beyond_type(
-    texts: Texts, labels: Int[np.ndarray, " elements"], rows: Bool[np.ndarray, " elements"]
-) -> Float[np.ndarray, "elements scores"]:
-    """Return what is left of the labels without their shares among the training rows by type."""
-    onehot, kind = np.eye(len(LABELS))[labels][:, :_SCORES], kinds(texts)
-    shares = kind[rows].T @ onehot[rows] / np.maximum(kind[rows].sum(axis=0), 1.0)[:, None]
-    return onehot - kind @ shares
 
 
 def _fit_essays(
@@ -130,23 +120,15 @@ def _fit_essays(
     texts: Texts,
     targets: Float[np.ndarray, "elements scores"],
     rows: Bool[np.ndarray, " elements"],
-    counts: Int[np.ndarray, " essays"],
 ) -> tuple[Scorer, Scores]:
     """Fit the essays' scorer to their elements' means; return it with the scores of all essays."""
-    there = np.flatnonzero(counts)
+    of_essays = essay_targets(texts.essay[rows], targets[rows])
     words = vectorizer(
         knobs.ngrams, exact=True, max_features=knobs.max_features, min_df=knobs.min_documents
     )
-    matrix = sparse.csr_matrix(words.fit_transform([texts.essays[i] for i in there]))
-    sums = np.zeros((len(texts.essays), _SCORES))
-    np.add.at(sums, texts.essay[rows], targets[rows])
-    # The labels of an essay's elements are alike: many of them tell less than as many essays.
-    weights = np.sqrt(counts[there])
-    fitted = fit_essays(
-        matrix, sums[there] / counts[there, None], weights / weights.mean(),
-        knobs.scores.essay_ridge,
-    )  # fmt: skip
-    return _scored(words, fitted, texts.essays, there)
+    matrix = sparse.csr_matrix(words.fit_transform([texts.essays[i] for i in of_essays.essays]))
+    fitted = fit_essays(matrix, of_essays.means, of_essays.weights, knobs.scores.essay_ridge)
+    return _scored(words, fitted, texts.essays, of_essays.essays)
 
 
 def _fit_elements(
@@ -170,25 +152,3 @@ def _scored(
     scores = scorer.scores(texts)
     scores[there] = fitted.left_out
     return scorer, scores
-
-
-def _numbers(
-    texts: Texts,
-    essays: Float[np.ndarray, "essays scores"],
-    elements: Float[np.ndarray, "elements scores"],
-) -> Float[np.ndarray, "elements numbers"]:
-    """Put an element's numbers beside the scores of its essay, itself and its neighbours."""
-    around = neighbours(texts.essay, elements)
-    return np.concatenate(
-        [numbers(texts), makeup(texts), essays[texts.essay], elements, around], axis=1
-    )
-
-
-def _columns(
-    texts: Texts, scaler: StandardScaler, values: Float[np.ndarray, "elements numbers"]
-) -> Float[np.ndarray, "elements columns"]:
-    """Make columns of type, scaled numbers, and scaled numbers by type."""
-    kind = kinds(texts)
-    scaled = np.clip(np.asarray(scaler.transform(values)), -_WIDEST, _WIDEST)
-    by_kind = (kind[:, :, None] * scaled[:, None, :]).reshape(len(kind), -1)
-    return np.concatenate([kind, scaled, by_kind], axis=1)

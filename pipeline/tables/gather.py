@@ -11,7 +11,6 @@ from pipeline.competition.schema import ELEMENT_ID, LABELS
 from pipeline.entries import check_entries
 from pipeline.errors import UserError
 from pipeline.params import Model
-from pipeline.reserved import BASELINE
 from pipeline.seed_means import seed_means
 from pipeline.tables.elements import Elements
 from pipeline.tables.predictions import (
@@ -100,10 +99,19 @@ def gather_members(
 
 
 def folds_of_tests(
-    folds: Sequence[int], full: Sequence[str], models: Mapping[str, Model], members: Iterable[str]
+    folds: Sequence[int],
+    full: Sequence[str],
+    by_fold: Iterable[str],
+    models: Mapping[str, Model],
+    members: Iterable[str],
 ) -> dict[str, list[int]]:
-    """Map every member to the folds of its test table, by sections of the configuration."""
-    found = {BASELINE: sorted(folds)}
+    """Map every member to the folds of its test table.
+
+    Args:
+      folds, full, models, members: the configuration's.
+      by_fold: the baseline and members of embeddings, which know no full fit.
+    """
+    found = {name: sorted(folds) for name in by_fold}
     for name, model in models.items():
         trained = units(sorted(folds), [], full=name in full)
         alone = model.predict.full_alone

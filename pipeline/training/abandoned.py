@@ -18,8 +18,9 @@ from pipeline.files import read_json, sha256
 from pipeline.graph import code_hash
 from pipeline.refusals import reason
 from pipeline.training.origin import FILE
+from pipeline.units import NAMES
 
-_NAME = re.compile(r"(.+-fold\d+(-seed\d+)?|pretrain-.+)-[0-9a-f]{16}")
+_NAME = re.compile(rf"(.+-{NAMES}|pretrain-.+)-[0-9a-f]{{16}}")
 _DAY = 24 * 3600.0
 _Digest = Callable[[Path], str | None]
 

@@ -168,7 +168,8 @@ def _publish(
     figures: dict[str, Any] = {}
     with files.atomic_folder(paths.fold(job.model, job.unit)) as folder:
         if probabilities is None:
-            figures["essays"] = len(set(data.tokens.essay_ids))
+            essays = data.tokens.essay_ids
+            figures["essays"] = len({essays[i] for i in data.schedule.windows.tolist()})
         else:
             there = np.flatnonzero(data.truth >= 0)
             ids = [data.tokens.element_ids[i] for i in there]

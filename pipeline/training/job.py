@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import params, paths
 from pipeline.clean_tables import ELEMENTS_FILE
 from pipeline.configuration import Configuration, load_configuration, written
+from pipeline.errors import UserError
 from pipeline.graph import code_hash
 from pipeline.seeds import stream
 from pipeline.units import NO_FOLD, Unit
@@ -106,13 +107,22 @@ def read_job(description: str | None, argv: Sequence[str] | None, *, full: bool 
       description: of the command.
       argv: its arguments.
       full: whether a model without a fold means its full fit, and is no mistake.
+
+    Raises:
+      UserError: the fold is no number of one, or is missing and the model has no full fit.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     without = "without it every essay is trained on" if full else None
-    parser.add_argument("--fold", required=not full, default=NO_FOLD, type=int, help=without)
+    parser.add_argument("--fold", required=not full, type=int, help=without)
     parser.add_argument("--seed", type=int, help="one of seeds in params.yaml; else the model's")
     arguments = parser.parse_args(argv)
     configuration = load_configuration()
     model = configuration.named("models", arguments.model)
-    return job_of(configuration, model, Unit(arguments.fold, arguments.seed))
+    if arguments.fold is not None:
+        if arguments.fold < 0:
+            raise UserError(f"--fold: expected a number from 0, found {arguments.fold}")
+        return job_of(configuration, model, Unit(arguments.fold, arguments.seed))
+    if model not in configuration.whole.full:
+        raise UserError(f"--fold: expected one, for {model} is not in full of params.yaml")
+    return job_of(configuration, model, Unit(NO_FOLD, arguments.seed))

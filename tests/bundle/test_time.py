@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline import paths
+from pipeline.bounds import Name
 from pipeline.bundle import time_limit as clocks
 from pipeline.bundle.forecast import Forecast, Pace, forecast
 from pipeline.bundle.infer import ByUnit, predict_folds
@@ -17,7 +18,7 @@ from pipeline.bundle.time_limit import Clock
 from pipeline.configuration import load_configuration
 from pipeline.inputs.packing import plan
 from pipeline.inputs.tokens import read_tokens
-from pipeline.params import Name, Predict, Rows
+from pipeline.params import Predict, Rows
 from pipeline.units import Unit, units
 from tests.bundle.graph import MODEL
 

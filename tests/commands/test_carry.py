@@ -90,6 +90,25 @@ def test_what_is_missing_or_outside_is_told(graph: Path) -> None:
     assert not Path("there.tar.xz").exists()
 
 
+def test_windows_of_a_folder_s_essays_go_along(graph: Path) -> None:
+    """What makes them isn't there, nor is the folder."""
+    learns = changed(SMALL["models"]["small"], {"train": {"soft_labels": "both"}})
+    edit_configuration(
+        models={"second": learns}, unlabelled={"second": {"teacher": MODEL, "essays": "more"}}
+    )
+    for name in ("backbones/second/a", "tokens/second/train/b", "tokens/second/test/c"):
+        (graph / "data" / name).parent.mkdir(parents=True)
+        (graph / "data" / name).touch()
+    command = ["pack", "--models", MODEL, "second", "--into", "there.tar.xz"]
+    with pytest.raises(UserError, match="data/tokens/second/unlabelled: not found"):
+        carry.main(command)
+    (graph / "data/tokens/second/unlabelled/teacher").mkdir(parents=True)
+    (graph / "data/tokens/second/unlabelled/teacher/d").touch()
+    carry.main(command)
+    with tarfile.open("there.tar.xz") as archive:
+        assert "data/tokens/second/unlabelled/teacher/d" in archive.getnames()
+
+
 @pytest.mark.slow
 def test_trained_there_is_trained_here(tmp_path: Path) -> None:
     """Pre-training, folds and predictions, to the bytes that the stages leave here."""
@@ -97,8 +116,11 @@ def test_trained_there_is_trained_here(tmp_path: Path) -> None:
     later = {
         "backbone": {"source": "data/pretrained/mlm", "needs": "data/pretrained/mlm"},
     }
-    models = {"small": {}, "later": changed(SMALL["models"]["small"], later)}
-    parameters = changed(SMALL, {"models": models, "pretrain": {"mlm": PRETRAIN}})
+    later_too = changed(SMALL["models"]["small"], later)
+    student = changed(later_too, {"train": {"soft_labels": "alone"}})
+    models = {"small": {}, "later": later_too, "student": student}
+    rest = {"pretrain": {"mlm": PRETRAIN}, "pseudo": {"student": {"teacher": "later"}}}
+    parameters = changed(SMALL, {"models": models, **rest})
     without_git(here, text(parameters))
     few_essays(ROOT / "data/sample", here / "data/sample", train=24, test=3)
     (here / "texts").mkdir()
@@ -121,11 +143,18 @@ def test_trained_there_is_trained_here(tmp_path: Path) -> None:
         run(here, "-m", f"stages.{stage}")
     for stage in ("backbone", "tokenize"):
         run(here, "-m", f"stages.{stage}", "--model", "small")
-    packing = ("pack", "--models", "later", "--into", "there.tar.xz")
-    run(here, "-m", "commands.carry", *packing)
+    # Of a former teacher: it stays here.
+    (here / "data/tokens/small/train/soft").mkdir()
+    (here / "data/tokens/small/train/soft/fold0.parquet").touch()
+    packing = ("pack", "--into", "there.tar.xz", "--models")
+    told = run(here, "-m", "commands.carry", *packing, "student", "later", status=1)
+    assert "error: --models: student learns from later; expected later before it" in told
+    run(here, "-m", "commands.carry", *packing, "later", "student")
+    shutil.rmtree(here / "data/tokens/small/train/soft")
     with tarfile.open(here / "there.tar.xz") as archive:
         archive.extractall(there, filter="data")
-    training = ("train", "--models", "later", "--out", "out")
+    assert not list(there.rglob("soft"))
+    training = ("train", "--models", "later", "student", "--out", "out")
     run(there, "-c", WITHOUT_DVC, *training)
     again = run(there, "-c", WITHOUT_DVC, *training)
     assert "train@later" not in again
@@ -136,7 +165,9 @@ def test_trained_there_is_trained_here(tmp_path: Path) -> None:
         there, "-c", WITHOUT_DVC, *training, status=1
     )
     run(here, "-m", "commands.carry", *training)
-    for name in ("later-oof.csv", "later-test.csv"):
+    for name in (
+        f"{model}-{kind}.csv" for model in ("later", "student") for kind in ("oof", "test")
+    ):
         assert (there / "out" / name).read_bytes() == (here / "out" / name).read_bytes()
     oof = pd.read_csv(there / "out/later-oof.csv")
     assert list(oof.columns) == list(SUBMISSION_COLUMNS)

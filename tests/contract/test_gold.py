@@ -6,6 +6,7 @@ stage, and what each of them is made from.
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data/unlabelled").mkdir()
     for number in range(4):
         (folder / f"data/unlabelled/{number}.txt").write_text(f"Text {number}. {SENTENCES}")
+    # Essays of the test may be among the unlabelled ones.
+    source, more = folder / "data/sample", folder / "data/more"
+    shutil.copytree(source / "test", more / "test")
+    shutil.copy(source / "test.csv", more)
     said = run_module(folder, "dvc", "repro")
     (folder / "said").write_text(said)
     return folder
@@ -75,7 +80,7 @@ def test_every_stage_ran(folder: Path):
     full = ("deberta_soft", "modernbert")
     assert ran == {
         *("code", "validate", "split", "baseline", "ensemble", "report"),
-        *("pretrain@essays", "pseudo@deberta_soft"),
+        *("pretrain@essays", "unlabelled@deberta_soft", "teach@deberta_soft"),
         *(f"{stage}@{m}" for m in models for stage in ("backbone", "tokenize", "predict")),
         *(f"evaluate@{m}" for m in models),
         *(f"train@{m}-{fold}" for m in models for fold in (0, 1)),

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import params, paths
-from pipeline.graph.closure import HASHING, REGISTRY, closure, networks, reach, stages
+from pipeline import embedding_params, params, paths
+from pipeline.graph.closure import DECLARATIONS, HASHING, REGISTRY, closure, networks, reach, stages
 from pipeline.graph.declaration import bodies, declared_parameters, entry, read_parameters
 from pipeline.inputs.tokens import FILES
 from tests.contract.project import ROOT, graph, python_files
@@ -30,14 +30,17 @@ def test_the_design_s_stages_are_there():
         "backbone",
         "pretrain",
         "tokenize",
+        "unlabelled",
         "baseline",
         "member",
+        "embed",
         "train",
         "reseed",
         "fit",
         "refit",
         "predict",
         "pseudo",
+        "teach",
         "evaluate",
         "ensemble",
         "report",
@@ -47,7 +50,7 @@ def test_the_design_s_stages_are_there():
 def test_what_refuses_its_input_in_minutes_comes_before_training():
     """DVC runs stages in their order here as far as their dependencies let it."""
     order = list(STAGES)
-    assert {"baseline", "member"} <= set(order[: order.index("train")])
+    assert {"unlabelled", "baseline", "member", "embed"} <= set(order[: order.index("train")])
 
 
 def test_the_submission_is_a_file_of_its_own():
@@ -81,8 +84,16 @@ def test_training_windows_are_outputs_one_by_one():
     folder = paths.tokens("${key}", "train")
     outs = STAGES["tokenize"]["outs"]
     assert outs == [*(f"{folder}/{name}" for name in FILES), f"{paths.tokens('${key}', 'test')}"]
-    assert STAGES["pseudo"]["outs"] == [f"{paths.soft_labels('${key}')}"]
+    for stage in ("pseudo", "teach"):
+        assert STAGES[stage]["outs"] == [f"{paths.soft_labels('${key}')}"]
     assert f"{paths.tokens('${item.model}', 'train')}" in STAGES["train"]["deps"]
+
+
+def test_a_new_test_set_reaches_no_soft_labels_of_a_folder():
+    """What predicts has other last digits on another machine; a model would be trained anew."""
+    deps = STAGES["teach"]["deps"]
+    assert f"{paths.clean('train')}" in deps
+    assert not [dep for dep in deps if "test" in Path(dep).parts or dep == f"{paths.CLEAN}"]
 
 
 def test_what_only_talks_to_kaggle_belongs_to_no_stage():
@@ -138,12 +149,12 @@ def test_every_parameter_is_read_somewhere():
     code = "\n".join(
         (ROOT / path).read_text(encoding="utf-8")
         for path in python_files("pipeline", "stages", "commands")
-        if path != Path("pipeline/params.py")
+        if path not in DECLARATIONS
     )
     sections = {f.name for f in dataclasses.fields(params.Parameters)}
     unread = [
         f"{kind.__name__}.{field.name}"
-        for kind in vars(params).values()
+        for kind in {**vars(embedding_params), **vars(params)}.values()
         if isinstance(kind, type) and dataclasses.is_dataclass(kind)
         for field in dataclasses.fields(kind)
         if not re.search(rf"\.{field.name}\b", code)

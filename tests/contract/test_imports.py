@@ -22,6 +22,7 @@ FLOW = (
     "tables",
     "topics",
     "inference",
+    "teaching",
     "training",
     "pretraining",
     "members",

@@ -32,7 +32,8 @@ def _commands(*arguments: str, **environment: str) -> list[str]:
 @pytest.mark.parametrize("target", ["submission", "smoke", "accept"])
 def test_the_doctor_comes_before_dvc(target: str):
     commands = _commands(target, "MODEL=minilm", "STAGE=train")
-    starts = [n for n, line in enumerate(commands) if " repro" in line or "commands.accept" in line]
+    start = re.compile(r" repro|commands\.(accept|inputs)")
+    starts = [n for n, line in enumerate(commands) if start.search(line)]
     model = " --model 'minilm'" if target == "smoke" else ""
     assert commands.index(f"python -m commands.doctor{model}") < starts[0]
 

@@ -1,4 +1,4 @@
-"""`params.py` declares options and does nothing else; what is off stands nowhere but there."""
+"""`params.py` and what it is made of declare options; what is off stands nowhere but there."""
 
 import ast
 import dataclasses
@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import params
+from pipeline import embedding_params, params
+from pipeline.graph.closure import DECLARATIONS
 from tests.configurations import RECIPES
 from tests.contract.project import ROOT
 
-TREE = ast.parse((ROOT / "pipeline/params.py").read_text(encoding="utf-8"))
-SECTIONS = [node for node in TREE.body if isinstance(node, ast.ClassDef)]
+NODES = [
+    node
+    for path in DECLARATIONS
+    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+]
+SECTIONS = [node for node in NODES if isinstance(node, ast.ClassDef)]
 ALIASES = {"TypeVar", "ConfigDict"}
 LIMITS = {"ge", "gt", "le", "lt", "min_length", "pattern", "alias"}
 
@@ -25,11 +30,11 @@ def _is_docstring(node: ast.stmt) -> bool:
     return False
 
 
-def test_it_holds_declarations_alone():
-    """No code that moves a number could hide in it: stages don't depend on it as a whole."""
+def test_they_hold_declarations_alone():
+    """No code that moves a number could hide in them: stages don't depend on them as a whole."""
     others = [
         ast.unparse(node)
-        for node in TREE.body
+        for node in NODES
         if not isinstance(node, ast.ImportFrom | ast.ClassDef) and not _is_docstring(node)
     ]
     *assignments, function = sorted(others, key=lambda text: "def frozen" in text)
@@ -68,7 +73,8 @@ def test_types_set_limits_and_nothing_else():
     """A default or a change of the value in `Annotated` would move numbers unseen."""
     calls = [
         node
-        for types in ast.walk(TREE)
+        for one in NODES
+        for types in ast.walk(one)
         if isinstance(types, ast.Subscript) and ast.unparse(types.value) == "Annotated"
         for node in ast.walk(types.slice)
         if isinstance(node, ast.Call | ast.Lambda)
@@ -118,7 +124,8 @@ def test_the_default_writes_just_what_is_required():
 
 def test_a_null_is_an_option_that_is_off():
     """A null in a recipe takes the option away, so it may mean nothing else."""
-    kinds = [getattr(params, section.name) for section in SECTIONS]
+    declared = {**vars(embedding_params), **vars(params)}
+    kinds = [declared[section.name] for section in SECTIONS]
     fields = [field for kind in kinds for field in dataclasses.fields(kind)]
     nullable = [f for f in fields if type(None) in getattr(f.type, "__args__", ())]
     assert {field.default for field in nullable} == {None}

@@ -65,20 +65,29 @@ def test_it_loads_and_builds_its_graph(recipe: Path, tmp_path: Path):
         *(f"member@{member}" for member in members),
         *(
             f"{stage}@{name}"
-            for stage in ("pretrain", "topics", "pseudo")
-            for name in composition.configuration.read(stage, dict)
+            for stage, section in _BY_SECTION.items()
+            for name in composition.configuration.read(section, dict)
         ),
+        *(f"embed@{name}" for name in composition.configuration.read("embeddings", dict)),
     }
 
 
 _BY_MODEL = ("backbone", "tokenize", "predict", "evaluate")
+_BY_SECTION = {
+    "pretrain": "pretrain",
+    "topics": "topics",
+    "pseudo": "pseudo",
+    "unlabelled": "unlabelled",
+    "teach": "unlabelled",
+    "embed": "embeddings",
+}
 
 
 @each
 def test_it_opens_with_command_hardware_disk_time_and_score(recipe: Path):
     comment = recipe.read_text(encoding="utf-8").partition("\n\n")[0]
     for key in ("Command", "Data", "Hardware", "Disk", "Time", "Score"):
-        assert re.search(rf"^# {key}: +\S", comment, re.M), key
+        assert re.search(rf"^# {key}: +(?!(?i:{key}|todo)\b)\S", comment, re.M), key
     assert f"make recipe NAME={recipe.stem} && make submission" in comment
     assert made(recipe).text.startswith(f"{comment}\n\n")
 

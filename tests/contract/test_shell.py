@@ -41,7 +41,8 @@ def test_no_command_takes_a_name_as_it_is(name: str):
 def _stub_graph(folder: Path, configuration: dict[str, Any]) -> Path:
     """A stage of each kind, without inputs, and a Python that notes the words that it is given."""
     tree = graph()
-    kinds = ("backbone", "pretrain", "tokenize", "train", "member", "pseudo")
+    kinds = ("backbone", "pretrain", "tokenize", "train", "member", "pseudo", "embed")
+    kinds += ("unlabelled", "teach")
     tree["stages"] = {name: tree["stages"][name] for name in kinds}
     for stage in tree["stages"].values():
         stage.get("do", stage).pop("deps", None)
@@ -81,6 +82,8 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
     configuration["members"] = {f"m {name}": {"oof": "o.csv", "test": "t.csv"} for name in HOSTILE}
     configuration["pretrain"] = {f"p {name}": {"base": name} for name in HOSTILE}
     configuration["pseudo"] = {f"s {name}": {"teacher": name} for name in HOSTILE}
+    configuration["unlabelled"] = {name: {"teacher": name} for name in HOSTILE}
+    configuration["embeddings"] = {f"e {name}": {"model": name} for name in HOSTILE}
     configuration["folds"] = ["$(touch ran)"]
     _repro(_stub_graph(folder, configuration), "--keep-going")
     assert not list(folder.rglob("ran"))
@@ -95,6 +98,9 @@ def test_a_hostile_name_or_fold_runs_nothing(tmp_path: Path):
             assert repr(["-m", "stages.member", f"m {name}"]) in words
             assert repr(["-m", "stages.pretrain", f"p {name}"]) in words
             assert repr(["-m", "stages.pseudo", f"s {name}"]) in words
+            for stage in ("unlabelled", "teach"):
+                assert repr(["-m", f"stages.{stage}", name]) in words
+            assert repr(["-m", "stages.embed", f"e {name}"]) in words
 
 
 @pytest.mark.parametrize("key", ["python", "item"])
@@ -127,6 +133,9 @@ def test_a_fold_that_is_a_mapping_runs_nothing(tmp_path: Path):
         ("stages.topics", "--topic"),
         ("stages.pretrain", "--name"),
         ("stages.pseudo", "--student"),
+        ("stages.unlabelled", "--student"),
+        ("stages.teach", "--student"),
+        ("stages.embed", "--embedding"),
         ("commands.smoke", "--model"),
     ],
 )
@@ -136,8 +145,9 @@ def test_a_stage_checks_the_name_that_it_is_given(
     write(DEFAULT, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     arguments = [f"{option}={name}", *(["--fold=0"] if stage.endswith((".train", "smoke")) else [])]
-    single = {"--name": "pretrain", "--student": "pseudo"}
-    section = single.get(option, option.removeprefix("--") + "s")
+    single = {"stages.pretrain": "pretrain", "stages.pseudo": "pseudo"}
+    single |= dict.fromkeys(("stages.unlabelled", "stages.teach"), "unlabelled")
+    section = single.get(stage, option.removeprefix("--") + "s")
     with pytest.raises(UserError, match=rf"^params.yaml: {section}: no {re.escape(repr(name))}"):
         importlib.import_module(stage).main(arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]

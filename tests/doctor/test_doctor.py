@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.params import Compute
 from pipeline.recipes import compose, ready
-from tests.configurations import RECIPES
+from tests.configurations import RECIPES, SMALL, changed
 from tests.doctor.project import HUB, Project, errors, findings
 
 
@@ -293,11 +293,33 @@ def test_the_command_prints_lines_and_ends_with_a_status(
     assert all(line.startswith("error: params.yaml: ") for line in lines)
 
 
+def test_a_folder_of_unlabelled_essays_is_looked_into(project: Project):
+    student = changed(SMALL["models"]["small"], {"train": {"soft_labels": "both"}})
+    project.set(
+        models__second=student, unlabelled={"second": {"teacher": "tiny", "essays": "more"}}
+    )
+    assert errors() == [
+        "params.yaml: unlabelled.second.essays: more: not found, expected a folder in Kaggle's "
+        "layout"
+    ]
+    assert errors(model="tiny") == []
+    project.touch("more/one.txt")
+    assert errors() == [
+        "more/test.csv: not found, expected the elements of the essays in more/test; texts without "
+        "their elements can't be labelled"
+    ]
+    project.touch("more/test.csv")
+    assert errors() == ["more/test: not found, expected a folder of text files"]
+    project.touch("more/test/one.txt")
+    assert errors() == []
+
+
 @pytest.mark.parametrize("recipe", ready(RECIPES), ids=lambda p: p.stem)
 def test_recipes_miss_only_data_and_accelerator(recipe: Path, project: Project):
     Path("params.yaml").write_text(compose(recipe, RECIPES).text)
     usual = (
         r"params.yaml: (data.source: data/raw: not found|compute.platform: [gt]pu, but the inst"
-        r"|pretrain.\w+.texts: data/unlabelled: not found)"
+        r"|pretrain.\w+.texts: data/unlabelled: not found"
+        r"|unlabelled.\w+.essays: data/more: not found)"
     )
     assert [line for line in errors() if not re.match(usual, line)] == []

@@ -179,7 +179,7 @@ def test_fifty_external_members_at_once(elements: Elements) -> None:
 
 def _folds_of_tests() -> dict[str, list[int]]:
     whole = load_configuration().whole
-    return folds_of_tests(whole.folds, whole.full, whole.models, whole.members)
+    return folds_of_tests(whole.folds, whole.full, ["baseline"], whole.models, whole.members)
 
 
 def test_a_full_fit_is_one_further_fold_of_the_test_or_all_of_it(elements: Elements) -> None:

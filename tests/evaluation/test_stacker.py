@@ -10,13 +10,13 @@ from threadpoolctl import threadpool_limits
 from bench.stacker import make_world
 from pipeline import params
 from pipeline.errors import UserError
-from pipeline.evaluation import boosting
 from pipeline.evaluation.blending import pooled
 from pipeline.evaluation.nesting import nested_split
 from pipeline.evaluation.stacker import stacked
 from pipeline.evaluation.stacker_features import features
 from pipeline.evaluation.surroundings import surroundings
-from pipeline.evaluation.trees import load_trees, save_trees
+from pipeline.members import boosting
+from pipeline.members.trees import load_trees, save_trees
 from pipeline.metrics import log_loss
 from tests.configurations import section
 

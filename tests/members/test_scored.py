@@ -127,7 +127,7 @@ def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
     for name in arrays.keys() - {"essay_words"}:
         less = {key: value for key, value in arrays.items() if key != name}
         np.savez(tmp_path / "f.npz", **cast(Any, less))
-        with pytest.raises(UserError, match=rf"no fitted baseline: {name} is not a file"):
+        with pytest.raises(UserError, match=rf"no fitted baseline: no array {name!r}"):
             load(tmp_path / "f.npz")
 
 

@@ -13,9 +13,10 @@ from commands import checkpoints
 from pipeline import file_lock
 from pipeline.configuration import load_configuration
 from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.fold import folder_of
 from pipeline.training.job import job_of
 from pipeline.training.origin import Origin
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit
 from tests.configurations import SMALL, write
 
 INPUTS = ("data/folds.parquet", "data/tokens/small/train/data.arrow",
@@ -35,11 +36,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def interrupted(fold: int) -> Path:
+def interrupted(fold: int, seed: int | None = None) -> Path:
     """The folder that a killed run of `small` leaves."""
-    job = job_of(load_configuration(), "small", Unit(fold))
+    job = job_of(load_configuration(), "small", Unit(fold, seed))
     origin = Origin.of(job.name, job.settings, job.inputs, job.code)
-    folder = Path(f".checkpoints/small-fold{fold}-{origin.fingerprint[:16]}")
+    folder = folder_of(job, origin)
     with Checkpoints(folder):
         origin.write(folder)
     (folder / "state/1").mkdir()
@@ -60,6 +61,23 @@ def said(capsys: pytest.CaptureFixture[str], *options: str) -> list[str]:
 
 def test_none_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys) == [".checkpoints: no checkpoints"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "stage"),
+    [
+        (Unit(0, 7), "reseed@small-0-7"),
+        (Unit(NO_FOLD), "fit@small"),
+        (Unit(NO_FOLD, 7), "refit@small-7"),
+    ],
+)
+def test_every_kind_of_training_is_listed(
+    unit: Unit, stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit("params.yaml", "seeds: []", "seeds: [7]")
+    edit("params.yaml", "full: []", "full: [small]")
+    interrupted(*unit)
+    assert f": {stage}, 2.5 MB, " in said(capsys)[0]
 
 
 def test_one_that_goes_on_is_listed_and_kept(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,7 @@ def touch(name: str) -> None:
         "artifacts/weights/small/fold2",
         "artifacts/folds/small/fold2",
         "artifacts/weights/small/full",
+        "data/tokens/small/train/soft",
         "artifacts/oof/old.parquet",
         "artifacts/test/old.parquet",
     ],
@@ -99,6 +100,23 @@ def test_nested_folds(folds: list[int], nested: int, most: int | None):
     write(changed(SMALL, {"folds": folds, "ensemble": {"nested_folds": nested}}))
     expected = f"{nested}; expected at most {most}, one for each essay"
     assert refusal() == (most and f"params.yaml: ensemble.nested_folds: {expected}")
+
+
+def test_a_full_fit_reads_no_split():
+    write(changed(SMALL, {"ensemble": {"nested_folds": 7}}))
+    ahead.check_later_stages(load_configuration().whole, "small", full=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--fold", "-1"], "--fold: expected a number from 0, found -1"),
+        ([], "--fold: expected one, for small is not in full of params.yaml"),
+    ],
+)
+def test_a_full_fit_is_never_a_slip(arguments: list[str], told: str):
+    with pytest.raises(UserError, match=f"^{told}$"):
+        train.main(["--model", "small", *arguments])
 
 
 def test_the_stage_looks_ahead_before_it_trains(monkeypatch: pytest.MonkeyPatch):

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline import params
 from pipeline.competition.schema import LABELS
-from pipeline.evaluation.trees import Trees
+from pipeline.members.trees import Trees
 
 # Steps of a column that a split can stand at. More than so many took longer and gained nothing.
 _BINS = 63
@@ -24,7 +24,7 @@ _ABSENT = -20.0
 
 
 def fit_trees(
-    settings: params.Stacker,
+    settings: params.Boosting,
     matrix: Float[np.ndarray, "rows columns"],
     labels: Int[np.ndarray, " rows"],
     seed: int,

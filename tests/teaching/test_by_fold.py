@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.files import read_json, sha256
 from pipeline.tables.columns import write_columns
 from pipeline.tables.predictions import NO_FOLD, read_predictions, write_predictions
-from pipeline.tables.teaching import teach
+from pipeline.teaching.from_test import teach_test
 from pipeline.units import Unit
 
 UNITS = [Unit(0), Unit(1), Unit(0, 7), Unit(1, 7)]
@@ -48,7 +48,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("fold", "rows", "held"), [(0, [1, 0], ["a"]), (1, [3, 2], ["b"])])
 def test_a_fold_is_taught_by_the_same_fold_alone(fold: int, rows: list[int], held: list[str]):
-    assert teach("student", "teacher", UNITS) == 2
+    assert teach_test("student", "teacher", UNITS) == 2
     folder = paths.soft_labels("student")
     table = read_predictions(folder / f"fold{fold}.parquet")
     assert table.element_ids == ["m", "n"]
@@ -69,7 +69,7 @@ def test_a_full_fit_is_taught_by_all_of_them(full: bool):
         ids, folds = [*ids, "m", "n"], [*folds, NO_FOLD, NO_FOLD]
         rows = np.concatenate([BY_FOLD, [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]])
         write_predictions(paths.test("teacher"), ids, np.array(folds), rows)
-    teach("student", "teacher", UNITS)
+    teach_test("student", "teacher", UNITS)
     table = read_predictions(paths.soft_labels("student") / "full.parquet")
     assert table.folds.tolist() == [NO_FOLD, NO_FOLD]
     expected = {False: [[0.45, 0.3, 0.25], [0.15, 0.3, 0.55]]}
@@ -81,7 +81,7 @@ def test_what_one_seed_was_trained_on_is_not_held_out():
     """Seed 7 of fold 0 comes from another split, in which essay a was trained on."""
     path = paths.fold("teacher", Unit(0, 7)) / "oof.parquet"
     write_predictions(path, ["u"], np.array([0]), BY_FOLD[:1])
-    teach("student", "teacher", UNITS)
+    teach_test("student", "teacher", UNITS)
     assert read_json(paths.soft_labels("student") / "fold0.json")["held_out"] == []
 
 
@@ -89,7 +89,14 @@ def test_what_one_seed_was_trained_on_is_not_held_out():
 def test_a_table_without_every_fold_is_refused(folds: list[int]):
     write_predictions(paths.test("teacher"), ["m", "n"], np.array(folds), BY_FOLD[:2])
     with pytest.raises(UserError, match=r"teacher.parquet: expected folds \[0, 1\], found \["):
-        teach("student", "teacher", UNITS)
+        teach_test("student", "teacher", UNITS)
+    assert not paths.soft_labels("student").exists()
+
+
+def test_an_element_that_is_labelled_is_refused():
+    write_columns(paths.clean("test") / ELEMENTS_FILE, {"discourse_id": ["m", "t"]})
+    with pytest.raises(UserError, match="discourse_id 't' is in data/clean/train too, with its l"):
+        teach_test("student", "teacher", UNITS)
     assert not paths.soft_labels("student").exists()
 
 
@@ -103,5 +110,5 @@ def test_a_table_without_every_fold_is_refused(folds: list[int]):
 def test_an_essay_that_is_labelled_is_refused(texts: dict[str, str], line: str):
     essays("test", texts)
     with pytest.raises(UserError, match=line):
-        teach("student", "teacher", UNITS)
+        teach_test("student", "teacher", UNITS)
     assert not paths.soft_labels("student").exists()

@@ -9,10 +9,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import softmax
 
 from pipeline.competition.schema import LABELS
-from pipeline.errors import UserError
-from pipeline.files import atomic_file
-from pipeline.members.arrays import DAMAGE, read_arrays
-from pipeline.refusals import refusal
+from pipeline.members.arrays import rebuild, write_arrays
 
 
 @dataclass(frozen=True)
@@ -62,12 +59,14 @@ class Trees:
             at[rows] = np.where(left, self.left[node], self.right[node])
         return at
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all that was fitted."""
+        return {field.name: getattr(self, field.name) for field in fields(Trees)}
+
 
 def save_trees(path: Path, trees: Trees) -> None:
     """Write trees as arrays, without pickle; the same trees have the same bytes."""
-    arrays = {field.name: getattr(trees, field.name) for field in fields(Trees)}
-    with atomic_file(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **arrays)
+    write_arrays(path, trees.arrays())
 
 
 def load_trees(path: Path) -> Trees:
@@ -76,19 +75,10 @@ def load_trees(path: Path) -> Trees:
     Raises:
       UserError: the file is missing or damaged, or holds something else.
     """
-    try:
-        return _checked(read_arrays(path))
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found") from None
-    except KeyError as error:
-        raise UserError(f"{path}: no trees: no array {error.args[0]!r}") from None
-    except DAMAGE as error:
-        if refused := refusal(error, path):
-            raise refused from None
-        raise UserError(f"{path}: no trees: {' '.join(str(error).split())}") from None
+    return rebuild(path, "trees", trees_of)
 
 
-def _checked(arrays: Mapping[str, np.ndarray]) -> Trees:
+def trees_of(arrays: Mapping[str, np.ndarray]) -> Trees:
     """Rebuild trees, and hold them to their form.
 
     Raises:
