@@ -66,6 +66,8 @@ def _parameters(configuration: Configuration) -> dict[str, Any]:
         "models": configuration.read("models", dict),
         "pretrain": configuration.read("pretrain", dict),
         "pseudo": configuration.read("pseudo", dict),
+        "unlabelled": configuration.read("unlabelled", dict),
+        "embeddings": configuration.read("embeddings", dict),
         "seeds": configuration.read("seeds", list),
         "split": configuration.read("split", params.Split),
         "topics": configuration.read("topics", dict),
