@@ -1,30 +1,23 @@
-"""One network of a bundle on one store of tokens: a model's folds, or a frozen encoder."""
+"""One network of a bundle on one store of tokens: what all have in common, and a model's folds."""
 
 import dataclasses
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
-from threadpoolctl import threadpool_limits
 
 from pipeline import devices as machine
 from pipeline.bundle import contents
 from pipeline.bundle.forecast import Pace
 from pipeline.bundle.pace import count_rows, full_steps
 from pipeline.inference.element_means import ElementMeans
-from pipeline.inference.embedder import Embedder
 from pipeline.inference.predictor import Predictor
 from pipeline.inputs.tokens import Tokens
-from pipeline.members.embedding_fits import Fit
-from pipeline.members.embeddings import predict
-from pipeline.members.features import Measures
-from pipeline.members.vectors import vectors
 from pipeline.params import Predict
 from pipeline.units import Unit
 
@@ -123,44 +116,6 @@ class BundledModel(Bundled):
             f"{self._name} {unit.title}",
             finite=False,
         )
-
-
-class BundledEmbedding(Bundled):
-    """A member of a frozen encoder's embeddings: one pass, the mean of every fold's regression."""
-
-    _network: Embedder
-
-    def __init__(
-        self,
-        bundle: Path,
-        name: str,
-        model: str,
-        encoder: str,
-        settings: Predict,
-        backend: machine.Backend,
-        tokens: Tokens,
-        measured: Measures,
-        fits: Sequence[Fit],
-    ) -> None:
-        """Build the encoder of `model`; `fits` are of the folds."""
-        self._frozen = contents.frozen(bundle, model)
-        self._measured, self._fits = measured, fits
-        settings, folder = roomier(settings, tokens), contents.model(bundle, model)
-        super().__init__(name, Embedder.of_folder(folder, encoder, settings, backend), tokens)
-
-    def load(self, unit: Unit) -> Any:
-        """Read the frozen weights, which every unit has."""
-        return self._network.load(self._frozen)
-
-    def predict(self, unit: Unit) -> Float[np.ndarray, "elements labels"]:
-        """Predict by every fold; NaN where a hidden state of the essay is not finite."""
-        windows = np.arange(len(self._tokens))
-        means = self._network.means(
-            self.load(unit), self._tokens, windows, self._name, finite=False
-        )
-        seen = vectors(means, self._measured.essay)
-        with threadpool_limits(1):  # as the stage does, whose last bits depend on it
-            return np.mean([predict(fit, self._measured, seen) for fit in self._fits], axis=0)
 
 
 def roomier(settings: Predict, tokens: Tokens) -> Predict:

@@ -17,7 +17,8 @@ from pipeline import devices as machine
 from pipeline import params
 from pipeline.bundle import contents
 from pipeline.bundle.blend import ANY, Blend, read_blend
-from pipeline.bundle.bundled_model import Bundled, BundledEmbedding, BundledModel
+from pipeline.bundle.bundled_embedding import BundledEmbedding
+from pipeline.bundle.bundled_model import Bundled, BundledModel
 from pipeline.bundle.forecast import forecast
 from pipeline.bundle.pace import seconds_per_essay
 from pipeline.bundle.predicting import predicting_units

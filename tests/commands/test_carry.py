@@ -49,6 +49,12 @@ def graph(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return folder
 
 
+def _unpack(archive: Path, folder: Path) -> None:
+    """As one does over there: Python 3.11 before its fourth release has no safe way of its own."""
+    folder.mkdir()
+    subprocess.run(["tar", "--extract", "--file", archive, "--directory", folder], check=True)
+
+
 def test_the_archive_holds_code_parameters_and_inputs_alone(graph: Path) -> None:
     # As DVC makes one where its cache lies on another disk.
     Path("data/folds.parquet").rename("elsewhere")
@@ -56,7 +62,7 @@ def test_the_archive_holds_code_parameters_and_inputs_alone(graph: Path) -> None
     carry.main(["pack", "--models", MODEL, "--into", "there.tar.xz", "--half"])
     with tarfile.open("there.tar.xz") as archive:
         names = archive.getnames()
-        archive.extractall("there", filter="data")
+    _unpack(Path("there.tar.xz"), Path("there"))
     folders = {"/".join(name.split("/")[:2]) for name in names if name.startswith("data/")}
     kept = {"data/clean", "data/folds.parquet", "data/backbones", "data/tokens", "data/code"}
     assert kept - {"data/code"} <= folders <= kept
@@ -151,8 +157,7 @@ def test_trained_there_is_trained_here(tmp_path: Path) -> None:
     assert "error: --models: student learns from later; expected later before it" in told
     run(here, "-m", "commands.carry", *packing, "later", "student")
     shutil.rmtree(here / "data/tokens/small/train/soft")
-    with tarfile.open(here / "there.tar.xz") as archive:
-        archive.extractall(there, filter="data")
+    _unpack(here / "there.tar.xz", there)
     assert not list(there.rglob("soft"))
     training = ("train", "--models", "later", "student", "--out", "out")
     run(there, "-c", WITHOUT_DVC, *training)

@@ -92,6 +92,7 @@ def test_it_opens_with_command_hardware_disk_time_and_score(recipe: Path):
     assert made(recipe).text.startswith(f"{comment}\n\n")
 
 
+@pytest.mark.slow  # a second for every four leaves of all recipes
 @pytest.mark.parametrize(
     "recipe", [p for p in PATHS if p.stem != "default"], ids=lambda path: path.stem
 )

@@ -108,7 +108,7 @@ def test_a_full_fit_killed_equals_uninterrupted_and_reads_no_split(
     (whole.path / "data/folds.parquet").unlink()
     killed = whole.copy(tmp_path / "killed")
     said = whole.run(*FIT)
-    assert "fit@small: trained on all 32 essays, artifacts/weights/small/full" in said
+    assert "fit@small: trained on 32 essays, artifacts/weights/small/full" in said
     assert "validation" not in said
     folder = whole.path / "artifacts/folds/small/full"
     assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "metrics.json"]
