@@ -22,7 +22,7 @@ from pipeline.progress import say
 from pipeline.tables.elements import read_elements, read_test_ids
 from pipeline.tables.gather import folds_of_tests, gather_folds, gather_tests
 from pipeline.tables.submission import write_probabilities
-from pipeline.teachers import Taught, students
+from pipeline.teachers import Teaching, students
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         _write(configuration, model, arguments.out)
 
 
-def _check_teachers(models: Sequence[str], learning: Mapping[str, Taught]) -> None:
+def _check_teachers(models: Sequence[str], learning: Mapping[str, Teaching]) -> None:
     """Hold each model that learns from another to come after it.
 
     Raises:
@@ -81,7 +81,7 @@ def _train(configuration: Configuration, model: str) -> None:
         _run("tokenize", "--model", model)
     learning = students(configuration.whole)
     if model in learning and not paths.soft_labels(model).is_dir():
-        _run(learning[model].stage.partition("@")[0], "--student", model)
+        _run(learning[model].stage, "--student", model)
     for unit in trained_units(configuration, model):
         # Last of the stage's outputs.
         if not paths.timing(model, unit).is_file():

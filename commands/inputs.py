@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if missing:
             raise UserError(
                 f"{model} learns from {teacher}, of which {missing} of {len(units)} trainings are "
-                f"missing; dvc repro {stage} makes them, make folds MODEL={teacher} before it at "
-                "once"
+                f"missing; dvc repro {stage}@{model} makes them, make folds MODEL={teacher} before "
+                "it at once"
             )
-        stages.append(stage)
+        stages.append(f"{stage}@{model}")
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--quiet", *stages]
     sys.exit(subprocess.run(command, check=False).returncode)
 

@@ -12,7 +12,7 @@ from pipeline.units import Unit
 UNITS = "[!.]*"
 
 
-def folders_of_folds_and_members(
+def guarded_folders(
     trained: Mapping[str, Sequence[Unit]], members: Collection[str], students: Collection[str]
 ) -> Iterator[tuple[Path, str, list[str]]]:
     """Yield each folder in which a later stage refuses leftovers: path, pattern, names wanted.

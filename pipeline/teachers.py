@@ -7,11 +7,11 @@ from pipeline.mistakes import nearest
 from pipeline.params import Parameters
 
 
-class Taught(NamedTuple):
-    """What a model learns soft labels from.
+class Teaching(NamedTuple):
+    """Where a model's soft labels come from.
 
     Attributes:
-      stage: that makes them, as DVC names it.
+      stage: that makes them.
       teacher: the model whose predictions they are.
     """
 
@@ -19,15 +19,13 @@ class Taught(NamedTuple):
     teacher: str
 
 
-def students(parameters: Parameters) -> dict[str, Taught]:
+def students(parameters: Parameters) -> dict[str, Teaching]:
     """Return the models that learn from soft labels, each with its teacher."""
-    by_test = {
-        name: Taught(f"pseudo@{name}", options.teacher)
-        for name, options in parameters.pseudo.items()
-    }
-    return by_test | {
-        name: Taught(f"teach@{name}", options.teacher)
-        for name, options in parameters.unlabelled.items()
+    stages = {"pseudo": parameters.pseudo, "teach": parameters.unlabelled}
+    return {
+        name: Teaching(stage, options.teacher)
+        for stage, section in stages.items()
+        for name, options in section.items()
     }
 
 

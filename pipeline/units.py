@@ -1,9 +1,10 @@
 """Units of training: a fold of a model under a seed, or all essays under one."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-NAMES = r"(fold\d+|full)(-seed\d+)?"
+NAMES = r"(?:fold(\d+)|full)(?:-seed(\d+))?"
 """A pattern of `Unit.name`."""
 
 NO_FOLD = -1
@@ -47,6 +48,15 @@ class Unit(NamedTuple):
     def __str__(self) -> str:
         fold = "full" if self.full else f"{self.fold}"
         return fold if self.seed is None else f"{fold}-seed{self.seed}"
+
+
+def unit_of(name: str) -> Unit | None:
+    """Read a unit off its name; None where it is none."""
+    found = re.fullmatch(NAMES, name)
+    if found is None:
+        return None
+    fold, seed = (None if digits is None else int(digits) for digits in found.groups())
+    return Unit(NO_FOLD if fold is None else fold, seed)
 
 
 def units(folds: Sequence[int], seeds: Sequence[int], *, full: bool = False) -> list[Unit]:

@@ -18,7 +18,20 @@ from pipeline.members.embeddings import predict
 from pipeline.members.features import Measures
 from pipeline.members.vectors import vectors
 from pipeline.params import Predict
-from pipeline.units import Unit
+from pipeline.units import NO_FOLD, Unit
+
+
+class _Pass(Unit):
+    """The one pass of a frozen encoder, which serves the regressions of all folds."""
+
+    @property
+    def title(self) -> str:
+        """The name in messages."""
+        return "pass"
+
+
+PASS = _Pass(NO_FOLD)
+"""The only unit of such a member."""
 
 
 class BundledEmbedding(Bundled):

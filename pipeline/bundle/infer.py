@@ -17,7 +17,7 @@ from pipeline import devices as machine
 from pipeline import params
 from pipeline.bundle import contents
 from pipeline.bundle.blend import ANY, Blend, read_blend
-from pipeline.bundle.bundled_embedding import BundledEmbedding
+from pipeline.bundle.bundled_embedding import PASS, BundledEmbedding
 from pipeline.bundle.bundled_model import Bundled, BundledModel
 from pipeline.bundle.forecast import forecast
 from pipeline.bundle.pace import seconds_per_essay
@@ -39,16 +39,13 @@ from pipeline.progress import say
 from pipeline.reserved import BASELINE
 from pipeline.tables.submission import write_submission
 from pipeline.topics.clustering import load as load_topics
-from pipeline.units import NO_FOLD, Unit
+from pipeline.units import Unit
 
 ByUnit = Callable[[Unit], Float[np.ndarray, "elements labels"]]
 """A function from a unit of training to its probabilities."""
 
 # Laps beside those of the models' folds; no model has such a name.
 _ENCODING, _COMPILATION = "clean, tokenize, baseline", "compilation, a step"
-
-# A frozen encoder's one pass, which serves the regressions of all folds.
-_PASS = Unit(NO_FOLD)
 
 _NAMED = 20  # essays without a prediction that are named; the others are counted
 
@@ -71,7 +68,7 @@ def infer(bundle: Path, competition: Path, output: Path, clock: Clock) -> None:
     embeddings = configuration.read("embeddings", dict)
     models = [name for name in blend.members if name not in (BASELINE, *embeddings)]
     trained = {model: predicting_units(configuration, model) for model in models}
-    trained |= {name: [_PASS] for name in embeddings}
+    trained |= {name: [PASS] for name in embeddings}
     backend = machine.start_best()
     dtypes = [_settings(configuration, m).dtype for m in models]
     say(devices_line(backend, map(backend.dtype, dtypes)))
@@ -242,20 +239,16 @@ def predict_folds(
     while left:
         unit, name = left.pop(0)
         if not clock.allows(name):
-            say(f"{_titled(name, unit)}: left out, it would not be done in time")
+            say(f"{name} {unit.title}: left out, it would not be done in time")
             continue
         sums[name] = sums.get(name, 0.0) + models[name](unit)
         done[name] += 1
-        clock.lap(name, _titled(name, unit), [other for _, other in left])
+        clock.lap(name, f"{name} {unit.title}", [other for _, other in left])
     for name in models:
         if not done[name]:
             takes = f"about {span(clock.seconds(name))} each"
             say(f"{name}: left out, not one fold would be done in time ({takes})")
     return Predicted({name: total / done[name] for name, total in sums.items()}, done)
-
-
-def _titled(name: str, unit: Unit) -> str:
-    return name if unit is _PASS else f"{name} {unit.title}"
 
 
 def _rows(order: Sequence[str], prepared: Prepared) -> Int[np.ndarray, " rows"]:

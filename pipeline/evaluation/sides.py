@@ -30,12 +30,11 @@ from pipeline.reserved import ENSEMBLE
 from pipeline.tables.elements import Elements
 from pipeline.tables.gather import gather_fold
 from pipeline.tables.predictions import Predictions, align, read_predictions
+from pipeline.units import unit_of
 
 WORKSPACE = "workspace"
 _TABLE = "oof.parquet"
 _MEMBER = re.compile(r"([a-z0-9_]+)(?::(\d+))?(?:@(.+))?")
-# The names of `Unit` that have a fold: a full fit predicts nothing out of fold.
-_UNIT = re.compile(r"fold(\d+)(?:-seed(\d+))?")
 
 Probabilities = Float[np.ndarray, "rows labels"]
 
@@ -172,9 +171,10 @@ class _Trained(Tables):
         # By fold and seed, None being the seed of `train.seed`, the name of its folder.
         self._units: dict[int, dict[int | None, str]] = defaultdict(dict)
         for name in files.names(self._folder):
-            unit = _UNIT.fullmatch(name)
+            unit = unit_of(name)
+            # A full fit predicts nothing out of fold.
             if unit and _TABLE in files.names(self._folder / name):
-                self._units[int(unit[1])][int(unit[2]) if unit[2] else None] = name
+                self._units[unit.fold][unit.seed] = name
         if side.seed is not None:
             self._keep(side.seed)
 

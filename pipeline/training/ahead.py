@@ -1,7 +1,7 @@
 """Refusals of later stages that are known before a fold trains: hours lie between."""
 
 from pipeline import paths
-from pipeline.entries import check_leftovers, folders_of_folds_and_members
+from pipeline.entries import check_leftovers, guarded_folders
 from pipeline.errors import UserError
 from pipeline.inputs.packing import check_rows
 from pipeline.inputs.tokens import read_tokens
@@ -30,7 +30,7 @@ def check_later_stages(parameters: Parameters, model: str, *, full: bool = False
         for name in parameters.models
     }
     others = [*parameters.embeddings, *parameters.members]
-    for held in folders_of_folds_and_members(trained, others, students(parameters)):
+    for held in guarded_folders(trained, others, students(parameters)):
         check_leftovers(*held)
     tokens = read_tokens(paths.tokens(model, "test"))
     where = f"params.yaml: models.{model}.predict"
