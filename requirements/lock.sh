@@ -13,8 +13,10 @@ lock() {  # name, Python version, extras...
     --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
     --no-header --quiet "${options[@]}" --output-file "requirements/$name.txt"
 }
-lock cpu-py3.11 3.11 dev
-lock cpu-py3.12 3.12 dev
-lock cpu-py3.13 3.13 dev
-lock tpu-py3.12 3.12 dev tpu
-lock cuda-py3.12 3.12 dev cuda
+tests=(dev tensorboard wandb)
+lock cpu-py3.11 3.11 "${tests[@]}"
+lock cpu-py3.12 3.12 "${tests[@]}"
+lock cpu-py3.13 3.13 "${tests[@]}"
+lock tpu-py3.12 3.12 "${tests[@]}" tpu
+lock cuda-py3.12 3.12 "${tests[@]}" cuda
+lock demo-py3.12 3.12 demo
