@@ -126,9 +126,9 @@ folds: doctor  ## train all folds of MODEL that are missing at once, one a devic
 	@python -m commands.inputs --model $(call quoted,$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 
-compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one of them)
+compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one, PAGE=1: drawn)
 	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \
-		$(FOLD), --fold=$(call quoted,$(FOLD)))
+		$(FOLD), --fold=$(call quoted,$(FOLD)))$(if $(PAGE), --page)
 
 try: checked  ## SET="models.m.train.epochs=4" on one FOLD against params.yaml (MODEL=m); trials.jsonl
 	@python -m commands.trial --set=$(call quoted,$(SET))$(if $(FOLD), \

@@ -2,7 +2,8 @@
 
 A side is a model, a member, `baseline` or `ensemble`; `tiny:7` is one seed of a model, `tiny@HEAD`
 what a commit of git's has of it. A commit alone, or `workspace`, means the other side's member
-there, or the blend where neither side names one.
+there, or the blend where neither side names one. `--page` draws what is printed: by fold, type and
+essay, in dvc_plots/compare.html.
 """
 
 import argparse
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from pipeline.configuration import Configuration, load_configuration
 from pipeline.errors import UserError, exit_with_message
-from pipeline.evaluation.head_to_head import compare
+from pipeline.evaluation.head_to_head import HeadToHead, compare
 from pipeline.evaluation.sides import opened, parse, resolved
 from pipeline.progress import say
 from pipeline.reserved import BASELINE, ENSEMBLE
@@ -30,24 +31,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--a", required=True, help="the side that the verdict is on")
     parser.add_argument("--b", help="the side to hold it against; HEAD and the baseline if none")
     parser.add_argument("--fold", type=int, help="one fold alone")
+    parser.add_argument("--page", action="store_true", help="draw it too")
     wanted = parser.parse_args(argv)
     configuration, labelled = load_configuration(), read_elements()
-    if wanted.b is not None:
-        _say(configuration, wanted.a, wanted.b, wanted.fold, labelled)
-        return
-    try:
-        _say(configuration, wanted.a, _LAST, wanted.fold, labelled)
-    # Such as a fold that was never trained before.
-    except UserError as error:
-        say(str(error))
-    say("")
-    _say(configuration, wanted.a, BASELINE, wanted.fold, labelled)
+    found: list[HeadToHead] = []
+    if wanted.b is None:
+        try:
+            found.append(_compared(configuration, wanted.a, _LAST, wanted.fold, labelled))
+        # Such as a fold that was never trained before.
+        except UserError as error:
+            say(str(error))
+        say("")
+    other = BASELINE if wanted.b is None else wanted.b
+    found.append(_compared(configuration, wanted.a, other, wanted.fold, labelled))
+    if wanted.page:
+        # Charts take long to import.
+        from pipeline.report.side_by_side import PAGE, write_side_by_side
+
+        write_side_by_side(found)
+        say(f"drawn in {PAGE}")
 
 
-def _say(
+def _compared(
     configuration: Configuration, a: str, b: str, fold: int | None, labelled: Elements
-) -> None:
-    """Print one comparison.
+) -> HeadToHead:
+    """Print one comparison, and return it.
 
     Raises:
       UserError: a side is not there, has no fold of the other's, or predicts other elements.
@@ -57,8 +65,10 @@ def _say(
     known = [BASELINE, ENSEMBLE, *models, *others]
     one, other = resolved(parse(a, known), parse(b, known))
     with opened(one, models) as first, opened(other, models) as second:
-        for line in compare(first, second, labelled, fold).lines:
-            say(line)
+        found = compare(first, second, labelled, fold)
+    for line in found.lines:
+        say(line)
+    return found
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from pipeline.errors import UserError
 from pipeline.evaluation.comparison import POWER, Paired, interval, paired
@@ -32,6 +33,8 @@ class HeadToHead:
       elements, essays: their counts.
       a, b: the sides.
       paired: the one's losses less the other's.
+      rows: what both predict.
+      probabilities: of the rows, by A and by B.
     """
 
     folds: list[int]
@@ -41,6 +44,14 @@ class HeadToHead:
     a: Figure
     b: Figure
     paired: Paired
+    rows: Elements
+    probabilities: tuple[Probabilities, Probabilities]
+
+    @property
+    def differences(self) -> Float[np.ndarray, " rows"]:
+        """Each row's log loss by A less that by B."""
+        one, other = (row_losses(self.rows.labels, found) for found in self.probabilities)
+        return one - other
 
     @property
     def lines(self) -> list[str]:
@@ -139,6 +150,8 @@ def judge(
         a=own,
         b=other,
         paired=paired(losses[0] - losses[1], essays),
+        rows=elements,
+        probabilities=(a[1], b[1]),
     )
 
 

@@ -99,6 +99,14 @@ def shelves(run: Run, found: Suspects) -> list[Shelf]:
     ]
 
 
+def read_essay(
+    elements: Elements, texts: Texts, probabilities: Rows, name: str, reason: str
+) -> Essay:
+    """Lay out one essay, predicted by `probabilities`."""
+    losses = row_losses(elements.labels, probabilities)
+    return _View(elements, texts, probabilities, losses, {}).essay(name, reason)
+
+
 @dataclass(frozen=True)
 class _View:
     elements: Elements

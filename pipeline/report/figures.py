@@ -36,7 +36,7 @@ def score(run: Run) -> Chart:
         ("priors by type", found["priors"]["types"], (None, None)),
         ("class priors", found["priors"]["classes"], (None, None)),
     ]
-    return _intervals(
+    return intervals(
         "score",
         "Log loss, lower is better",
         rows,
@@ -50,7 +50,7 @@ def score(run: Run) -> Chart:
 def parts(group: Group, overall: float) -> Chart:
     """Draw the blend's log loss over the parts of one cut."""
     worst = max(group.parts, key=lambda part: part.log_loss)
-    drawn = _intervals(
+    drawn = intervals(
         f"by-{group.name.replace(' ', '-')}",
         f"By {group.name}",
         [(part.name, part.log_loss, (part.low, part.high)) for part in group.parts],
@@ -78,7 +78,7 @@ def earnings(run: Run) -> Chart | None:
     if not earned:
         return None
     best = sorted(earned, key=lambda name: -earned[name]["gain"])
-    return _intervals(
+    return intervals(
         "earned",
         "Log loss that the pool would have more without a member",
         [(name, earned[name]["gain"], earned[name]["interval"]) for name in best],
@@ -220,7 +220,7 @@ def _bins(run: Run) -> Iterator[tuple[float, float, float | None, float | None, 
         yield mean, float(right[own].mean()), low, high, int(own.sum())
 
 
-def _intervals(
+def intervals(
     key: str,
     title: str,
     rows: Sequence[tuple[str, float, Sequence[float | None]]],
@@ -230,6 +230,17 @@ def _intervals(
     columns: Sequence[str] = (),
     x_title: str = "log loss",
 ) -> Chart:
+    """Draw values with their intervals, one below the other.
+
+    Args:
+      key: of the chart, another for each of a page.
+      title: its heading.
+      rows: name, value, and the interval's ends, which may be missing, of each.
+      reference: where a dashed line is drawn.
+      description: the drawing in words.
+      columns: of the table of figures.
+      x_title: of the axis.
+    """
     points: list[Mapping[str, Any]] = [
         {"name": name, "value": value, "low": low, "high": high, "reference": reference}
         for name, value, (low, high) in rows

@@ -1,14 +1,8 @@
-"""The page: figures and texts into one HTML file that needs nothing else.
-
-Jinja2 escapes all that is put in; only the style sheet and the charts go in as they are.
-"""
+"""The page: figures and texts into one HTML file that needs nothing else."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from pipeline import paths
 from pipeline.competition import landmarks
@@ -22,6 +16,7 @@ from pipeline.report.curves import end
 from pipeline.report.essays import shelves
 from pipeline.report.noise import suspects
 from pipeline.report.origin import Origin
+from pipeline.report.rendering import rendered
 from pipeline.report.run import Run
 from pipeline.report.slices import groups
 
@@ -30,7 +25,6 @@ PAGE = FOLDER / "index.html"
 COMMIT = "not noted here: make report does so in a copy"
 """Stands in the page where `make report` puts git's commit, in a copy."""
 
-_OWN = Path(__file__).parent
 _BLEND = "the blend"
 
 
@@ -46,26 +40,10 @@ def write_page(run: Run, origin: Origin, models: Mapping[str, Model]) -> list[ad
       The advice that the page gives.
     """
     rules = _rules(run)
-    text = _environment().get_template("page.html").render(_content(run, origin, models, rules))
+    text = rendered("page.html", _content(run, origin, models, rules))
     with atomic_folder(FOLDER) as folder:
         (folder / PAGE.name).write_text(text, encoding="utf-8")
     return [rule for rule in rules if rule.fires]
-
-
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_OWN),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {
-        "loss": figures.number,
-        "count": lambda value: f"{value:,}",
-        "words": lambda key: str(key).replace("_", " "),
-    }
-    return made
 
 
 def _content(
@@ -74,7 +52,6 @@ def _content(
     elements, found = run.elements, run.ensemble
     doubted = suspects(elements.labels, run.blend)
     return {
-        "style": Markup((_OWN / "style.css").read_text(encoding="utf-8")),
         "found": found,
         "best": min(found["alone"].values()),
         "elements": len(elements),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from pipeline import paths
 from pipeline.clean_tables import ELEMENTS_FILE, END, ESSAYS_FILE, START, TEXT
@@ -94,7 +94,7 @@ def read_run(
     found = gather_members(members, folds, elements)
     return Run(
         elements=elements,
-        texts=_read_texts(np.isin(labelled.folds, list(folds))),
+        texts=read_texts(np.isin(labelled.folds, list(folds))),
         blend=align(read_predictions(table), elements.element_ids, table),
         members={name: found[:, m] for m, name in enumerate(members)},
         ensemble=read_json(paths.ENSEMBLE / "weights.json"),
@@ -104,7 +104,12 @@ def read_run(
     )
 
 
-def _read_texts(covered: np.ndarray) -> Texts:
+def read_texts(covered: Bool[np.ndarray, " labelled"]) -> Texts:
+    """Read the texts of some of the labelled elements, and those of all essays.
+
+    Args:
+      covered: which elements, in the order of the clean table.
+    """
     folder = paths.clean("train")
     rows = Columns(folder / ELEMENTS_FILE, [ELEMENT_TEXT, START, END])
     essays = Columns(folder / ESSAYS_FILE, [ESSAY_ID, TEXT])

@@ -54,7 +54,7 @@ def groups(elements: Elements, texts: Texts, probabilities: Rows) -> list[Group]
       probabilities: of the elements.
     """
     made = []
-    for name, names, index in _ways(elements, texts):
+    for name, names, index in ways(elements, texts):
         used = [(part, index == i) for i, part in enumerate(names) if (index == i).any()]
         parts = [slice_of(part, elements, probabilities, mask) for part, mask in used]
         made.append(Group(name, parts))
@@ -78,7 +78,7 @@ def slice_of(name: str, elements: Elements, probabilities: Rows, mask: np.ndarra
     )
 
 
-def _ways(
+def ways(
     elements: Elements, texts: Texts
 ) -> Iterator[tuple[str, Sequence[str], Int[np.ndarray, " rows"]]]:
     """Yield each way's name, the names of its parts, and the part of each element."""
