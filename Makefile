@@ -21,7 +21,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry report smoke folds compare try prune \
+	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry graph report smoke folds compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -150,8 +150,12 @@ report: checked  ## the page about the run, with git's commit in it: dvc_plots/r
 	@dvc --wait-for-lock repro --quiet report
 	@python -m commands.report
 
-plots: checked  ## learning curves, confusion and calibration in dvc_plots/index.html
-	@dvc plots show
+graph: checked  ## every stage: what it needs, what is done; the time that is left to train
+	@python -m commands.graph
+
+plots: checked  ## learning curves, confusion, calibration and figures in dvc_plots/index.html
+	@dvc plots show >/dev/null
+	@python -m commands.plots
 
 experiments: checked  ## DVC's experiments of all commits: the blend's loss, what each one changed
 	@python -m commands.experiments

@@ -8,15 +8,20 @@ if __name__ == "__main__":
 
     orphans.end_with_parent()  # before the imports, which take seconds
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 from pipeline import paths
 from pipeline.configuration import load_configuration
+from pipeline.files import read_json
 from pipeline.progress import say
 from pipeline.training.ahead import check_later_stages
 from pipeline.training.fold import train_fold
-from pipeline.training.job import read_job
+from pipeline.training.job import Job, read_job
 from stages.running import run_stage
+
+_LONG = 60  # seconds
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -24,10 +29,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     job = read_job(__doc__, argv, full=True)
     check_later_stages(load_configuration().whole, job.model, full=job.unit.full)
     figures, weights = train_fold(job), paths.weights(job.model, job.unit)
+    _tell_what_is_left(job)
     if job.unit.full:
         say(f"{job.name}: trained on {figures['essays']:,} essays, {weights}")
     else:
         say(f"{job.name}: log loss {figures['log_loss']:.4f} out of fold, {weights}")
+
+
+def _tell_what_is_left(job: Job) -> None:
+    """Say what is left to train, once a unit takes long.
+
+    By a process of its own: DVC takes a second to start, and a stage's code is all that it
+    imports.
+    """
+    if read_json(paths.timing(job.model, job.unit))["seconds"] >= _LONG:
+        command = [sys.executable, "-m", "commands.graph", "--left", "--without", job.name]
+        subprocess.run(command, check=False)
 
 
 if __name__ == "__main__":

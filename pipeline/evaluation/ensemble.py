@@ -11,8 +11,9 @@ from pipeline.competition.schema import LABELS
 from pipeline.evaluation.blending import Blended, Fitted, Pooled, blended, pooled, split_of
 from pipeline.evaluation.class_means import scaled
 from pipeline.evaluation.earnings import earned
-from pipeline.evaluation.evaluate import priors, write_plots
+from pipeline.evaluation.evaluate import priors
 from pipeline.evaluation.judging import DIGITS, Judge
+from pipeline.evaluation.plots import write_plots
 from pipeline.evaluation.pools import Kind, arithmetic_mean, geometric_mean, pool
 from pipeline.evaluation.surroundings import read_surroundings
 from pipeline.metrics import accuracy, calibration_error

@@ -2,18 +2,18 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline import files, paths
-from pipeline.competition.schema import LABELS, TYPES
+from pipeline.competition.schema import TYPES
 from pipeline.entries import UNITS, check_entries
 from pipeline.errors import UserError
-from pipeline.evaluation.calibration import reliability, temperature
+from pipeline.evaluation.calibration import temperature
 from pipeline.evaluation.judging import Judge
+from pipeline.evaluation.plots import write_plots, write_table
 from pipeline.evaluation.priors import class_priors, type_priors
 from pipeline.metrics import accuracy, calibration_error, log_loss
 from pipeline.tables.elements import Elements
@@ -75,7 +75,7 @@ def evaluate(model: str, trained: Sequence[Unit], labelled: Elements) -> dict[st
     figures |= {"partial": partial, "folds": len(folds)}
     files.write_json(paths.evaluation(model), details)
     files.write_json(paths.metrics(model), figures)
-    _write(
+    write_table(
         paths.plots(model) / "learning.csv",
         ("model", "fold", *_HISTORY),
         _learning(model, trained),
@@ -113,27 +113,6 @@ def priors(labelled: Elements, folds: Sequence[int]) -> dict[str, float]:
     }
 
 
-def write_plots(
-    name: str, elements: Elements, probabilities: Float[np.ndarray, "rows labels"]
-) -> None:
-    """Write one tidy table for each plot of a prediction, a model's or the blend's."""
-    folder = paths.plots(name)
-    found = probabilities.argmax(axis=1)
-    _write(
-        folder / "confusion.csv",
-        ("actual", "predicted"),
-        ((LABELS[a], LABELS[p]) for a, p in zip(elements.labels, found, strict=True)),
-    )
-    _write(
-        folder / "calibration.csv",
-        ("model", "bin", "confidence", "accuracy", "count"),
-        (
-            (name, b, round(sure, _DIGITS), round(right, _DIGITS), n)
-            for b, sure, right, n in reliability(elements.labels, probabilities)
-        ),
-    )
-
-
 def _by_seed(model: str, trained: Sequence[Unit], elements: Elements) -> dict[str, Any]:
     """Score every seed alone, where there are several; their mean is what the model predicts."""
     seeds = list(dict.fromkeys(unit.seed for unit in trained))
@@ -166,10 +145,3 @@ def _learning(model: str, trained: Sequence[Unit]) -> Iterable[tuple[str, ...]]:
                     yield (model, str(unit), *(row[column] for column in _HISTORY))
         except FileNotFoundError:
             raise UserError(f"{path}: not found") from None
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with files.atomic_file(path) as temporary, temporary.open("w", newline="") as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(rows)

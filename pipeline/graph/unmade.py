@@ -24,10 +24,11 @@ def unmade(stages: Iterable[str]) -> list[str]:
     logging.getLogger("dvc.stage.cache").setLevel(logging.WARNING)
     with opened() as repo, repo.lock:
         by_name = {stage.addressing: stage for stage in repo.index.stages}
-        return [name for name in stages if _is_unmade(repo, cast("PipelineStage", by_name[name]))]
+        return [name for name in stages if is_unmade(repo, cast("PipelineStage", by_name[name]))]
 
 
-def _is_unmade(repo: "Repo", stage: "PipelineStage") -> bool:
+def is_unmade(repo: "Repo", stage: "PipelineStage") -> bool:
+    """Tell whether a run would have to make a stage whose dependencies are up to date."""
     # Here, because it takes a second that most runs need not spend.
     from dvc.stage.cache import RunCacheNotFoundError
 
