@@ -18,7 +18,7 @@ from pipeline.pretraining.model import PretrainModel
 from pipeline.task import Task
 from pipeline.training import needs
 from pipeline.training.checkpoint import Checkpoints
-from pipeline.training.history import Validation, write_history
+from pipeline.training.history import GRADIENT, Validation, write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.loop import Loop
 from pipeline.training.origin import Origin
@@ -118,7 +118,8 @@ def _publish(
 
 def write_curves(folder: Path, points: Iterable[list[Any]]) -> None:
     """Write the learning curve, and the accuracy on held-out tokens, each as a tidy table."""
-    losses = [point for point in points if point[2] != "accuracy"]
+    # The norm of the gradient has a scale of its own.
+    losses = [point for point in points if point[2] not in ("accuracy", GRADIENT)]
     with files.atomic_folder(folder) as made:
         write_history(made / "learning.csv", losses)
         with (made / "accuracy.csv").open("w", newline="", encoding="utf-8") as stream:

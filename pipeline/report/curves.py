@@ -51,7 +51,7 @@ def band(points: Sequence[Point], series: str) -> Band | None:
 
     Args:
       points: of one model; a full fit's don't count, for it has no held-out essays.
-      series: train or validation.
+      series: train, validation or gradient.
     """
     own = _by_unit(points, series)
     if not own:

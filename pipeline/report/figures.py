@@ -14,6 +14,7 @@ from pipeline.report.curves import band, shares
 from pipeline.report.run import Point, Run
 from pipeline.report.slices import Group
 from pipeline.reserved import BASELINE
+from pipeline.training.history import GRADIENT
 
 THIN = 30
 """A bin of the calibration with fewer elements tells little; no curve is drawn through it."""
@@ -147,6 +148,35 @@ def rate(model: str, options: Optimizer, points: Sequence[Point], key: str) -> C
     few = range(0, len(rates), max(1, len(rates) // 10))
     rows = [(f"{epochs[i]:.2f}", f"{rates[i]:.2e}") for i in few]
     return Chart(title, svg, ("epoch", "rate of the head"), rows)
+
+
+def gradient(model: str, options: Optimizer, points: Sequence[Point], key: str) -> Chart | None:
+    """Draw the gradient's norm over its folds; None where no fold has noted any."""
+    found = band(points, GRADIENT)
+    if found is None:
+        return None
+    rows = list(
+        zip(
+            *(a.round(6).tolist() for a in (found.epoch, found.mean, found.low, found.high)),
+            strict=True,
+        )
+    )
+    title = f"{model}: norm of the gradient, mean and range of the folds"
+    above = float((found.mean > options.clip).mean())
+    svg = draw(
+        f"gradient-{key}",
+        "norm",
+        [{"epoch": x, "mean": mean, "low": low, "high": high} for x, mean, low, high in rows],
+        x="epoch",
+        y="mean",
+        title=title,
+        description=f"Before clipping at {options.clip:g}, above which the mean is for "
+        f"{above:.0%} of the time; it ends at {rows[-1][1]:.3g}.",
+        height=160,
+    )
+    few = range(0, len(rows), max(1, len(rows) // 10))
+    table = [(f"{rows[i][0]:.2f}", *(f"{value:.3g}" for value in rows[i][1:])) for i in few]
+    return Chart(title, svg, ("epoch", "mean", "lowest fold", "highest fold"), table)
 
 
 def calibration(run: Run) -> Chart:

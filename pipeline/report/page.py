@@ -69,6 +69,7 @@ def _content(
             for chart in (
                 figures.learning(name, points, f"{number}"),
                 figures.rate(name, models[name].train.optimizer, points, f"{number}"),
+                figures.gradient(name, models[name].train.optimizer, points, f"{number}"),
             )
             if chart is not None
         ],

@@ -203,14 +203,14 @@ class Loop:
         if pending is None:
             return
         step, metrics, tokens = pending
-        loss = float(metrics.loss)
-        if not (math.isfinite(loss) and math.isfinite(float(metrics.norm))):
+        loss, norm = float(metrics.loss), float(metrics.norm)
+        if not (math.isfinite(loss) and math.isfinite(norm)):
             raise UserError(
                 f"{self.name}: the loss or its gradient is not finite at step {step} "
                 f"(loss {loss}); nothing is published, the last checkpoint stays. "
                 f"Try a lower rate or compute.dtype float32"
             )
         self.meter.count(tokens)
-        history.train(step, self.schedule.epoch(step), loss)
+        history.train(step, self.schedule.epoch(step), loss, norm)
         bar.update(1)
         bar.set_postfix_str(f"loss {loss:.4f}, {self.meter.rate:,.0f} tokens/s", refresh=False)

@@ -61,6 +61,7 @@ def write_history(model: str, folds: Sequence[int], held_out: float = 0.8) -> No
     """Write learning curves of two epochs that end in 0.7 in training."""
     for fold in folds:
         points = [(n, n / 4, "train", 1.1 - 0.05 * n) for n in range(1, 9)]
+        points += [(n, n / 4, "gradient", 3.0 - 0.25 * n + fold) for n in range(1, 9)]
         points += [(4, 1.0, "validation", held_out + 0.1), (8, 2.0, "validation", held_out)]
         table = pd.DataFrame(points, columns=["step", "epoch", "series", "loss"])
         table.to_csv(paths.fold(model) / f"fold{fold}/history.csv", index=False)

@@ -174,3 +174,11 @@ def test_a_partial_run_of_the_baseline_alone(tmp_path: Path, monkeypatch: pytest
     assert "Gain by a temperature" in text
     assert "A fold out of line" not in text
     assert "A member that earns nothing" not in text
+
+
+def test_the_norm_of_the_gradient_is_drawn_over_the_folds(text: str):
+    # By fold 2.75, 3.75 and 4.75 after a quarter of an epoch.
+    chart = text[text.index("m: norm of the gradient") :]
+    first = chart[chart.index("<tbody>") : chart.index("</tr>", chart.index("<tbody>"))]
+    assert re.findall(r">([\d.]+)<", first) == ["0.25", "3.75", "2.75", "4.75"]
+    assert "Before clipping at 1, above which the mean is for" in chart

@@ -113,7 +113,8 @@ def test_a_full_fit_killed_equals_uninterrupted_and_reads_no_split(
     folder = whole.path / "artifacts/folds/small/full"
     assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "metrics.json"]
     assert {line.split(",")[2] for line in (folder / "history.csv").read_text().split()[1:]} == {
-        "train"
+        "train",
+        "gradient",
     }
     assert (whole.path / "artifacts/timing/small/full.json").exists()
     assert killed.train_until_saved(3, signal.SIGKILL, FIT, "full") == -signal.SIGKILL
