@@ -1,6 +1,6 @@
 """Take an edit to a stage's code that changes no result: `make accept STAGE=train`.
 
-Golden tests decide first; README.md says when this is honest.
+Golden tests decide first; docs/operating.md says when this is honest.
 """
 
 import argparse

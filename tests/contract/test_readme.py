@@ -1,26 +1,40 @@
-"""What the README tells a reader to type is there to be typed."""
+"""What the README and the documents tell a reader to type is there to be typed."""
 
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.contract.project import ROOT, graph
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.split("#")[0].strip()
-    for block in re.findall(r"```bash\n(.*?)```", README, re.S)
-    for line in block.splitlines()
-]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text(encoding="utf-8")
+OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+
+
+def commands(page: Path) -> list[str]:
+    """Every line of a page's blocks of commands, without comments."""
+    return [
+        line.split("#")[0].strip()
+        for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+        for line in block.splitlines()
+    ]
+
+
+ALL = sorted({command for page in PAGES for command in commands(page)})
 
 
 def test_the_two_commands_come_first():
-    assert COMMANDS[:2] == ["make submission", "make test"]
+    assert commands(PAGES[0])[:2] == ["make submission", "make test"]
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
+def test_the_readme_is_read_in_a_minute():
+    assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("command", [c for c in ALL if c.startswith("make ")])
 def test_make_targets_exist(command: str):
     target, *settings = command.split()[1:]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -30,12 +44,12 @@ def test_make_targets_exist(command: str):
 
 
 def test_recipes_exist():
-    named = re.findall(r"make recipe NAME=(\S+)", README)
+    named = [name for command in ALL for name in re.findall(r"make recipe NAME=(\S+)", command)]
     assert named
     assert [name for name in named if not (ROOT / f"recipes/{name}.yaml").is_file()] == []
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("dvc ")])
+@pytest.mark.parametrize("command", [c for c in ALL if c.startswith("dvc ")])
 def test_dvc_commands_exist(command: str):
     """DVC itself parses the words; `--help` keeps it from acting on them."""
     done = subprocess.run(
@@ -52,22 +66,45 @@ def test_dvc_commands_exist(command: str):
 
 
 def test_nothing_else_is_asked_for():
-    assert {command.split()[0] for command in COMMANDS} <= {"make", "dvc", ".ci/run"}
+    assert {command.split()[0] for command in ALL} <= {"make", "dvc", ".ci/run"}
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)]+)\)|recipes/[\w-]+\.yaml", README))
-def test_links_lead_somewhere(path: str):
-    assert path.startswith("http") or not path or (ROOT / path).exists()
+LINKS = [
+    (page, link)
+    for page in PAGES
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "link"), LINKS, ids=[f"{page.name}-{link}" for page, link in LINKS]
+)
+def test_links_lead_somewhere(page: Path, link: str):
+    assert link.startswith("http") or (page.parent / link).exists()
+
+
+def test_recipes_that_are_named_exist():
+    named = [
+        path
+        for page in PAGES
+        for path in re.findall(r"`(recipes/[\w-]+\.yaml)`", page.read_text(encoding="utf-8"))
+    ]
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_documents_are_found_from_the_readme():
+    assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in README] == []
 
 
 def test_the_table_of_stages_is_the_graph():
-    rows = re.findall(r"^\| `(\w+)[@`]", README, re.M)
+    rows = re.findall(r"^\| `(\w+)[@`]", OPERATING, re.M)
     assert rows == list(graph()["stages"])
 
 
 def test_the_tree_is_the_library():
-    tree = README.split("```")[-2]
+    tree = OPERATING.split("```")[-2]
     for folder in (ROOT / "pipeline").iterdir():
         if folder.is_dir() and (folder / "__init__.py").exists():
             assert f"  {folder.name}/" in tree
