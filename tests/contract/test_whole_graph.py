@@ -297,5 +297,5 @@ def test_what_another_configuration_left_is_pruned(project: Project, tmp_path: P
 def test_plots_open_without_a_network(project: Project):
     project.run("dvc", "plots", "show")
     page = (project.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
-    assert page.count("vegaEmbed('#") == 5
+    assert page.count("vegaEmbed('#") == 7
     assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)\s*=\s*[\"']?(?:https?:)?//", page)
