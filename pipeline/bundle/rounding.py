@@ -14,7 +14,7 @@ from pipeline import paths
 from pipeline.bundle import contents
 from pipeline.bundle.bundled_model import BundledModel
 from pipeline.competition.schema import LABELS
-from pipeline.encoders.weights.folders import OWN_SETTINGS
+from pipeline.encoders.weights.folders import CARD, OWN_SETTINGS
 from pipeline.encoders.weights.tensors import FILE, read_tensors
 from pipeline.errors import UserError
 from pipeline.files import atomic_file, read_json, write_json
@@ -31,7 +31,7 @@ DTYPES = {
     "float16": np.dtype(np.float16),
     "bfloat16": jnp.dtype(jnp.bfloat16),
 }
-_PER_FOLD = (FILE, "config.json", OWN_SETTINGS)
+_PER_FOLD = (FILE, "config.json", OWN_SETTINGS, CARD)
 
 
 def pack_model(bundle: Path, model: str, trained: Sequence[Unit], dtype: str) -> None:

@@ -15,6 +15,7 @@ from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
 from pipeline.tables.predictions import write_predictions
 from pipeline.training import needs
+from pipeline.training.card import card
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
@@ -162,23 +163,36 @@ def _publish(
         "platform": job.compute.platform,
         "dtype": job.compute.dtype,
     }
+    figures = _figures(data, probabilities) | {"step": step, "steps": data.schedule.total}
     backbone = paths.backbone(job.model)
-    folder = paths.weights(job.model, job.unit)
-    save_fold(folder, jax.device_get(params), model.model, backbone, trained)
-    figures: dict[str, Any] = {}
+    save_fold(
+        paths.weights(job.model, job.unit),
+        jax.device_get(params),
+        model.model,
+        backbone,
+        trained,
+        card(job, files.read_json(backbone / "origin.json"), figures),
+    )
     with files.atomic_folder(paths.fold(job.model, job.unit)) as folder:
-        if probabilities is None:
-            essays = data.tokens.essay_ids
-            figures["essays"] = len({essays[i] for i in data.schedule.windows.tolist()})
-        else:
+        if probabilities is not None:
             there = np.flatnonzero(data.truth >= 0)
             ids = [data.tokens.element_ids[i] for i in there]
             own = np.full(len(ids), job.fold)
             write_predictions(folder / "oof.parquet", ids, own, probabilities[there])
-            figures["log_loss"] = round(data.loss(probabilities), 6)
-            figures["accuracy"] = round(data.accuracy(probabilities), 6)
-            figures["elements"] = len(ids)
-        figures |= {"step": step, "steps": data.schedule.total}
         write_history(folder / "history.csv", points)
         files.write_json(folder / "metrics.json", figures)
     return figures
+
+
+def _figures(
+    data: FoldData, probabilities: Float[np.ndarray, "elements labels"] | None
+) -> dict[str, Any]:
+    """Score a fold; count the essays of a full fit, which nothing scores."""
+    if probabilities is None:
+        essays = data.tokens.essay_ids
+        return {"essays": len({essays[i] for i in data.schedule.windows.tolist()})}
+    return {
+        "log_loss": round(data.loss(probabilities), 6),
+        "accuracy": round(data.accuracy(probabilities), 6),
+        "elements": int(np.count_nonzero(data.truth >= 0)),
+    }

@@ -37,7 +37,10 @@ _OLD_NORM = re.compile(r"(?<=LayerNorm\.)(gamma|beta)$")  # in checkpoints up to
 MASKED_HEAD = "masked_head.safetensors"
 """The file of a backbone that has its checkpoint's masked-language-model head, if it had one."""
 
-_NOT_TOKENIZER = ("config.json", FILE, MASKED_HEAD, "origin.json", "encoder.json")
+CARD = "README.md"
+"""The model card of a fold's folder; one of a backbone is of another model."""
+
+_NOT_TOKENIZER = ("config.json", FILE, MASKED_HEAD, "origin.json", "encoder.json", CARD)
 
 
 def load_backbone(folder: Path, model: TokenClassifier, seed: int) -> Params:
@@ -116,6 +119,7 @@ def save_fold(
     model: TokenClassifier,
     backbone: Path,
     extra: Mapping[str, Any],
+    card: str = "",
 ) -> None:
     """Write a Hugging Face folder that torch's AutoModelForTokenClassification opens.
 
@@ -125,6 +129,7 @@ def save_fold(
       model: it belongs to.
       backbone: folder whose config.json and tokenizer are copied too.
       extra: this project's own settings, beside the name of the encoder.
+      card: the text of the model card, where there is one.
     """
     kind = {"architectures": [family_of(model).classifier], "dtype": "float32"}
     with atomic_folder(folder) as temporary:
@@ -132,6 +137,8 @@ def save_fold(
         write_json(temporary / "config.json", read_json(backbone / "config.json") | kind)
         write_tensors(temporary / FILE, export(params, table(model, prefixed=True)))
         write_json(temporary / OWN_SETTINGS, {**extra, "encoder": model.name_of_encoder})
+        if card:
+            (temporary / CARD).write_text(card, encoding="utf-8")
 
 
 def copy_tokenizer(backbone: Path, folder: Path) -> None:

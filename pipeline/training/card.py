@@ -1,0 +1,102 @@
+"""The model card of an exported fold: what it is, its scores, how torch predicts with it.
+
+The head of YAML is that of the Hub's model cards.
+"""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.competition.address import COMPETITION
+from pipeline.competition.schema import TASK
+from pipeline.inputs.markers import PARAGRAPH
+from pipeline.training.job import Job
+
+_CODE = """
+import torch
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+model = AutoModelForTokenClassification.from_pretrained(".").eval()
+tokenizer = AutoTokenizer.from_pretrained(".")
+kinds, paragraph = map(
+    torch.tensor, map(tokenizer.convert_tokens_to_ids, ({markers}, "{paragraph}"))
+)
+tokens = tokenizer("{text}", return_tensors="pt", return_special_tokens_mask=True)
+ids, added = tokens["input_ids"][0], tokens["special_tokens_mask"][0].bool()
+with torch.no_grad():
+    logits = model(ids[None]).logits[0]
+opens = torch.isin(ids, kinds)
+element = opens.cumsum(0).masked_fill(opens | added | (ids == paragraph), 0)  # from 1
+for number in range(1, int(opens.sum()) + 1):
+    print(logits[element == number].mean(0).softmax(0).tolist())  # {labels}
+"""
+
+
+def card(job: Job, origin: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    """Write the card of one unit's folder.
+
+    Args:
+      job: that was trained.
+      origin: the backbone's record.
+      figures: of the unit, as `metrics.json` has them; a full fit has no score.
+    """
+    head: dict[str, Any] = {
+        "library_name": "transformers",
+        "pipeline_tag": "token-classification",
+        "tags": [COMPETITION, "jax", "flax"],
+    }
+    # A folder's path says nothing elsewhere, and may say too much.
+    if "commit" in origin:
+        head["base_model"] = origin["source"]
+    stream = io.StringIO()
+    YAML().dump(head, stream)
+    return "\n".join(
+        (
+            f"---\n{stream.getvalue()}---",
+            f"# {job.model}, {job.unit.title}",
+            "",
+            f"A {job.encoder} encoder for Kaggle's {COMPETITION}: it rates each element of an "
+            f"essay as {_or(TASK.labels)}. {_scores(figures)} {_backbone(origin)}",
+            "",
+            "Each element of an essay is opened by the marker of its type: "
+            f"{', '.join(f'`{m}` {kind}' for kind, m in TASK.markers.items())}. A run of newlines "
+            f"becomes `{PARAGRAPH}`, the rest of the essay stays in place. The logits of an "
+            "element are the mean of those of its own tokens, markers aside. This folder is one of "
+            "several whose probabilities are averaged, and the blend calibrates them.",
+            "",
+            f"```python{_code()}```",
+            "",
+        )
+    )
+
+
+def _scores(figures: Mapping[str, Any]) -> str:
+    steps = f"It was trained for {figures['steps']:,} steps"
+    if figures["step"] != figures["steps"]:
+        steps += f", of which step {figures['step']:,} had the best evaluation"
+    if "log_loss" not in figures:
+        return f"{steps} on all {figures['essays']:,} essays, so it has no score of its own."
+    return (
+        f"{steps} without the essays of its fold. On their {figures['elements']:,} elements its "
+        f"log loss is {figures['log_loss']:.4f} and its accuracy {figures['accuracy']:.4f}."
+    )
+
+
+def _backbone(origin: Mapping[str, Any]) -> str:
+    if "commit" in origin:
+        return f"It began as {origin['source']} at commit {origin['commit']}, whose licence holds."
+    return "It began as a checkpoint of its owner's, or as drawn weights."
+
+
+def _code() -> str:
+    markers = list(TASK.markers.values())
+    text = f"{markers[0]} Seagulls are loud. {markers[1]} They should live by the sea."
+    return _CODE.format(
+        markers=markers, paragraph=PARAGRAPH, text=text, labels=", ".join(TASK.labels)
+    )
+
+
+def _or(labels: tuple[str, ...]) -> str:
+    return f"{', '.join(labels[:-1])} or {labels[-1]}"
