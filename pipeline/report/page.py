@@ -18,6 +18,7 @@ from pipeline.files import atomic_folder
 from pipeline.metrics import log_loss, row_losses
 from pipeline.params import Model
 from pipeline.report import advice, figures
+from pipeline.report.colours import kind_style
 from pipeline.report.curves import end
 from pipeline.report.essays import shelves
 from pipeline.report.noise import suspects
@@ -74,7 +75,7 @@ def _content(
     elements, found = run.elements, run.ensemble
     doubted = suspects(elements.labels, run.blend)
     return {
-        "style": Markup((_OWN / "style.css").read_text(encoding="utf-8")),
+        "style": Markup(f"{kind_style()}\n{(_OWN / 'style.css').read_text(encoding='utf-8')}"),
         "found": found,
         "best": min(found["alone"].values()),
         "elements": len(elements),
