@@ -23,10 +23,11 @@ from pipeline.tables.submission import check_submission, read_order
 
 @dataclass(frozen=True)
 class Seen:
-    """An essay to look at: a heading, and its whole text in parts."""
+    """An essay to look at: a heading, its whole text in parts, and notes on them, a line each."""
 
     heading: str
     parts: Sequence[Part]
+    notes: Sequence[str] = ()
 
 
 def look(essay: str, member: str) -> Seen:

@@ -17,8 +17,13 @@ _TYPE = max(map(len, TYPES))
 _BAR = "| "
 
 
-def show(heading: str, parts: Iterable[Part], console: Console | None = None) -> None:
-    """Print an essay under its heading.
+def show(
+    heading: str,
+    parts: Iterable[Part],
+    console: Console | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Print an essay under its heading, and notes on it.
 
     What is a stranger's goes out as text: neither rich nor the terminal takes any of it for a
     command.
@@ -26,6 +31,8 @@ def show(heading: str, parts: Iterable[Part], console: Console | None = None) ->
     # `Text` knows no markup, and `one_line` leaves the terminal none of its own.
     console = Console(highlight=False) if console is None else console
     console.print(Text(one_line(heading), style="bold"))
+    for note in notes:
+        console.print(Text(one_line(note)))
     for part in parts:
         console.print()
         for line in _lines(part, console):
