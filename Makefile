@@ -21,7 +21,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry report smoke folds compare try prune \
+	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry report demo smoke folds compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -149,6 +149,11 @@ accept: doctor  ## golden tests, then take an edit to STAGE's code that changes 
 report: checked  ## the page about the run, with git's commit in it: dvc_plots/report.html
 	@dvc --wait-for-lock repro --quiet report
 	@python -m commands.report
+
+demo: checked  ## a local page: essays predicted as one types (Python 3.12; MODEL=m)
+	@sh requirements/install.sh .venv-demo demo 3.12 || \
+		{ [ $$? = 3 ] || exit 1; echo "skipped: no environment for demo"; exit 0; }; \
+		.venv-demo/bin/python -m commands.demo$(if $(MODEL), --model=$(call quoted,$(MODEL)))
 
 plots: checked  ## learning curves, confusion and calibration in dvc_plots/index.html
 	@dvc plots show
