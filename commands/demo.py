@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError, exit_with_message
+from pipeline.progress import say
 from pipeline.report.demo import COLUMNS, Row, answer, style
 from pipeline.report.rating import Rater
 
@@ -46,8 +47,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         box.change(handle, box, [essay, table], trigger_mode="always_last", show_progress="hidden")
         page.load(handle, box, [essay, table], show_progress="hidden")
     page.launch(
-        share=False, server_name=_HOST, server_port=wanted.port, css=style(), footer_links=[]
+        share=False,
+        server_name=_HOST,
+        server_port=wanted.port,
+        css=style(),
+        footer_links=[],
+        # Gradio's own lines tell how to share a page.
+        quiet=True,
+        prevent_thread_lock=True,
     )
+    say(f"demo: {page.local_url} (Ctrl-C ends it)")
+    page.block_thread()
 
 
 if __name__ == "__main__":
