@@ -81,6 +81,13 @@ def test_an_essay_s_own_text_commands_nothing():
     assert f"48;2;{red};{green};{blue}m" in said, "under the type's colour"
 
 
+def test_without_colour_types_are_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    said = _drawn([PART], 80, force_terminal=True, color_system="truecolor")
+    assert not re.search(r"\x1b\[[0-9;]*(3|4)[0-9;]*m", said), "neither ink nor paper"
+    assert "Lead" in said
+
+
 @pytest.mark.parametrize("width", [80, 40, 24])
 def test_nothing_is_wider_than_the_terminal(width: int):
     said = _drawn([Part("Word " * 40), PART], width)
