@@ -21,7 +21,8 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry graph report smoke folds compare try prune \
+	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry graph report demo smoke \
+	folds compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -83,10 +84,13 @@ check: venv  ## linting, formatting, types, and the contracts of the graph
 	pyright
 	python -m pytest tests/contract -m "not slow"
 
-# $(call elsewhere,name,Python,list): the environment .venv-name from requirements/list.txt (name.txt
-# where none is given), or a skip.
-elsewhere = sh requirements/install.sh .venv-$(1) $(or $(3),$(1)).txt $(2) || \
+# $(call installed,name,requirements,Python): the environment .venv-name, or a skip.
+installed = sh requirements/install.sh .venv-$(1) $(2) $(3) || \
 	{ [ $$? = 3 ] || exit 1; echo "skipped: no environment for $(1)"; exit 0; }
+
+# $(call elsewhere,name,Python,list): the same from requirements/list.txt (name.txt where none is
+# given).
+elsewhere = $(call installed,$(1),$(or $(3),$(1)).txt,$(2))
 
 parity:  ## compare encoders with torch, live, in an environment of its own (Python 3.11)
 	@$(call elsewhere,parity,3.11); .venv-parity/bin/python -m pytest $(PARALLEL) tests/parity
@@ -149,6 +153,10 @@ accept: doctor  ## golden tests, then take an edit to STAGE's code that changes 
 report: checked  ## the page about the run, with git's commit in it: dvc_plots/report.html
 	@dvc --wait-for-lock repro --quiet report
 	@python -m commands.report
+
+demo: checked  ## a local page: essays predicted as one types (Python 3.12; MODEL=m)
+	@$(call installed,demo,demo,3.12); \
+		.venv-demo/bin/python -m commands.demo$(if $(MODEL), --model=$(call quoted,$(MODEL)))
 
 graph: checked  ## every stage: what it needs, what is done; the time that is left to train
 	@python -m commands.graph

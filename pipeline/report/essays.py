@@ -7,41 +7,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import xlogy
 
-from pipeline.competition.schema import LABELS, TYPES
+from pipeline.competition.schema import LABELS
 from pipeline.metrics import row_losses
 from pipeline.report.noise import Suspects
+from pipeline.report.parts import Part, Placed, cut, element
 from pipeline.report.run import Rows, Run, Texts
 from pipeline.tables.elements import Elements
 
 SHOWN = 8
 """Essays of each kind: their texts are most of the page."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A stretch of an essay's text: an element, or what stands between two.
-
-    Attributes:
-      text: as the essay has it.
-      kind: the place of the element's type in the schema; None between elements.
-      label, predicted: as words.
-      probabilities: of each label.
-      loss: the element's.
-      suspect: the label that a suspect one seems to be, or an empty text.
-    """
-
-    text: str
-    kind: int | None = None
-    label: str = ""
-    predicted: str = ""
-    probabilities: tuple[float, ...] = ()
-    loss: float = 0.0
-    suspect: str = ""
-
-    @property
-    def type(self) -> str:
-        """The element's type."""
-        return "" if self.kind is None else TYPES[self.kind]
 
 
 @dataclass(frozen=True)
@@ -76,7 +50,7 @@ def shelves(run: Run, found: Suspects) -> list[Shelf]:
     losses = row_losses(labels, run.blend)
     entropies = -xlogy(run.blend, run.blend).sum(axis=1)
     instead = dict(zip(found.rows.tolist(), found.instead.tolist(), strict=True))
-    view = _View(elements, run.texts, run.blend, losses, instead)
+    view = _View(elements, run.texts, run.blend, instead)
     return [
         Shelf(
             "The worst",
@@ -103,8 +77,7 @@ def read_essay(
     elements: Elements, texts: Texts, probabilities: Rows, name: str, reason: str
 ) -> Essay:
     """Lay out one essay, predicted by `probabilities`."""
-    losses = row_losses(elements.labels, probabilities)
-    return _View(elements, texts, probabilities, losses, {}).essay(name, reason)
+    return _View(elements, texts, probabilities, {}).essay(name, reason)
 
 
 @dataclass(frozen=True)
@@ -112,40 +85,23 @@ class _View:
     elements: Elements
     texts: Texts
     probabilities: Rows
-    losses: Float[np.ndarray, " rows"]
     instead: dict[int, int]
 
     def essay(self, name: str, reason: str) -> Essay:
         rows = [i for i, essay in enumerate(self.elements.essay_ids) if essay == name]
         text = self.texts.essays[name]
-        return Essay(name, int(self.elements.folds[rows[0]]), reason, list(self._parts(text, rows)))
+        parts = cut(text, [self._placed(row) for row in rows])
+        return Essay(name, int(self.elements.folds[rows[0]]), reason, list(parts))
 
-    def _parts(self, text: str, rows: Sequence[int]) -> Iterable[Part]:
-        """Cut the text; elements that overlap give way to the one that begins first."""
-        done = 0
-        placed = [row for row in rows if self.texts.starts[row] >= 0]
-        for row in sorted(placed, key=lambda row: int(self.texts.starts[row])):
-            start, stop = max(int(self.texts.starts[row]), done), int(self.texts.ends[row])
-            if between := text[done:start].strip():
-                yield Part(between)
-            yield self._element(row, text[start:stop])
-            done = max(done, stop)
-        if rest := text[done:].strip():
-            yield Part(rest)
-        for row in rows:
-            if self.texts.starts[row] < 0:
-                yield self._element(row, self.texts.elements[row])
-
-    def _element(self, row: int, text: str) -> Part:
-        return Part(
-            text=text.strip(),
-            kind=TYPES.index(self.elements.types[row]),
-            label=LABELS[self.elements.labels[row]],
-            predicted=LABELS[self.probabilities[row].argmax()],
-            probabilities=tuple(self.probabilities[row].tolist()),
-            loss=float(self.losses[row]),
+    def _placed(self, row: int) -> Placed:
+        part = element(
+            text=self.texts.elements[row],
+            kind=self.elements.types[row],
+            label=int(self.elements.labels[row]),
+            probabilities=self.probabilities[row],
             suspect=LABELS[self.instead[row]] if row in self.instead else "",
         )
+        return Placed(part, int(self.texts.starts[row]), int(self.texts.ends[row]))
 
 
 def _highest(elements: Elements, values: Float[np.ndarray, " rows"]) -> list[tuple[str, float]]:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.report.charts import number
+from pipeline.report.colours import kind_style
 
 _OWN = Path(__file__).parent
 
@@ -35,5 +36,5 @@ def rendered(template: str, content: Mapping[str, Any]) -> str:
         "signed": lambda value: f"{value:+.4f}",
         "words": lambda key: str(key).replace("_", " "),
     }
-    style = Markup((_OWN / "style.css").read_text(encoding="utf-8"))
+    style = Markup(f"{kind_style()}\n{(_OWN / 'style.css').read_text(encoding='utf-8')}")
     return made.get_template(template).render(content, style=style)

@@ -42,7 +42,7 @@ def test_the_doctor_comes_before_dvc(target: str):
     "target",
     ["data", "submit", "bundle", "kaggle", "prune", "mend", "plots", "queue", "code",
      "experiments", "compare", "try", "report",
-     "graph"],
+     "graph", "demo"],
 )  # fmt: skip
 def test_params_yaml_is_checked_before_dvc_resolves_its_graph(target: str):
     commands = _commands(target, "STAGE=train")

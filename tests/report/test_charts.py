@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.competition.schema import TYPES
 from pipeline.report.charts import draw
+from pipeline.report.colours import kind_style
 from tests.contract.project import ROOT
 
 STYLE = (ROOT / "pipeline/report/style.css").read_text(encoding="utf-8")
@@ -82,7 +84,12 @@ def contrast(one: str, other: str) -> float:
 def test_contrast_is_that_of_wcag_aa(theme: int):
     block = re.findall(r":root \{(.*?)\}", STYLE, re.S)[theme]
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
-    assert len(colours) == 16
+    assert len(colours) == 9
+    kinds = re.findall(
+        r"\.(kind-\d) \{ --kind: (#[0-9a-f]{6}); \}", kind_style().split("@media")[theme]
+    )
+    assert len(dict(kinds)) == len(set(dict(kinds).values())) == len(TYPES)
+    colours |= dict(kinds)
     for name in {*colours} - {"paper", "surface", "line", "first", "second"}:
         for ground in ("paper", "surface"):
             assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
