@@ -29,6 +29,7 @@ PLOTS = Path("plots")
 WRITTEN_PARAMETERS = Path(".cache/params.yaml")  # what `make recipe` wrote last
 DOWNLOADS = Path(".cache/kaggle")  # archives that are not whole yet
 SUBMIT = Path("artifacts/submit")  # what was sent to Kaggle, and how far a submission got
+LOGS = Path(".logs")  # for other tools; no stage reads them
 LEDGER = Path("submissions.jsonl")  # kept in git
 
 
@@ -106,6 +107,11 @@ def fold(model: str, unit: Unit | None = None) -> Path:
 def timing(model: str, unit: Unit) -> Path:
     """Wall-clock figures and the hardware of one fold; nothing depends on it."""
     return Path("artifacts/timing") / model / f"{unit.name}.json"
+
+
+def tensorboard(model: str, unit: Unit) -> Path:
+    """Event files of one fold."""
+    return LOGS / "tensorboard" / model / unit.name
 
 
 def oof(member: str) -> Path:

@@ -39,6 +39,7 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
     found = [
         *requirements.examine_data(configuration.read("data", params.Data)),
         *requirements.examine_labels(configuration.read("labels", params.Labels)),
+        *requirements.examine_session(configuration.read("session", params.Session)),
         *machine.examine(
             configuration.read("compute", params.Compute), to_train, unmade, accelerator
         ),

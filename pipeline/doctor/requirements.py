@@ -12,6 +12,7 @@ from pipeline.encoders.catalogue import check_served, source_file, unknown_encod
 from pipeline.files import read_json
 from pipeline.graph.leftovers import TERRITORY
 from pipeline.home import expanded
+from pipeline.training.loggers import catalogue as loggers
 
 
 def examine_data(data: params.Data) -> Iterator[Finding]:
@@ -24,6 +25,11 @@ def examine_labels(labels: params.Labels) -> Iterator[Finding]:
     """Find out where the labels to train on are missing."""
     if _is_missing(Path(labels.source)):
         yield Finding(f"params.yaml: labels.from: {labels.source}: not found; mend the path")
+
+
+def examine_session(session: params.Session) -> Iterator[Finding]:
+    """Find a logger that isn't installed."""
+    yield from map(Finding, lines_of(loggers.check, session.loggers or ()))
 
 
 def _is_missing(path: Path) -> bool:

@@ -72,6 +72,7 @@ def _train(job: Job, origin: Origin, device: machine.Device, interruptions: Inte
             total = fold.data.schedule.total
             if checkpoints.last != total:
                 fold.loop.save(state, total, history, checkpoints)
+        fold.loop.loggers.close()
     progress.say(f"{job.name}: trained; dvc repro predicts and publishes")
 
 

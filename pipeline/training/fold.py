@@ -22,6 +22,8 @@ from pipeline.training.fold_model import FoldModel
 from pipeline.training.history import History, Validation, write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.job import Job
+from pipeline.training.loggers import catalogue
+from pipeline.training.loggers.loggers import Loggers
 from pipeline.training.loop import Loop
 from pipeline.training.origin import Origin
 from pipeline.training.step import TrainState
@@ -44,10 +46,12 @@ class FoldRun:
           UserError: an input or a parameter is at fault.
         """
         self.job, self.devices = job, devices
+        made = catalogue.make(job.session.loggers or (), job.model, job.unit, job.settings)
         self.model = FoldModel(job, devices)
         self.data = FoldData(job, self.model.pad_id)
         validate = None if job.unit.full else self._validate
-        self.loop = Loop(job.name, self.data.schedule, self.model.step, validate, devices)
+        loggers = Loggers(job.name, made)
+        self.loop = Loop(job.name, self.data.schedule, self.model.step, validate, devices, loggers)
         progress.say(
             f"{job.name}: {self.data.schedule.total} steps on {len(devices)} "
             f"{devices[0].device_kind} device(s), attention {self.model.attention}, "
@@ -64,7 +68,10 @@ class FoldRun:
           Stopped: asked to stop; the state is saved.
         """
         seconds = 60 * self.job.session.checkpoint_minutes
-        with machine.told_if_short_of_memory(self._too_large):
+        with (
+            self.loop.loggers.closed_if_it_ends(),
+            machine.told_if_short_of_memory(self._too_large),
+        ):
             return self.loop.run(
                 # Without a name here: where a checkpoint takes its place, it has to go.
                 self.model.initial_state(self.data.schedule.total),
@@ -116,6 +123,7 @@ def train_fold(job: Job) -> dict[str, Any]:
             if job.train.select == "best" and loop.best.step != step:
                 params, step = machine.replicate(loop.best.params, devices), loop.best.step
                 probabilities = model.predict(params, data)
+        loop.loggers.close()
         took = timing(job.compute, loop, devices, started)
         figures = _publish(model, data, params, probabilities, step, history.points)
         files.write_json(paths.timing(job.model, job.unit), took)

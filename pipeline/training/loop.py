@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pipeline import devices as machine
@@ -15,6 +16,8 @@ from pipeline.errors import Stopped, UserError
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.history import History, Validation
 from pipeline.training.interruptions import Interruptions
+from pipeline.training.loggers.loggers import Loggers
+from pipeline.training.optimizer import schedule as share_of_peak
 from pipeline.training.schedule import Schedule
 from pipeline.training.step import Step, StepMetrics, TrainState
 
@@ -72,6 +75,7 @@ class Loop:
         make_step: Callable[[], Step],
         validate: Validate | None,
         devices: Sequence[machine.Device],
+        loggers: Loggers | None = None,
     ) -> None:
         """Begin with no step done.
 
@@ -81,7 +85,10 @@ class Loop:
           make_step: makes the parallel train step; not called where every step is done.
           validate: maps parameters to figures; None: nothing is held out.
           devices: that the step runs on.
+          loggers: of other tools; None: none. Whoever made them closes them.
         """
+        self.loggers = loggers or Loggers(name)
+        self._shares: Sequence[float] = ()
         self.name, self.schedule, self.validate = name, schedule, validate
         self._make_step, self.devices = make_step, devices
         self.trained_on = len(devices)
@@ -103,6 +110,10 @@ class Loop:
           Stopped: a signal or the session's limit; the state is saved.
         """
         state, history = self._begin(state, checkpoints)
+        if self.loggers:
+            steps, last = jnp.arange(self.schedule.total), jnp.asarray(self.schedule.total)
+            self._shares = share_of_peak(steps, last, self.schedule.options.optimizer).tolist()
+            self.loggers.start(self.resumed_from)
         total, validate = self.schedule.total, self.validate
         evaluations = self.schedule.evaluations if validate else set[int]()
         accumulation = self.schedule.options.accumulation
@@ -187,6 +198,7 @@ class Loop:
     def note_validation(self, params: Any, found: Validation, step: int, history: History) -> None:
         """Record an evaluation and keep the best parameters where they are asked for."""
         history.validation(step, self.schedule.epoch(step), found)
+        self.loggers.held_out(step, found)
         also = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
         progress.say(
             f"{self.name}: step {step} of {self.schedule.total}, validation log loss "
@@ -212,5 +224,7 @@ class Loop:
             )
         self.meter.count(tokens)
         history.train(step, self.schedule.epoch(step), loss, norm)
+        if self.loggers:
+            self.loggers.step(step, loss, norm, self._shares[step - 1], self.meter.rate)
         bar.update(1)
         bar.set_postfix_str(f"loss {loss:.4f}, {self.meter.rate:,.0f} tokens/s", refresh=False)

@@ -1,0 +1,1 @@
+"""Loggers of a fold's curves that other tools show; off by default, and no result needs them."""
