@@ -119,10 +119,11 @@ tpu-check:  ## compile the steps for TPUs, with the TPU's own compiler but no TP
 
 smoke: MODEL ?= tiny
 smoke: FOLD ?= 0
-smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take
+smoke: ready  ## 20 steps of MODEL and FOLD: memory, speed, the time that all folds would take (PROFILE=1)
 	@$(DOCTOR) --model '$(MODEL)'
 	@python -m commands.inputs --model $(call quoted,$(MODEL))
-	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.smoke --model $(MODEL) --fold $(FOLD)$(if \
+		$(PROFILE), --profile)
 
 folds: MODEL ?= tiny
 folds: doctor  ## train all folds of MODEL that are missing at once, one a device; then: make submission

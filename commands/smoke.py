@@ -1,12 +1,17 @@
-"""Try a fold's first steps, write nothing: python -m commands.smoke --model tiny --fold 0."""
+"""Try a fold's first steps, write nothing: python -m commands.smoke --model tiny --fold 0.
+
+With --profile it leaves a profiler's trace of five steps in .logs/profile.
+"""
 
 if __name__ == "__main__":
     from pipeline import orphans
 
     orphans.end_with_parent()  # before the imports, which take seconds
 
+import argparse
 from collections.abc import Sequence
 
+from pipeline import paths
 from pipeline.configuration import load_configuration
 from pipeline.configured_units import configured_units
 from pipeline.durations import span
@@ -18,9 +23,12 @@ from pipeline.training.smoke import smoke
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print memory, speed and how long all folds of the configuration would take."""
-    job = read_job(__doc__, argv)
+    own = argparse.ArgumentParser(add_help=False)
+    own.add_argument("--profile", action="store_true")
+    wanted, rest = own.parse_known_args(argv)
+    job = read_job(__doc__, rest)
     folds = len(configured_units(load_configuration()))
-    seen = smoke(job)
+    seen = smoke(job, paths.log("profile", job.model, job.unit) if wanted.profile else None)
     device = "not told" if seen.device_megabytes is None else f"{seen.device_megabytes:,.0f} MB"
     say(
         f"log loss after {seen.steps} steps: {seen.loss:.4f}, on {seen.scored:,} of "

@@ -72,7 +72,7 @@ class Session:
     """Minutes between two checkpoints of a fold."""
     stop_after_minutes: Positive | None = None
     """Minutes after which training saves and ends, before a session's limit does; null: none."""
-    loggers: tuple[Literal["tensorboard"], ...] | None = None
+    loggers: tuple[Literal["tensorboard", "wandb"], ...] | None = None
     """Tools that take in each fold's curves while it trains; null: none."""
 
 

@@ -109,9 +109,9 @@ def timing(model: str, unit: Unit) -> Path:
     return Path("artifacts/timing") / model / f"{unit.name}.json"
 
 
-def tensorboard(model: str, unit: Unit) -> Path:
-    """Event files of one fold."""
-    return LOGS / "tensorboard" / model / unit.name
+def log(tool: str, model: str, unit: Unit) -> Path:
+    """What another tool keeps of one fold."""
+    return LOGS / tool / model / unit.name
 
 
 def oof(member: str) -> Path:

@@ -46,6 +46,7 @@ def card(job: Job, origin: Mapping[str, Any], figures: Mapping[str, Any]) -> str
         "library_name": "transformers",
         "pipeline_tag": "token-classification",
         "tags": [COMPETITION, "jax", "flax"],
+        "metrics": ["log_loss", "accuracy"],
     }
     # A folder's path says nothing elsewhere, and may say too much.
     if "commit" in origin:
@@ -58,7 +59,7 @@ def card(job: Job, origin: Mapping[str, Any], figures: Mapping[str, Any]) -> str
             f"# {job.model}, {job.unit.title}",
             "",
             f"A {job.encoder} encoder for Kaggle's {COMPETITION}: it rates each element of an "
-            f"essay as {_or(TASK.labels)}. {_scores(figures)} {_backbone(origin)}",
+            f"essay as {_or(TASK.labels)}. {_scores(job, figures)} {_backbone(origin)}",
             "",
             "Each element of an essay is opened by the marker of its type: "
             f"{', '.join(f'`{m}` {kind}' for kind, m in TASK.markers.items())}. A run of newlines "
@@ -72,15 +73,17 @@ def card(job: Job, origin: Mapping[str, Any], figures: Mapping[str, Any]) -> str
     )
 
 
-def _scores(figures: Mapping[str, Any]) -> str:
-    steps = f"It was trained for {figures['steps']:,} steps"
+def _scores(job: Job, figures: Mapping[str, Any]) -> str:
+    seed = job.train.seed if job.unit.seed is None else job.unit.seed
+    steps = f"It was trained under seed {seed} for {figures['steps']:,} steps"
     if figures["step"] != figures["steps"]:
         steps += f", of which step {figures['step']:,} had the best evaluation"
     if "log_loss" not in figures:
         return f"{steps} on all {figures['essays']:,} essays, so it has no score of its own."
     return (
-        f"{steps} without the essays of its fold. On their {figures['elements']:,} elements its "
-        f"log loss is {figures['log_loss']:.4f} and its accuracy {figures['accuracy']:.4f}."
+        f"{steps} without the essays of fold {job.fold} of data/folds.parquet. On their "
+        f"{figures['elements']:,} elements its log loss is {figures['log_loss']:.4f} and its "
+        f"accuracy {figures['accuracy']:.4f}."
     )
 
 

@@ -4,6 +4,7 @@ import itertools
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.training.fold_data import FoldData
 from pipeline.training.fold_model import FoldModel
 from pipeline.training.job import Job
 from pipeline.training.loop import Meter
+from pipeline.training.trace import Trace
 
 STEPS = 20
 # Of the held-out essays.
@@ -82,8 +84,12 @@ class Smoke(HeldOut):
         return training + self.first_batch + self.passes * self.pass_seconds
 
 
-def smoke(job: Job) -> Smoke:
-    """Run the first steps and predict a few held-out batches; write nothing.
+def smoke(job: Job, profile: Path | None = None) -> Smoke:
+    """Run the first steps and predict a few held-out batches; write nothing but a profile.
+
+    Args:
+      job: the fold.
+      profile: the folder of a profiler's trace, None for none. Tracing takes time of its own.
 
     Raises:
       UserError: as in training, or the loss is not finite.
@@ -94,11 +100,14 @@ def smoke(job: Job) -> Smoke:
     schedule = data.schedule
     state, step, meter = model.initial_state(schedule.total), model.step(), Meter()
     steps = min(STEPS, schedule.total)
+    trace = Trace(profile, steps)
     for batch in track(itertools.islice(schedule.batches(0), steps), steps, "step", job.name):
         state, metrics = step(state, machine.split(batch, len(devices), job.train.accumulation))
         if not math.isfinite(float(metrics.loss)):
             raise UserError(f"{job.name}: the loss is not finite after {int(state.step)} step(s)")
         meter.count(int(np.count_nonzero(batch.segment)))
+        trace.done(int(state.step))
+        meter.pause()
     say(f"{job.name}: {steps} steps done, predicting some of the held-out essays")
     return Smoke(
         **vars(predict_few(model, state.params, data)),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.competition.landmarks import LANDMARKS, NOTED
 from tests.contract.project import ROOT, graph
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -15,9 +16,9 @@ OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
 
 
 def commands(page: Path) -> list[str]:
-    """Every line of a page's blocks of commands, without comments."""
+    """Every line of a page's blocks of commands, without comments and what is piped into one."""
     return [
-        line.split("#")[0].strip()
+        line.split("#")[0].rpartition("|")[2].strip()
         for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
         for line in block.splitlines()
     ]
@@ -65,8 +66,24 @@ def test_dvc_commands_exist(command: str):
         assert target in graph()["stages"]
 
 
+@pytest.mark.parametrize("command", [c for c in ALL if c.startswith("python ")])
+def test_modules_exist_and_know_their_options(command: str):
+    flag, module, *words = command.split()[1:]
+    assert flag == "-m"
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for word in words:
+        assert not word.startswith("--") or word.split("=")[0] in done.stdout
+
+
 def test_nothing_else_is_asked_for():
-    assert {command.split()[0] for command in ALL} <= {"make", "dvc", ".ci/run"}
+    assert {command.split()[0] for command in ALL} <= {"make", "dvc", ".ci/run", "python"}
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
 
 
@@ -96,6 +113,16 @@ def test_recipes_that_are_named_exist():
 
 def test_the_documents_are_found_from_the_readme():
     assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in README] == []
+
+
+def test_landmarks_are_those_of_the_table():
+    """The README rounds nothing, and says of when they are."""
+    row = next(line for line in README.splitlines() if "for scale" in line)
+    by = {mark.name.split(",")[0].split(" ")[0]: f"{mark.log_loss:g}" for mark in LANDMARKS}
+    assert NOTED in row
+    assert re.findall(r"0\.\d+", row) == [by["24th"], by["gold"]]
+    priors = next(mark.log_loss for mark in LANDMARKS if mark.name == "class priors")
+    assert f"| the real data: class priors | {priors:g} |" in README
 
 
 def test_the_table_of_stages_is_the_graph():

@@ -37,12 +37,14 @@ def test_a_fold_tells_its_scores_and_where_it_began() -> None:
         "library_name": "transformers",
         "pipeline_tag": "token-classification",
         "tags": ["feedback-prize-effectiveness", "jax", "flax"],
+        "metrics": ["log_loss", "accuracy"],
         "base_model": "org/some-model",
     }
     assert "\n# m, fold 2-seed7\n" in text
     assert (
-        "It was trained for 176 steps without the essays of its fold. On their 1,393 elements its "
-        "log loss is 0.6375 and its accuracy 0.7176. It began as org/some-model at commit "
+        "It was trained under seed 7 for 176 steps without the essays of fold 2 of "
+        "data/folds.parquet. On their 1,393 elements its log loss is 0.6375 and its accuracy "
+        "0.7176. It began as org/some-model at commit "
         f"{COMMIT}, whose licence holds."
     ) in text
     assert all(f"`{marker}` {kind}" in text for kind, marker in MARKERS.items())

@@ -41,7 +41,7 @@ def test_it_is_told_in_hours_and_minutes(
 ):
     monkeypatch.chdir(tmp_path)
     configurations.write(configurations.DEFAULT)
-    monkeypatch.setattr(command, "smoke", lambda job: smoke.Smoke(**SEEN))
+    monkeypatch.setattr(command, "smoke", lambda job, profile: smoke.Smoke(**SEEN))
     command.main(["--model", "tiny", "--fold", "0"])
     assert capsys.readouterr().out.splitlines() == [
         "log loss after 20 steps: 0.9877, on 40 of 1,200 held-out elements",

@@ -10,7 +10,7 @@ from pipeline.training.loggers.logger import Logger
 from pipeline.units import Unit
 
 # Each is the package, and the extra of pyproject.toml, of its own name.
-LOGGERS = ("tensorboard",)
+LOGGERS = ("tensorboard", "wandb")
 
 
 def check(names: Sequence[str]) -> None:
@@ -50,5 +50,10 @@ def make(names: Sequence[str], model: str, unit: Unit, settings: dict[str, Any])
         if name == "tensorboard":
             from pipeline.training.loggers.tensorboard import TensorBoard
 
-            made.append(TensorBoard(paths.tensorboard(model, unit), settings))
+            made.append(TensorBoard(paths.log(name, model, unit), settings))
+        if name == "wandb":
+            from pipeline.training.loggers.wandb import WeightsAndBiases
+
+            title = f"{model}, {unit.title}"
+            made.append(WeightsAndBiases(paths.log(name, model, unit), title, settings))
     return made
