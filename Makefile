@@ -21,7 +21,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
-	test-slow check parity compat bundle kaggle peers tpu-check gpu-check carry graph report demo smoke \
+	test-slow check parity compat bundle kaggle notebooks peers tpu-check gpu-check carry graph report demo smoke \
 	folds compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
@@ -44,8 +44,9 @@ ready: venv
 checked: ready
 	@python -m commands.configuration
 
-recipe: venv  ## write params.yaml from recipes/NAME.yaml, or a path (FORCE=1: over edits of yours)
-	@python -m commands.recipe $(call quoted,$(NAME))$(if $(FORCE), --force)
+recipe: venv  ## write params.yaml from recipes/NAME.yaml, or a path (SET="folds=[0]"; FORCE=1: over edits)
+	@python -m commands.recipe $(call quoted,$(NAME))$(if $(FORCE), --force)$(if \
+		$(SET), --set=$(call quoted,$(SET)))
 
 options: venv  ## every option of params.yaml: key, type, default, and what it does
 	@python -m commands.options
@@ -109,6 +110,9 @@ bundle: checked  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bflo
 
 kaggle: checked  ## run the kernel offline in Kaggle's own versions, on the finished graph (Python 3.12)
 	@$(call elsewhere,kaggle,3.12,kaggle-image); python -m commands.rehearse --python .venv-kaggle/bin/python
+
+notebooks: ready  ## execute notebooks/ on the sample in Kaggle's own versions (Python 3.12)
+	@$(call elsewhere,kaggle,3.12,kaggle-image); .venv-kaggle/bin/python -m commands.notebooks
 
 peers:  ## make the environments of bench/peers: torch, and the seed's recipe (Python 3.11)
 	@$(call elsewhere,parity,3.11)

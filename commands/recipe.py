@@ -1,6 +1,11 @@
-"""Write params.yaml from a recipe, and print what differs from the default: `make recipe`."""
+"""Write params.yaml from a recipe, and print what differs from the default: `make recipe`.
+
+`--set` puts options in, as in `--set "folds='[0, 1]' models.tiny.train.epochs=1"`; its comments are
+then lost.
+"""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +15,7 @@ from pipeline.errors import UserError, exit_with_message
 from pipeline.files import write_text
 from pipeline.progress import say
 from pipeline.recipes import DEFAULT, compose, differences, find, matching
+from pipeline.settings import parse_settings, with_settings
 
 _TARGET = Path("params.yaml")
 
@@ -19,8 +25,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="commands.recipe", description=__doc__)
     parser.add_argument("name", help="a recipe in recipes/, or the path of another one")
     parser.add_argument("--force", action="store_true", help="write over edits of params.yaml")
+    parser.add_argument("--set", default="", help="key=value, several apart by spaces")
     arguments = parser.parse_args(argv)
     composition = compose(find(arguments.name))
+    if arguments.set:
+        changed = with_settings(composition.text, parse_settings(arguments.set))
+        composition = dataclasses.replace(
+            composition, text=changed.text, configuration=changed.configuration
+        )
     if not arguments.force and _is_edited(composition.text):
         raise UserError(
             f"{_TARGET}: edited by hand; keep it as a recipe of your own, or write over it with "

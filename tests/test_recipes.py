@@ -228,3 +228,20 @@ def test_a_name_that_is_none():
     assert str(told.value) == "recipes: no 'mor'; the nearest valid one is 'more'"
     with pytest.raises(UserError, match=r"^NAME: expected a recipe: default, more, or a path$"):
         command.main([""])
+
+
+def test_settings_go_in_and_are_no_edit(capsys: pytest.CaptureFixture[str]):
+    command.main(["more", "--set", "folds='[0, 1]' models.tiny.train.epochs=1"])
+    said = capsys.readouterr().out
+    assert "split.n_folds: 7" in said
+    assert "folds: [0, 1]" in said
+    assert "models.tiny.train.epochs: 1" in said
+    assert "epochs: 1" in Path("params.yaml").read_text()
+    command.main(["more"])
+    assert "epochs: 8" in Path("params.yaml").read_text()
+
+
+def test_an_unknown_setting_writes_nothing():
+    with pytest.raises(UserError, match="SET: unknown key 'fold'"):
+        command.main(["more", "--set", "fold=1"])
+    assert not Path("params.yaml").exists()
