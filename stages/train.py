@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from pipeline import paths
+from pipeline.competition.address import COMPETITION
+from pipeline.competition.schema import TASK
 from pipeline.configuration import load_configuration
 from pipeline.files import read_json
 from pipeline.progress import say
@@ -28,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train; say what came of it and where the weights are."""
     job = read_job(__doc__, argv, full=True)
     check_later_stages(load_configuration().whole, job.model, full=job.unit.full)
-    figures, weights = train_fold(job), paths.weights(job.model, job.unit)
+    figures, weights = train_fold(job, TASK, COMPETITION), paths.weights(job.model, job.unit)
     _tell_what_is_left(job)
     if job.unit.full:
         say(f"{job.name}: trained on {figures['essays']:,} essays, {weights}")

@@ -9,9 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.competition.address import COMPETITION
-from pipeline.competition.schema import TASK
 from pipeline.inputs.markers import PARAGRAPH
+from pipeline.task import Task
 from pipeline.training.job import Job
 
 _CODE = """
@@ -34,18 +33,22 @@ for number in range(1, int(opens.sum()) + 1):
 """
 
 
-def card(job: Job, origin: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+def card(
+    job: Job, task: Task, competition: str, origin: Mapping[str, Any], figures: Mapping[str, Any]
+) -> str:
     """Write the card of one unit's folder.
 
     Args:
       job: that was trained.
+      task: the names of the classes, and the markers of types.
+      competition: its name in Kaggle's addresses.
       origin: the backbone's record.
       figures: of the unit, as `metrics.json` has them; a full fit has no score.
     """
     head: dict[str, Any] = {
         "library_name": "transformers",
         "pipeline_tag": "token-classification",
-        "tags": [COMPETITION, "jax", "flax"],
+        "tags": [competition, "jax", "flax"],
         "metrics": ["log_loss", "accuracy"],
     }
     # A folder's path says nothing elsewhere, and may say too much.
@@ -58,16 +61,16 @@ def card(job: Job, origin: Mapping[str, Any], figures: Mapping[str, Any]) -> str
             f"---\n{stream.getvalue()}---",
             f"# {job.model}, {job.unit.title}",
             "",
-            f"A {job.encoder} encoder for Kaggle's {COMPETITION}: it rates each element of an "
-            f"essay as {_or(TASK.labels)}. {_scores(job, figures)} {_backbone(origin)}",
+            f"A {job.encoder} encoder for Kaggle's {competition}: it rates each element of an "
+            f"essay as {_or(task.labels)}. {_scores(job, figures)} {_backbone(origin)}",
             "",
             "Each element of an essay is opened by the marker of its type: "
-            f"{', '.join(f'`{m}` {kind}' for kind, m in TASK.markers.items())}. A run of newlines "
+            f"{', '.join(f'`{m}` {kind}' for kind, m in task.markers.items())}. A run of newlines "
             f"becomes `{PARAGRAPH}`, the rest of the essay stays in place. The logits of an "
             "element are the mean of those of its own tokens, markers aside. This folder is one of "
             "several whose probabilities are averaged, and the blend calibrates them.",
             "",
-            f"```python{_code()}```",
+            f"```python{_code(task)}```",
             "",
         )
     )
@@ -93,11 +96,11 @@ def _backbone(origin: Mapping[str, Any]) -> str:
     return "It began as a checkpoint of its owner's, or as drawn weights."
 
 
-def _code() -> str:
-    markers = list(TASK.markers.values())
+def _code(task: Task) -> str:
+    markers = list(task.markers.values())
     text = f"{markers[0]} Seagulls are loud. {markers[1]} They should live by the sea."
     return _CODE.format(
-        markers=markers, paragraph=PARAGRAPH, text=text, labels=", ".join(TASK.labels)
+        markers=markers, paragraph=PARAGRAPH, text=text, labels=", ".join(task.labels)
     )
 
 

@@ -1,8 +1,9 @@
 """One fold, or one full fit, from its inputs to its outputs: what the train stage runs."""
 
 import contextlib
+import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline import devices as machine
 from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
 from pipeline.tables.predictions import write_predictions
+from pipeline.task import Task
 from pipeline.training import needs
 from pipeline.training.card import card
 from pipeline.training.checkpoint import Checkpoints
@@ -95,10 +97,15 @@ class FoldRun:
         return Validation(self.data.loss(self.model.predict(params, self.data)))
 
 
-def train_fold(job: Job) -> dict[str, Any]:
+def train_fold(job: Job, task: Task, competition: str) -> dict[str, Any]:
     """Train, predict the held-out essays, write the fold's outputs; return its figures.
 
     A full fit predicts nothing.
+
+    Args:
+      job: the unit.
+      task: of the competition, for the model card.
+      competition: its name, likewise.
 
     Raises:
       UserError: the platform, an input or a parameter is at fault, the disk has too little room,
@@ -125,7 +132,8 @@ def train_fold(job: Job) -> dict[str, Any]:
                 probabilities = model.predict(params, data)
         loop.loggers.close()
         took = timing(job.compute, loop, devices, started)
-        figures = _publish(model, data, params, probabilities, step, history.points)
+        describe = functools.partial(card, job, task, competition)
+        figures = _publish(model, data, params, probabilities, step, history.points, describe)
         files.write_json(paths.timing(job.model, job.unit), took)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
@@ -162,8 +170,12 @@ def _publish(
     probabilities: Float[np.ndarray, "elements labels"] | None,
     step: int,
     points: list[list[Any]],
+    describe: Callable[[Mapping[str, Any], Mapping[str, Any]], str],
 ) -> dict[str, Any]:
-    """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock."""
+    """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock.
+
+    `describe` makes the model card from the backbone's record and the figures.
+    """
     job = model.job
     trained = {
         **job.unit.settings,
@@ -179,7 +191,7 @@ def _publish(
         model.model,
         backbone,
         trained,
-        card(job, files.read_json(backbone / "origin.json"), figures),
+        describe(files.read_json(backbone / "origin.json"), figures),
     )
     with files.atomic_folder(paths.fold(job.model, job.unit)) as folder:
         if probabilities is not None:

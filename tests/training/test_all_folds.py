@@ -19,6 +19,7 @@ from pipeline.training import all_folds
 from pipeline.training.fold import FoldRun
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.job import Job, job_of
+from pipeline.training.loggers.loggers import Loggers
 from pipeline.training.origin import Origin
 from pipeline.units import Unit, units
 from tests.configurations import SMALL, changed, text
@@ -96,7 +97,7 @@ def test_a_fold_that_does_not_fit_says_what_would(monkeypatch: pytest.MonkeyPatc
     run.job, run.devices = job_of(configuration, "small", Unit(1)), jax.local_devices()[:1]
     run.data = SimpleNamespace(schedule=SimpleNamespace(total=3))  # type: ignore[assignment]
     run.model = SimpleNamespace(initial_state=full)  # type: ignore[assignment]
-    run.loop = SimpleNamespace(run=None)  # type: ignore[assignment]
+    run.loop = SimpleNamespace(run=None, loggers=Loggers("m"))  # type: ignore[assignment]
     nothing = cast(Any, None)
     with pytest.raises(UserError) as error:
         cast(Any, inspect.unwrap(FoldRun.run))(run, nothing, nothing)
@@ -130,7 +131,7 @@ def test_the_initial_state_goes_where_a_checkpoint_takes_its_place() -> None:
     run.job = job_of(configuration, "small", Unit(1))
     run.data = SimpleNamespace(schedule=SimpleNamespace(total=3))  # type: ignore[assignment]
     run.model = SimpleNamespace(initial_state=lambda total: Leaf())  # type: ignore[assignment]
-    run.loop = SimpleNamespace(run=begin)  # type: ignore[assignment]
+    run.loop = SimpleNamespace(run=begin, loggers=Loggers("m"))  # type: ignore[assignment]
     nothing = cast(Any, None)
     undecorated = inspect.unwrap(FoldRun.run)
     assert cast(Any, undecorated)(run, nothing, nothing) == "restored"

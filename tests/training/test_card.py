@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import params
-from pipeline.competition.schema import MARKERS
+from pipeline.competition.address import COMPETITION
+from pipeline.competition.schema import MARKERS, TASK
 from pipeline.training.card import card
 from pipeline.training.job import Job
 from pipeline.units import NO_FOLD, Unit
@@ -32,7 +33,7 @@ def head(text: str) -> Any:
 
 
 def test_a_fold_tells_its_scores_and_where_it_began() -> None:
-    text = card(job(Unit(2, 7)), HUB, FIGURES)
+    text = card(job(Unit(2, 7)), TASK, COMPETITION, HUB, FIGURES)
     assert head(text) == {
         "library_name": "transformers",
         "pipeline_tag": "token-classification",
@@ -48,29 +49,33 @@ def test_a_fold_tells_its_scores_and_where_it_began() -> None:
         f"{COMMIT}, whose licence holds."
     ) in text
     assert all(f"`{marker}` {kind}" in text for kind, marker in MARKERS.items())
-    assert text == card(job(Unit(2, 7)), HUB, FIGURES)
+    assert text == card(job(Unit(2, 7)), TASK, COMPETITION, HUB, FIGURES)
 
 
 def test_the_best_step_is_named() -> None:
-    text = card(job(Unit(0)), HUB, FIGURES | {"step": 88})
+    text = card(job(Unit(0)), TASK, COMPETITION, HUB, FIGURES | {"step": 88})
     assert "for 176 steps, of which step 88 had the best evaluation without" in text
 
 
 def test_a_full_fit_has_no_score() -> None:
-    text = card(job(Unit(NO_FOLD)), HUB, {"essays": 4191, "step": 90, "steps": 90})
+    text = card(
+        job(Unit(NO_FOLD)), TASK, COMPETITION, HUB, {"essays": 4191, "step": 90, "steps": 90}
+    )
     assert "on all 4,191 essays, so it has no score of its own." in text
     assert "\n# m, full\n" in text
 
 
 def test_a_folder_is_not_named() -> None:
-    mine = {"source": "/home/me/secret/models", "sha256": "cd" * 32}
-    text = card(job(Unit(0)), mine, FIGURES)
+    mine = {"source": "secret/models", "sha256": "cd" * 32}
+    text = card(job(Unit(0)), TASK, COMPETITION, mine, FIGURES)
     assert "secret" not in text
     assert "base_model" not in head(text)
 
 
 @pytest.mark.parametrize("unit", [Unit(0), Unit(1, 3)])
 def test_the_code_is_about_ten_lines(unit: Unit) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", card(job(unit), HUB, FIGURES), re.S)
+    (code,) = re.findall(
+        r"```python\n(.*?)```", card(job(unit), TASK, COMPETITION, HUB, FIGURES), re.S
+    )
     compile(code, "card", "exec")
     assert len([line for line in code.splitlines() if line]) <= 15

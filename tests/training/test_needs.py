@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import room
+from pipeline.competition.schema import TASK
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
 from pipeline.training import fold, needs
@@ -115,4 +116,4 @@ def test_a_disk_that_is_too_small_ends_a_fold_before_jax_starts(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(fold.machine, "start", lambda compute: pytest.fail("JAX starts"))
     with pytest.raises(UserError, match=r"its disk has 0\.0 MB free, train@small-0 needs"):
-        fold.train_fold(job_of(load_configuration(), "small", Unit(0)))
+        fold.train_fold(job_of(load_configuration(), "small", Unit(0)), TASK, "c")

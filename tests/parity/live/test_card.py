@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("torch")
 
 from pipeline.backbones.make import make
+from pipeline.competition.address import COMPETITION
 from pipeline.competition.schema import TASK
 from pipeline.encoders.config import Settings
 from pipeline.encoders.head import build
@@ -66,7 +67,7 @@ def test_torch_predicts_what_we_do(tmp_path: Path):
     make(source, "bert", write_essays(tmp_path / "essays"), TASK, backbone)
     model = build(backbone, "bert", Settings())
     params = load_backbone(backbone, model, seed=1)
-    text = card(job(Unit(0)), read_json(backbone / "origin.json"), FIGURES)
+    text = card(job(Unit(0)), TASK, COMPETITION, read_json(backbone / "origin.json"), FIGURES)
     save_fold(tmp_path / "fold0", params, model, backbone, {"fold": 0}, text)
     (code,) = re.findall(
         r"```python\n(.*?)```", (tmp_path / "fold0/README.md").read_text(encoding="utf-8"), re.S
