@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import git
 from tests.contract.project import CODE, ROOT, python_files
 
 MODULES = list(python_files(*CODE))
@@ -12,10 +13,18 @@ TEXTS = [
     *MODULES,
     *(
         path.relative_to(ROOT)
-        for pattern in ("*.*", "Makefile", "recipes/*", "docs/*", "requirements/*", ".ci/*")
+        for pattern in (
+            "*.*",
+            "Makefile",
+            "recipes/*",
+            "docs/*",
+            "notebooks/*",
+            "requirements/*",
+            ".ci/*",
+        )
         for path in ROOT.glob(pattern)
         if path.is_file()
-        and path.suffix in {"", ".md", ".yaml", ".toml", ".txt", ".sh"}
+        and path.suffix in {"", ".md", ".yaml", ".toml", ".txt", ".sh", ".ipynb"}
         and path.name not in {"params.yaml", "dvc.lock", ".git"}
     ),
 ]
@@ -46,6 +55,12 @@ def test_no_file_holds(what: str):
         if re.search(FORBIDDEN[what], line)
     ]
     assert found == []
+
+
+def test_no_link_is_kept():
+    """It leads to a place of some machine, or to nothing in a clone."""
+    kept = git.ask("-C", str(ROOT), "ls-files", "--stage") or ""
+    assert [line for line in kept.splitlines() if line.startswith("120000")] == []
 
 
 def _lines(path: Path) -> list[str]:
