@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline.configuration import Configuration, load_configuration
+from pipeline.configured_members import configured_members
 from pipeline.errors import UserError, exit_with_message
 from pipeline.evaluation.head_to_head import HeadToHead, compare
 from pipeline.evaluation.sides import opened, parse, resolved
@@ -61,8 +62,7 @@ def _compared(
       UserError: a side is not there, has no fold of the other's, or predicts other elements.
     """
     models = configuration.read("models", dict)
-    others = [*configuration.read("embeddings", dict), *configuration.read("members", dict)]
-    known = [BASELINE, ENSEMBLE, *models, *others]
+    known = [ENSEMBLE, *configured_members(configuration)]
     one, other = resolved(parse(a, known), parse(b, known))
     with opened(one, models) as first, opened(other, models) as second:
         found = compare(first, second, labelled, fold)

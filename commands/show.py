@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline.configuration import Configuration, load_configuration
+from pipeline.configured_members import configured_members
 from pipeline.errors import UserError, exit_with_message
 from pipeline.mistakes import nearest
 from pipeline.report.looking import look
 from pipeline.report.terminal import show
-from pipeline.reserved import BASELINE, ENSEMBLE
+from pipeline.reserved import ENSEMBLE
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,9 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _member(configuration: Configuration, name: str) -> str:
-    sections = ("models", "embeddings", "members")
-    named = [key for section in sections for key in configuration.read(section, dict)]
-    known = [ENSEMBLE, BASELINE, *named]
+    known = [ENSEMBLE, *configured_members(configuration)]
     if name not in known:
         raise UserError(f"--member: no {name!r}{nearest(name, known)}")
     return name

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline import params, paths
 from pipeline.configuration import load_configuration
+from pipeline.configured_members import configured_members
 from pipeline.evaluation.ensemble import ensemble, predict_test
 from pipeline.progress import say
 from pipeline.reserved import BASELINE
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     folds = configuration.read("folds", list)
     models, external = configuration.read("models", dict), configuration.read("members", dict)
     fitted_by_fold = [BASELINE, *configuration.read("embeddings", dict)]
-    members = [*fitted_by_fold, *models, *external]
+    members = configured_members(configuration)
     settings = configuration.read("ensemble", params.Ensemble)
     fitted, found = ensemble(settings, members, folds, read_elements(folds))
     order = read_order()

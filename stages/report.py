@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline.configuration import load_configuration
+from pipeline.configured_members import configured_members
 from pipeline.configured_units import trained_units
 from pipeline.progress import say
 from pipeline.report.origin import origin
 from pipeline.report.page import PAGE, write_page
 from pipeline.report.run import read_run
-from pipeline.reserved import BASELINE
 from stages.running import run_stage
 
 
@@ -19,9 +19,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     configuration = load_configuration()
     folds = sorted(configuration.read("folds", list))
     models = configuration.read("models", dict)
-    members = [BASELINE, *models, *configuration.read("members", dict)]
     trained = {model: trained_units(configuration, model) for model in models}
-    run = read_run(folds, members, trained)
+    run = read_run(folds, configured_members(configuration), trained)
     fired = write_page(run, origin(configuration), models)
     for advice in fired:
         say(f"report: {advice.rule}: {advice.found}")

@@ -13,7 +13,8 @@ from pipeline.report.page import COMMIT, PAGE
 from pipeline.units import Unit
 from stages import report as stage
 from tests.configurations import section, write_members
-from tests.report.project import HOSTILE, write_run, write_timing
+from tests.evaluation.project import predict, write_member
+from tests.report.project import FOLDS, HOSTILE, write_run, write_timing
 
 VOID = {"meta", "link", "br"}
 
@@ -174,6 +175,24 @@ def test_a_partial_run_of_the_baseline_alone(tmp_path: Path, monkeypatch: pytest
     assert "Gain by a temperature" in text
     assert "A fold out of line" not in text
     assert "A member that earns nothing" not in text
+
+
+def test_a_member_of_embeddings_counts_with_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    elements = write_run()
+    path = Path("params.yaml")
+    ridge = "embeddings:\n  frozen: {model: m, ridge: {essay: 10.0, element: 10.0, C: 0.1}}\n"
+    path.write_text(path.read_text().replace("embeddings: {}\n", ridge))
+    write_member("frozen", elements, predict(elements, 9), FOLDS)
+    settings = section(params.Ensemble, nested_folds=3, seed=1)
+    ensemble(settings, ["baseline", "frozen", "m"], FOLDS, elements)
+    stage.main([])
+    text = PAGE.read_text(encoding="utf-8")
+    # The blend's, the baseline's, and those of the two others.
+    assert "the most of 4 predictions" in text
+    assert '<th scope="row">frozen</th>' in text
 
 
 def test_the_norm_of_the_gradient_is_drawn_over_the_folds(text: str):
