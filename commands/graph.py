@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for each stage, and the time left."""
     parser = argparse.ArgumentParser(prog="commands.graph", description=__doc__)
     parser.add_argument("--left", action="store_true", help="the time left alone")
-    parser.add_argument("--without", metavar="STAGE", help="one that is about to be done")
+    parser.add_argument("--without", metavar="STAGE", help="one that is about to be done, and asks")
     wanted = parser.parse_args(argv)
     found = outlook()
     if not wanted.left:

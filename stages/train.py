@@ -8,6 +8,7 @@ if __name__ == "__main__":
 
     orphans.end_with_parent()  # before the imports, which take seconds
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,20 +32,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     job = read_job(__doc__, argv, full=True)
     check_later_stages(load_configuration().whole, job.model, full=job.unit.full)
     figures, weights = train_fold(job, TASK, COMPETITION), paths.weights(job.model, job.unit)
-    _tell_what_is_left(job)
     if job.unit.full:
         say(f"{job.name}: trained on {figures['essays']:,} essays, {weights}")
     else:
         say(f"{job.name}: log loss {figures['log_loss']:.4f} out of fold, {weights}")
+    _tell_what_is_left(job)
 
 
 def _tell_what_is_left(job: Job) -> None:
-    """Say what is left to train, once a unit takes long.
+    """Say what the run that DVC is at still has to train, once a unit takes long.
 
     By a process of its own: DVC takes a second to start, and a stage's code is all that it
     imports.
     """
-    if read_json(paths.timing(job.model, job.unit))["seconds"] >= _LONG:
+    long = read_json(paths.timing(job.model, job.unit))["seconds"] >= _LONG
+    # DVC names the stage that it runs. By hand, or on a machine without DVC, there is no run.
+    if long and os.environ.get("DVC_STAGE") == job.name:
         command = [sys.executable, "-m", "commands.graph", "--left", "--without", job.name]
         subprocess.run(command, check=False)
 

@@ -9,6 +9,7 @@ from pipeline.configuration import load_configuration
 from pipeline.files import write_json
 from pipeline.training.left import left
 from pipeline.units import Unit
+from stages import train
 from tests import configurations
 
 
@@ -45,6 +46,27 @@ def test_a_unit_that_was_resumed_tells_no_time() -> None:
     assert left(load_configuration(), {"train@small-1"}).line == (
         "left to train: 1 of small: time not known"
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stage", "asked"),
+    [(61.0, "train@small-1", 1), (59.0, "train@small-1", 0), (61.0, "", 0)],
+    ids=["long", "short", "not by DVC"],
+)
+def test_a_long_fold_of_a_run_ends_in_the_time_left(
+    seconds: float, stage: str, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr("subprocess.run", lambda command, check: ran.append(command))
+    monkeypatch.setenv("DVC_STAGE", stage)
+    monkeypatch.setattr(
+        train, "train_fold", lambda *_: took("small", 1, seconds) or {"log_loss": 0.5}
+    )
+    monkeypatch.setattr(train, "check_later_stages", lambda *_, **__: None)
+    train.main(["--model", "small", "--fold", "1"])
+    assert [command[1:] for command in ran] == asked * [
+        ["-m", "commands.graph", "--left", "--without", "train@small-1"]
+    ]
 
 
 def test_nothing_waits() -> None:
