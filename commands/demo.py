@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError, exit_with_message
 from pipeline.progress import say
-from pipeline.report.demo import COLUMNS, Row, answer, style
-from pipeline.report.rating import Rater
+from pipeline.viewing.demo import COLUMNS, Row, answer, style
+from pipeline.viewing.rating import Rater
 
 _HOST = "127.0.0.1"
 _EXAMPLE = "Trams should be free.\n\nThey are quick, and a street has room for few cars.\n\nSo yes."
@@ -27,10 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ImportError:
         raise UserError("commands.demo: no gradio in this environment; run: make demo") from None
     configuration = load_configuration()
-    models = configuration.read("models", dict)
-    if not models:
-        raise UserError("params.yaml: models: found none, expected one that is trained")
-    rater = Rater(configuration, configuration.named("models", wanted.model or next(iter(models))))
+    rater = Rater(configuration, wanted.model)
 
     def handle(text: str) -> tuple[str, list[Row]]:
         return answer(text, rater.rate)

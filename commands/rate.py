@@ -12,9 +12,9 @@ from pathlib import Path
 from pipeline.competition.rows import read_text
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError, exit_with_message
-from pipeline.report.draft import read_draft
-from pipeline.report.rating import Rater
-from pipeline.report.terminal import show
+from pipeline.viewing.draft import read_draft
+from pipeline.viewing.rating import Rater
+from pipeline.viewing.terminal import show
 
 _INPUT = "-"
 
@@ -30,13 +30,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", help="a key of models in params.yaml; the first if none")
     wanted = parser.parse_args(argv)
     configuration = load_configuration()
-    models = configuration.read("models", dict)
-    if not models:
-        raise UserError("params.yaml: models: found none, expected one that is trained")
-    model = configuration.named("models", wanted.model or next(iter(models)))
     where, content, as_json = _read(wanted.essay)
     draft = read_draft(content, where, as_json)
-    seen = Rater(configuration, model).rate(draft)
+    seen = Rater(configuration, wanted.model).rate(draft)
     show(f"{where}: {seen.heading}", seen.parts, notes=seen.notes)
 
 

@@ -7,9 +7,9 @@ from pipeline.configuration import Configuration, load_configuration
 from pipeline.configured_members import configured_members
 from pipeline.errors import UserError, exit_with_message
 from pipeline.mistakes import nearest
-from pipeline.report.looking import look
-from pipeline.report.terminal import show
 from pipeline.reserved import ENSEMBLE
+from pipeline.viewing.looking import look
+from pipeline.viewing.terminal import show
 
 
 def main(argv: Sequence[str] | None = None) -> None:

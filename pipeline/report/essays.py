@@ -10,9 +10,9 @@ from scipy.special import xlogy
 from pipeline.competition.schema import LABELS
 from pipeline.metrics import row_losses
 from pipeline.report.noise import Suspects
-from pipeline.report.parts import Part, Placed, cut, element
 from pipeline.report.run import Rows, Run, Texts
 from pipeline.tables.elements import Elements
+from pipeline.viewing.parts import Part, Placed, cut, element
 
 SHOWN = 8
 """Essays of each kind: their texts are most of the page."""

@@ -1,17 +1,14 @@
-"""Templates into pages.
-
-Jinja2 escapes all that is put in; only the style sheet and the charts go in as they are.
-"""
+"""Templates into pages; only the style sheet and the charts go in as they are."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.report.charts import number
-from pipeline.report.colours import kind_style
+from pipeline.viewing.colours import kind_style
+from pipeline.viewing.rendering import templates
 
 _OWN = Path(__file__).parent
 
@@ -23,13 +20,7 @@ def rendered(template: str, content: Mapping[str, Any]) -> str:
       template: its file's name.
       content: what it names, but for `style`.
     """
-    made = Environment(
-        loader=FileSystemLoader(_OWN),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates(_OWN)
     made.filters |= {
         "loss": number,
         "count": lambda value: f"{value:,}",

@@ -8,10 +8,10 @@ import pytest
 from commands import demo
 from pipeline.competition.schema import LABELS, TYPES
 from pipeline.errors import UserError
-from pipeline.report.demo import COLUMNS, answer, style
-from pipeline.report.draft import Draft
-from pipeline.report.looking import Seen
-from pipeline.report.parts import Part, element
+from pipeline.viewing.demo import COLUMNS, answer, style
+from pipeline.viewing.draft import Draft
+from pipeline.viewing.looking import Seen
+from pipeline.viewing.parts import Part, element
 
 
 def _rate(draft: Draft) -> Seen:

@@ -14,9 +14,9 @@ from pipeline.competition.rows import read_rows
 from pipeline.competition.schema import ELEMENT_ID, ELEMENT_TEXT, ELEMENT_TYPE, ESSAY_ID, TYPES
 from pipeline.configuration import load_configuration
 from pipeline.errors import UserError
-from pipeline.report.draft import read_draft
-from pipeline.report.rating import Rater
 from pipeline.tables.predictions import mean_over_folds, read_predictions
+from pipeline.viewing.draft import read_draft
+from pipeline.viewing.rating import Rater
 from tests.bundle.graph import MODEL
 
 # The row that an essay stands in decides the order in which float32 sums run: over at most 256

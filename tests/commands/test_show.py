@@ -12,9 +12,9 @@ from rich.console import Console
 from commands import show
 from pipeline import paths
 from pipeline.errors import UserError
-from pipeline.report.colours import strong
-from pipeline.report.parts import Part, Placed, cut
-from pipeline.report.terminal import show as show_parts
+from pipeline.viewing.colours import strong
+from pipeline.viewing.parts import Part, Placed, cut
+from pipeline.viewing.terminal import show as show_parts
 from tests.report.project import HOSTILE, write_run
 
 PART = Part("[bold]a[/bold] \x1b[31mb", 0, "Adequate", "Effective", (0.1, 0.2, 0.7), 1.609)

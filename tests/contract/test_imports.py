@@ -27,6 +27,7 @@ FLOW = (
     "pretraining",
     "members",
     "evaluation",
+    "viewing",
     "report",
     "bundle",
     "kaggle",

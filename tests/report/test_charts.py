@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.competition.schema import TYPES
 from pipeline.report.charts import draw
-from pipeline.report.colours import kind_style
+from pipeline.viewing.colours import kind_style
 from tests.contract.project import ROOT
 
 STYLE = (ROOT / "pipeline/report/style.css").read_text(encoding="utf-8")

@@ -12,14 +12,15 @@ from pipeline.competition.clean_split import RawSplit, clean_split
 from pipeline.competition.essays import write_clean
 from pipeline.configuration import Configuration
 from pipeline.configured_units import trained_units
+from pipeline.errors import UserError
 from pipeline.inference.folds import FoldPredictor
 from pipeline.inputs.corpus import write_tokens
 from pipeline.inputs.tokens import read_tokens
-from pipeline.report.draft import Draft
-from pipeline.report.looking import Seen, parts_of
 from pipeline.tables.predictions import mean_over_folds
 from pipeline.topics.clustering import load
 from pipeline.topics.table import CLUSTERING
+from pipeline.viewing.draft import Draft
+from pipeline.viewing.looking import Seen, parts_of
 
 _ESSAY = "essay"
 
@@ -27,12 +28,20 @@ _ESSAY = "essay"
 class Rater:
     """A model of the configuration, ready to predict one essay after another."""
 
-    def __init__(self, configuration: Configuration, model: str) -> None:
+    def __init__(self, configuration: Configuration, wanted: str | None = None) -> None:
         """Open the topics and the network of a model.
 
+        Args:
+          configuration: with the model.
+          wanted: its name; the first one if none.
+
         Raises:
-          UserError: a fold was not trained yet.
+          UserError: there is no such model, or a fold of it was not trained yet.
         """
+        models = configuration.read("models", dict)
+        if not models:
+            raise UserError("params.yaml: models: found none, expected one that is trained")
+        model = configuration.named("models", wanted or next(iter(models)))
         self.model = model
         self._cleaning = configuration.read("clean", params.Clean)
         self._inputs = configuration.read(f"models.{model}.inputs", params.Inputs)

@@ -1,15 +1,14 @@
-"""What the demo's page shows of an essay: HTML and a table, by Jinja2, which escapes all texts."""
+"""What the demo's page shows of an essay: HTML and a table."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pipeline.competition.schema import LABELS
 from pipeline.errors import UserError
-from pipeline.report.colours import kind_style
-from pipeline.report.draft import Draft, read_draft
-from pipeline.report.looking import Seen
+from pipeline.viewing.colours import kind_style
+from pipeline.viewing.draft import Draft, read_draft
+from pipeline.viewing.looking import Seen
+from pipeline.viewing.rendering import templates
 
 COLUMNS = ("#", "type", *LABELS)
 """Of the table of probabilities."""
@@ -46,10 +45,7 @@ def style() -> str:
 
 
 def _page(heading: str, seen: Seen | None) -> str:
-    made = Environment(
-        loader=FileSystemLoader(_OWN), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return made.get_template("demo.html").render(heading=heading, seen=seen)
+    return templates(_OWN).get_template("demo.html").render(heading=heading, seen=seen)
 
 
 def _rows(seen: Seen) -> Sequence[Row]:

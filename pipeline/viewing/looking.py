@@ -13,12 +13,12 @@ from pipeline.competition.rows import read_rows
 from pipeline.competition.schema import ELEMENT_ID, ELEMENT_TEXT, ELEMENT_TYPE, ESSAY_ID
 from pipeline.errors import UserError
 from pipeline.mistakes import nearest
-from pipeline.report.parts import Part, Placed, cut, element
 from pipeline.reserved import ENSEMBLE
 from pipeline.tables.columns import Columns
 from pipeline.tables.essay_folds import read_folds
 from pipeline.tables.predictions import Predictions, mean_over_folds, read_predictions
 from pipeline.tables.submission import check_submission, read_order
+from pipeline.viewing.parts import Part, Placed, cut, element
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from pipeline.competition.schema import LABELS, TYPES
 from pipeline.errors import one_line
-from pipeline.report.colours import strong
-from pipeline.report.parts import Part
+from pipeline.viewing.colours import strong
+from pipeline.viewing.parts import Part
 
 _LABEL = max(map(len, LABELS))
 _TYPE = max(map(len, TYPES))

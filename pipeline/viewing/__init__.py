@@ -1,0 +1,1 @@
+"""One essay to look at: read off the finished graph or predicted, on a terminal or a page."""
