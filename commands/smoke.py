@@ -8,7 +8,6 @@ if __name__ == "__main__":
 
     orphans.end_with_parent()  # before the imports, which take seconds
 
-import argparse
 from collections.abc import Sequence
 
 from pipeline import paths
@@ -17,16 +16,16 @@ from pipeline.configured_units import configured_units
 from pipeline.durations import span
 from pipeline.errors import exit_with_message
 from pipeline.progress import say
-from pipeline.training.job import read_job
+from pipeline.training.job import job_parser, named_job
 from pipeline.training.smoke import smoke
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print memory, speed and how long all folds of the configuration would take."""
-    own = argparse.ArgumentParser(add_help=False)
-    own.add_argument("--profile", action="store_true")
-    wanted, rest = own.parse_known_args(argv)
-    job = read_job(__doc__, rest)
+    parser = job_parser(__doc__)
+    parser.add_argument("--profile", action="store_true", help="trace five steps")
+    wanted = parser.parse_args(argv)
+    job = named_job(wanted)
     folds = len(configured_units(load_configuration()))
     seen = smoke(job, paths.log("profile", job.model, job.unit) if wanted.profile else None)
     device = "not told" if seen.device_megabytes is None else f"{seen.device_megabytes:,.0f} MB"

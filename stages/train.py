@@ -21,7 +21,7 @@ from pipeline.files import read_json
 from pipeline.progress import say
 from pipeline.training.ahead import check_later_stages
 from pipeline.training.fold import train_fold
-from pipeline.training.job import Job, read_job
+from pipeline.training.job import Job, job_parser, named_job
 from stages.running import run_stage
 
 _LONG = 60  # seconds
@@ -29,7 +29,7 @@ _LONG = 60  # seconds
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train; say what came of it and where the weights are."""
-    job = read_job(__doc__, argv, full=True)
+    job = named_job(job_parser(__doc__, full=True).parse_args(argv))
     check_later_stages(load_configuration().whole, job.model, full=job.unit.full)
     figures, weights = train_fold(job, TASK, COMPETITION), paths.weights(job.model, job.unit)
     if job.unit.full:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
+from pipeline.evaluation.comparison import interval
 from pipeline.evaluation.nesting import nested, nested_split
 from pipeline.metrics import BINS, confidence_bins, log_loss
 
@@ -64,17 +65,43 @@ def temperature(
     return Temperature(fit_temperature(labels, probabilities), log_loss(labels, held))
 
 
+@dataclass(frozen=True)
+class Bin:
+    """A bin of the reliability curve.
+
+    Attributes:
+      number: its place, from 0.
+      confidence: the mean of its rows' largest probabilities.
+      accuracy: the share of them that is right.
+      low, high: the interval that holds this share at 95 %, by essay; None of one essay alone.
+      count: its rows.
+    """
+
+    number: int
+    confidence: float
+    accuracy: float
+    low: float | None
+    high: float | None
+    count: int
+
+
 def reliability(
     labels: Int[np.ndarray, " rows"],
     probabilities: Float[np.ndarray, "rows labels"],
+    essays: Sequence[str],
     bins: int = BINS,
-) -> list[tuple[int, float, float, int]]:
-    """Return the reliability curve: bin, mean confidence, accuracy and rows of each used bin."""
-    which = confidence_bins(probabilities, bins)
-    right = probabilities.argmax(axis=1) == labels
+) -> list[Bin]:
+    """Return the used bins of the reliability curve; `essays` are of each row."""
+    which, of = confidence_bins(probabilities, bins), np.asarray(essays)
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
     confidence = probabilities.max(axis=1)
-    return [
-        (int(b), float(confidence[m].mean()), float(right[m].mean()), int(m.sum()))
-        for b in np.unique(which)
-        for m in [which == b]
-    ]
+    found = []
+    for number in np.unique(which).tolist():
+        own = which == number
+        low, high = None, None
+        if len(set(of[own])) > 1:
+            below, above = interval(right[own], of[own].tolist())
+            low, high = max(below, 0.0), min(above, 1.0)
+        mean, share = float(confidence[own].mean()), float(right[own].mean())
+        found.append(Bin(number, mean, share, low, high, int(own.sum())))
+    return found

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,16 @@ def write_plots(
     )
     write_table(
         folder / "calibration.csv",
-        ("model", "bin", "confidence", "accuracy", "count"),
+        ("model", "bin", "confidence", "accuracy", "low", "high", "count"),
         (
-            (name, b, round(sure, _DIGITS), round(right, _DIGITS), n)
-            for b, sure, right, n in reliability(elements.labels, probabilities)
+            (
+                name,
+                *(
+                    round(value, _DIGITS) if isinstance(value, float) else value
+                    for value in astuple(one)
+                ),
+            )
+            for one in reliability(elements.labels, probabilities, elements.essay_ids)
         ),
     )
 

@@ -1,13 +1,13 @@
 """The page's charts, each with its figures as a table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from pipeline.competition.schema import LABELS
-from pipeline.evaluation.comparison import interval as by_essay
-from pipeline.metrics import confidence_bins
+from pipeline.evaluation.calibration import reliability
 from pipeline.params import Optimizer
 from pipeline.report.charts import Chart, draw, interval, number
 from pipeline.report.curves import band, shares
@@ -181,29 +181,27 @@ def gradient(model: str, options: Optimizer, points: Sequence[Point], key: str) 
 
 def calibration(run: Run) -> Chart:
     """Draw how often the blend is right, by how sure it is."""
-    rows = list(_bins(run))
-    points = [
-        {"confidence": sure, "accuracy": right, "low": low, "high": high, "thin": count < THIN}
-        for sure, right, low, high, count in rows
-    ]
+    elements = run.elements
+    bins = reliability(elements.labels, run.blend, elements.essay_ids)
     table = [
         (
-            f"{sure:.3f}",
-            f"{right:.3f}",
-            _bounds(low, high),
-            f"{count:,}{' (thin)' if count < THIN else ''}",
+            f"{one.confidence:.3f}",
+            f"{one.accuracy:.3f}",
+            _bounds(one.low, one.high),
+            f"{one.count:,}{' (thin)' if one.count < THIN else ''}",
         )
-        for sure, right, low, high, count in rows
+        for one in bins
     ]
     svg = draw(
         "calibration",
-        "reliability",
-        points,
+        "calibration",
+        [asdict(one) for one in bins],
         x="confidence",
         y="accuracy",
         title="Calibration of the blend",
         description=f"Expected calibration error {number(run.ensemble['ece'])}. Below the dashed "
-        f"line the blend is too sure. Crosses are bins of fewer than {THIN} elements.",
+        f"line the blend is too sure. Crosses are bins of fewer than {THIN} elements; one of a "
+        "single element is not drawn.",
         height=300,
     )
     columns = ("mean probability", "share right", "95 % by essay", "elements")
@@ -233,21 +231,6 @@ def confusion(run: Run) -> Chart:
     rows = [(name, *(f"{n:,}" for n in counts[i])) for i, name in enumerate(LABELS)]
     columns = ("labelled", *(f"predicted {name}" for name in LABELS))
     return Chart("Labelled against predicted", svg, columns, rows)
-
-
-def _bins(run: Run) -> Iterator[tuple[float, float, float | None, float | None, int]]:
-    """Yield of each bin the mean probability, the share that is right, its interval, its size."""
-    which = confidence_bins(run.blend)
-    right = (run.blend.argmax(axis=1) == run.elements.labels).astype(np.float64)
-    sure, essays = run.blend.max(axis=1), np.asarray(run.elements.essay_ids)
-    for one in np.unique(which):
-        own = which == one
-        low, high = None, None
-        if len(set(essays[own])) > 1:
-            below, above = by_essay(right[own], essays[own].tolist())
-            low, high = round(max(below, 0.0), 6), round(min(above, 1.0), 6)
-        mean = round(float(sure[own].mean()), 6)
-        yield mean, float(right[own].mean()), low, high, int(own.sum())
 
 
 def intervals(

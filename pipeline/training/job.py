@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,23 +99,27 @@ def job_of(configuration: Configuration, model: str, unit: Unit) -> Job:
     )
 
 
-def read_job(description: str | None, argv: Sequence[str] | None, *, full: bool = False) -> Job:
-    """Return the fold that the arguments of a command name, with its parameters.
+def job_parser(description: str | None, *, full: bool = False) -> argparse.ArgumentParser:
+    """Make the parser of a command that names a fold.
 
     Args:
       description: of the command.
-      argv: its arguments.
       full: whether a model without a fold means its full fit, and is no mistake.
-
-    Raises:
-      UserError: the fold is no number of one, or is missing and the model has no full fit.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", required=True, help="a key of models in params.yaml")
     without = "without it every essay is trained on" if full else None
     parser.add_argument("--fold", required=not full, type=int, help=without)
     parser.add_argument("--seed", type=int, help="one of seeds in params.yaml; else the model's")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def named_job(arguments: argparse.Namespace) -> Job:
+    """Return the fold that arguments of `job_parser` name, with its parameters.
+
+    Raises:
+      UserError: the fold is no number of one, or is missing and the model has no full fit.
+    """
     configuration = load_configuration()
     model = configuration.named("models", arguments.model)
     if arguments.fold is not None:

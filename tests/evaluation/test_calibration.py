@@ -101,6 +101,18 @@ def test_a_temperature_fitted_nested_gains_on_a_sharpened_model() -> None:
 
 def test_reliability_by_hand() -> None:
     rows = np.array([[0.6, 0.2, 0.2], [0.25, 0.55, 0.2], [0.05, 0.05, 0.9]])
-    curve = reliability(np.array([0, 0, 0]), rows, 10)
-    assert [(b, n) for b, _, _, n in curve] == [(5, 2), (8, 1)]
-    np.testing.assert_allclose([c[1:3] for c in curve], [[0.575, 0.5], [0.9, 0.0]])
+    curve = reliability(np.array([0, 0, 0]), rows, ["a", "b", "b"], 10)
+    assert [(one.number, one.count) for one in curve] == [(5, 2), (8, 1)]
+    means = [[one.confidence, one.accuracy] for one in curve]
+    np.testing.assert_allclose(means, [[0.575, 0.5], [0.9, 0.0]])
+    # Two essays, one right: one half, less and more 12.7 standard errors of one half.
+    assert (curve[0].low, curve[0].high) == (0.0, 1.0)
+    assert (curve[1].low, curve[1].high) == (None, None)
+
+
+def test_a_bin_s_interval_is_that_of_its_share_by_essay() -> None:
+    rows = np.tile([[0.6, 0.2, 0.2]], (40, 1))
+    labels = np.array([0, 0, 0, 1] * 10)
+    (one,) = reliability(labels, rows, [f"e{i}" for i in range(40)])
+    # 0.75 less and more t(39) = 2.0227 times sqrt(0.75 * 0.25 / 39).
+    np.testing.assert_allclose([one.low, one.high], [0.609756, 0.890244], atol=1e-5)

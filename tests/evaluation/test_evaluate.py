@@ -104,8 +104,8 @@ def test_plot_data_is_tidy(elements: Elements) -> None:
         [names[a], names[p]] for a, p in zip(elements.labels, rows.argmax(axis=1), strict=True)
     ]
     calibration = table(paths.plots("m") / "calibration.csv")
-    assert calibration[0] == ["model", "bin", "confidence", "accuracy", "count"]
-    assert sum(int(row[4]) for row in calibration[1:]) == len(elements)
+    assert calibration[0] == ["model", "bin", "confidence", "accuracy", "low", "high", "count"]
+    assert sum(int(row[6]) for row in calibration[1:]) == len(elements)
 
 
 def test_some_folds_are_partial_and_cover_their_essays_alone(

@@ -55,7 +55,7 @@ def test_ids_of_two_charts_differ():
 
 
 def test_every_colour_of_a_drawing_has_one_of_the_page():
-    templates = ("intervals", "reliability", "band", "norm", "rate", "histogram")
+    templates = ("intervals", "calibration", "band", "norm", "rate", "histogram")
     used = {
         colour
         for name in templates
