@@ -32,16 +32,14 @@ def write_plots(
         folder / "calibration.csv",
         ("model", "bin", "confidence", "accuracy", "low", "high", "count"),
         (
-            (
-                name,
-                *(
-                    round(value, _DIGITS) if isinstance(value, float) else value
-                    for value in astuple(one)
-                ),
-            )
+            (name, *_rounded(astuple(one)))
             for one in reliability(elements.labels, probabilities, elements.essay_ids)
         ),
     )
+
+
+def _rounded(values: Iterable[Any]) -> list[Any]:
+    return [round(value, _DIGITS) if isinstance(value, float) else value for value in values]
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.graph.outlook import Stages, State, outlook
+from tests.graph.project import dvc, make
 
 STAGES = """
 stages:
@@ -27,18 +28,10 @@ stages:
 """
 
 
-def _dvc(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *words], check=True, capture_output=True)
-
-
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    _dvc("init", "--no-scm", "--quiet")
-    Path("dvc.yaml").write_text(STAGES)
-    for name in ("in", "in0", "in1"):
-        Path(name).write_text(name)
-    _dvc("repro", "--quiet")
+    make(STAGES, {name: name for name in ("in", "in0", "in1")})
 
 
 def _waiting(found: list[Stages]) -> list[str]:
@@ -67,7 +60,7 @@ def test_all_that_comes_after_the_first_stage_waits_with_it() -> None:
 
 def test_what_the_run_cache_holds_does_not_wait() -> None:
     Path("in1").write_text("new")
-    _dvc("repro", "--quiet")
+    dvc("repro", "--quiet")
     Path("in1").write_text("in1")
     assert "train@1" not in _waiting(outlook())
 

@@ -1,12 +1,11 @@
 """The stages that a run would have to make: DVC's own word, its run cache included."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.graph.unmade import unmade
+from tests.graph.project import dvc, make
 
 STAGES = """
 stages:
@@ -19,18 +18,10 @@ stages:
 NAMES = ("train@0", "train@1", "train@2")
 
 
-def _dvc(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *words], check=True, capture_output=True)
-
-
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    _dvc("init", "--no-scm", "--quiet")
-    Path("dvc.yaml").write_text(STAGES)
-    for fold in range(3):
-        Path(f"in{fold}").write_text("former")
-    _dvc("repro", "--quiet")
+    make(STAGES, dict.fromkeys(("in0", "in1", "in2"), "former"))
 
 
 def test_what_stands_as_it_should_is_made() -> None:
@@ -45,7 +36,7 @@ def test_what_an_input_made_stale_is_unmade() -> None:
 
 def test_what_the_run_cache_has_is_not_made_again() -> None:
     Path("in1").write_text("new")
-    _dvc("repro", "--quiet")
+    dvc("repro", "--quiet")
     Path("in1").write_text("former")
     before = Path("dvc.lock").read_bytes()
     assert unmade(NAMES) == []
