@@ -93,7 +93,7 @@ def _scores(job: Job, figures: Mapping[str, Any]) -> str:
 def _backbone(origin: Mapping[str, Any]) -> str:
     if "commit" in origin:
         return f"It began as {origin['source']} at commit {origin['commit']}, whose licence holds."
-    return "It began as a checkpoint of its owner's, or as drawn weights."
+    return "It began as a checkpoint in a folder." if "files" in origin else "It began untrained."
 
 
 def _code(task: Task) -> str:

@@ -44,6 +44,30 @@ def test_make_targets_exist(command: str):
         assert setting.split("=")[0] in makefile
 
 
+def _tested(module: str) -> bool:
+    """Whether a test imports or runs a command's module, or CI's gate makes the target."""
+    package, name = module.split(".")
+    patterns = rf"{package}\.{name}\b|from {package} import {name}\b"
+    return any(
+        re.search(patterns, path.read_text(encoding="utf-8"))
+        for path in (ROOT / "tests").rglob("test_*.py")
+    )
+
+
+@pytest.mark.parametrize("command", [c for c in ALL if c.startswith("make ")])
+def test_what_a_target_runs_is_run_by_a_test_or_by_ci(command: str):
+    target = command.split()[1]
+    done = subprocess.run(
+        ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    modules = set(re.findall(r"-m (commands\.\w+)", done.stdout)) - {"commands.configuration"}
+    gate = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert f"make {target}" in gate or all(map(_tested, modules)), modules
+    # What calls DVC or another tool directly stands in the gate, or DVC itself has tests for it.
+    assert modules or target in {"test", "test-slow", "check", "code", "parity", "compat", "peers",
+                                 "tpu-check", "gpu-check"}  # fmt: skip
+
+
 def test_recipes_exist():
     named = [name for command in ALL for name in re.findall(r"make recipe NAME=(\S+)", command)]
     assert named

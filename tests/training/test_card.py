@@ -66,9 +66,12 @@ def test_a_full_fit_has_no_score() -> None:
 
 
 def test_a_folder_is_not_named() -> None:
-    mine = {"source": "secret/models", "sha256": "cd" * 32}
+    mine = {"source": "secret/models", "sha256": "cd" * 32, "files": {"config.json": "ef" * 32}}
     text = card(job(Unit(0)), TASK, COMPETITION, mine, FIGURES)
     assert "secret" not in text
+    assert "It began as a checkpoint in a folder." in text
+    drawn = {"source": "builtin:tiny", "seed": 1}
+    assert "It began untrained." in card(job(Unit(0)), TASK, COMPETITION, drawn, FIGURES)
     assert "base_model" not in head(text)
 
 
