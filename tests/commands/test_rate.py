@@ -35,6 +35,7 @@ def _asked(essay: str) -> tuple[list[str], str]:
     return [row[ELEMENT_ID] for row in own], json.dumps({"text": text, "elements": told})
 
 
+@pytest.mark.slow
 def test_the_graph_s_own_numbers(finished: Path, monkeypatch: pytest.MonkeyPatch):
     """Of test essays as `predict` left them: topics, two seeds and markers among them."""
     monkeypatch.chdir(finished)
@@ -55,6 +56,7 @@ def test_the_graph_s_own_numbers(finished: Path, monkeypatch: pytest.MonkeyPatch
         np.testing.assert_allclose(made, [expected[i] for i in order], rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_from_standard_input(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -60,7 +60,7 @@ class Project:
         (self.folder / ".dvc/config.local").unlink(missing_ok=True)
         shutil.copy(ROOT / ".gitignore", self.folder)
         self.git("init", "--quiet")
-        self.git("add", "--", ".", ":!.venv")
+        self.git("add", "--all")
         self.git("commit", "--quiet", "--message=All")
         return self
 

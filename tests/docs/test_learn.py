@@ -13,6 +13,7 @@ from tests.docs.page import LESSONS, PAGE, ROOT, run, run_library
 FIGURES = ROOT / "docs/figures"
 
 
+@pytest.mark.slow
 def test_pmap_shard_map_and_nnx_take_the_same_steps(tmp_path: Path):
     """They print the same loss, which has fallen from log 3 = 1.0986."""
     printed = run("\n".join(LESSONS), tmp_path)
@@ -33,6 +34,7 @@ def test_the_first_block_has_forty_lines():
     assert len(LESSONS[0].splitlines()) == 40
 
 
+@pytest.mark.slow
 def test_from_the_hub_to_logits_and_a_folder(tmp_path: Path):
     """The sentence has two special tokens at least, and there are three classes."""
     run_library(tmp_path)

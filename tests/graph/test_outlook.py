@@ -1,5 +1,6 @@
 """The graph's outlook: DVC's own word of what is done, what waits, what runs elsewhere."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -28,10 +29,18 @@ stages:
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make(STAGES, {name: name for name in ("in", "in0", "in1")})
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    make(STAGES, {name: name for name in ("in", "in0", "in1")})
+def _project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shutil.copytree(made, tmp_path / "project", symlinks=True))
 
 
 def _waiting(found: list[Stages]) -> list[str]:
