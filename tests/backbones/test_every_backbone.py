@@ -86,7 +86,14 @@ def test_a_checkpoint_becomes_a_backbone(tmp_path: Path, name: str):
     assert not found
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+# The two with the most tensors take more than ten seconds.
+_MANY = ("deberta-v2-convolution", "modernbert")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in _MANY else n for n in CONFIGS],
+)
 def test_one_tensor_less_or_more_is_named(tmp_path: Path, name: str):
     folder = tmp_path / "mine"
     state, _ = checkpoint(folder, CONFIGS[name])
