@@ -1,8 +1,14 @@
 # `make submission` and `make test` set up what they need. All targets: `make help`.
 # The build of JAX that is installed, unless another is asked for.
-ACCELERATOR ?= $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv/.installed-*))),cpu)
+BUILD := $(or $(patsubst .venv/.installed-%,%,$(firstword $(wildcard .venv/.installed-*))),cpu)
+ifneq (,$(filter train-on-kaggle,$(MAKECMDGOALS)))
+# There it names Kaggle's machine.
+MACHINE := $(ACCELERATOR)
+override ACCELERATOR := $(BUILD)
+endif
+ACCELERATOR ?= $(BUILD)
 PYTHON ?= python3 3.13 3.12 3.11
-# Of data, submit, checkpoints, queue and lock.
+# Of data, submit, train-on-kaggle, checkpoints, queue and lock.
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
@@ -22,7 +28,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
 	test-slow check parity compat bundle kaggle notebooks peers tpu-check gpu-check carry graph report demo smoke \
-	folds compare try prune \
+	folds train-on-kaggle train-on-kaggle-check compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -77,7 +83,7 @@ test: venv  ## the tests, but for the slow ones
 	@python -m pytest $(PARALLEL) -m "not slow"
 
 test-slow: venv  ## tests that train whole folds and graphs
-	@python -m pytest $(PARALLEL) -m slow
+	@python -m pytest $(PARALLEL) -m "slow and not torture"
 
 check: venv  ## linting, formatting, types, and the contracts of the graph
 	ruff check
@@ -134,6 +140,16 @@ folds: doctor  ## train all folds of MODEL that are missing at once, one a devic
 	@python -m commands.lock
 	@python -m commands.inputs --model $(call quoted,$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
+
+train-on-kaggle: MODEL ?= tiny
+train-on-kaggle: checked  ## MODEL's FOLDS="0 1" on Kaggle's ACCELERATOR=cpu|gpu|tpu (OPTIONS=--dry-run, ...)
+	@python -m commands.train_on_kaggle --model=$(call quoted,$(MODEL))$(if $(MACHINE), \
+		--accelerator=$(call quoted,$(MACHINE)))$(if $(FOLDS), \
+		--folds=$(call quoted,$(FOLDS))) $(OPTIONS)
+
+train-on-kaggle-check: venv  ## the same against a stand-in, on the sample (KILLS=10 at random moments)
+	@python -m pytest -s tests/kaggle/test_training.py
+	@test -z '$(KILLS)' || KILLS='$(KILLS)' python -m pytest -s tests/kaggle/test_training_kills.py
 
 compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one, PAGE=1: drawn)
 	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = _parser().parse_args(argv)
     _refuse_partial()
     try:
-        with alone(paths.SUBMIT):
+        with alone(paths.SUBMIT, "submission"):
             # A step that is not taken again doesn't clear what a kill in it left.
             clear_unfinished(paths.SUBMIT)
             _submit_file(wanted) if wanted.csv else _submit_bundle(wanted)

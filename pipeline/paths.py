@@ -29,6 +29,7 @@ PLOTS = Path("plots")
 WRITTEN_PARAMETERS = Path(".cache/params.yaml")  # what `make recipe` wrote last
 DOWNLOADS = Path(".cache/kaggle")  # archives that are not whole yet
 SUBMIT = Path("artifacts/submit")  # what was sent to Kaggle, and how far a submission got
+KAGGLE_TRAINING = Path(".cache/kaggle-training")  # packs, what kernels left, how far they got
 LOGS = Path(".logs")  # for other tools; no stage reads them
 LEDGER = Path("submissions.jsonl")  # kept in git
 

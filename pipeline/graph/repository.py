@@ -3,9 +3,9 @@
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError
 from pipeline.graph.lock_repair import LOCK
@@ -19,8 +19,11 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @contextlib.contextmanager
-def opened() -> "Iterator[Repo]":
+def opened(config: Mapping[str, Any] | None = None) -> "Iterator[Repo]":
     """Open the project in DVC.
+
+    Args:
+      config: settings over those of the project's own, in DVC's sections.
 
     Raises:
       UserError: DVC finds a file of its own at fault, or another DVC is at work.
@@ -29,7 +32,7 @@ def opened() -> "Iterator[Repo]":
     # Here, because it takes a second that most runs need not spend.
     from dvc.repo import Repo
 
-    with in_one_line(), Repo() as repo:
+    with in_one_line(), Repo(config=dict(config or {})) as repo:
         yield repo
 
 

@@ -1,7 +1,5 @@
 """A wrapper of Kaggle's own client: late import, no output, repeated requests, clear errors."""
 
-import contextlib
-import io
 import logging
 import sys
 from collections.abc import Callable
@@ -12,6 +10,7 @@ import tenacity
 
 from pipeline.kaggle import refusals
 from pipeline.kaggle.limits import limited
+from pipeline.kaggle.silence import silent
 from pipeline.progress import say
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ def _once(request: Callable[..., T], **_: object) -> Callable[..., T]:
 
 def _silently(request: Callable[[], T], timeout: float) -> T:
     """Drop what Kaggle's client prints: advice for its own commands, and signed addresses."""
-    with contextlib.redirect_stdout(io.StringIO()), limited(timeout):
+    with silent(), limited(timeout):
         return request()
 
 

@@ -12,6 +12,7 @@ from pipeline.kaggle.client import Client, field
 from pipeline.kaggle.patience import Patience, wait
 from pipeline.kaggle.refusals import ABSENT, AGAIN, FailedError, RefusedError
 
+HOURS = 2.0  # Kaggle takes minutes to process a version; what takes longer is stuck
 _OVER = (None, "ready", "failed", "deleted")  # nothing is being processed
 
 

@@ -53,18 +53,27 @@ def _fetch(api: "KaggleApi", competition: str, archive: Path) -> None:
         if not api.download_needed(response, str(archive)):
             return
         size = int(response.headers.get("Content-Length", 0))
-        present = archive.stat().st_size if archive.exists() else 0
-        free = shutil.disk_usage(archive.parent).free
-        if size - present > free:
-            raise refusals.too_little_room(archive, size - present, free)
-        with _watched(archive, size):
+        check_room(archive, size)
+        with watched(archive, size):
             http = kaggle.http_client()
             # Repeating it is this project's part, which also renews the signed address.
             api.download_file(response, str(archive), http, quiet=True, resume=True, max_retries=0)
 
 
+def check_room(path: Path, size: int) -> None:
+    """Hold the disk of a file that is being fetched to what is still missing of `size` bytes.
+
+    Raises:
+      UserError: it has too little room.
+    """
+    missing = size - (path.stat().st_size if path.exists() else 0)
+    free = shutil.disk_usage(path.parent).free
+    if missing > free:
+        raise refusals.too_little_room(path, missing, free)
+
+
 @contextlib.contextmanager
-def _watched(path: Path, size: int) -> Iterator[None]:
+def watched(path: Path, size: int) -> Iterator[None]:
     """Show how a file grows towards `size` bytes."""
     done = threading.Event()
     total = math.ceil(size / _MEGABYTE)

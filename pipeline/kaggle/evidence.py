@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.bundle.forecast import read_forecast
 from pipeline.bundle.kernel import manifest_line
 from pipeline.errors import UserError
-from pipeline.kaggle.kernel_runs import LOG
+from pipeline.kaggle.kernel_output import LOG
 from pipeline.kaggle.refusals import FailedError
 from pipeline.kaggle.target import ACCELERATORS
 from pipeline.progress import say

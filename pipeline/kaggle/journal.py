@@ -88,16 +88,20 @@ def _read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Let one process submit at a time.
+def alone(folder: Path, doing: str) -> Iterator[None]:
+    """Let one process at a time do what the journal in `folder` is of.
+
+    Args:
+      folder: is made.
+      doing: what that is, for the message.
 
     Raises:
-      UserError: another one does.
+      UserError: another one does it.
     """
     # Two processes with one journal could both find that nothing has been sent.
     held = file_lock.take(folder, patience=0.0)
     if held is None:
-        raise UserError(f"{folder}: another submission is under way; wait for it")
+        raise UserError(f"{folder}: another {doing} is under way; wait for it")
     try:
         yield
     finally:

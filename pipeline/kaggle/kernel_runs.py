@@ -1,50 +1,61 @@
-"""Push the kernel that predicts on Kaggle, wait for its run, and read its output."""
+"""Push a kernel, follow its log, and wait for its run."""
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import requests
-
-from pipeline.bundle.forecast import REPORT
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_json
 from pipeline.kaggle.client import Client, field
+from pipeline.kaggle.kernel_output import fetch_log, label, tail
 from pipeline.kaggle.patience import Patience, wait
-from pipeline.kaggle.refusals import ABSENT, FailedError, RefusedError
+from pipeline.kaggle.refusals import ABSENT, FailedError, RefusedError, perhaps_taken
 from pipeline.kaggle.target import Target, title
-from pipeline.tables.submission import check_submission
 
 CODE: Final = "kernel.py"
 METADATA: Final = "kernel-metadata.json"
-OUTPUT: Final = "submission.csv"
-LOG: Final = "kernel.log"
 _SOURCES = ("dataset", "competition", "kernel", "model")
 _SESSIONS_TAKEN = re.compile("maximum .*session count .*reached", re.IGNORECASE)
-_UNDER_WAY = ("queued", "running", "new script")
-_SECONDS = 300  # without a byte of a download
-_TAIL = 3  # lines of a log that are printed
+WAITING = ("queued", "new script")
+UNDER_WAY = (*WAITING, "running")
 
 
 def kernel_metadata(target: Target) -> dict[str, Any]:
-    """Return the metadata that Kaggle's client reads: a private kernel, without internet."""
-    gpu = target.accelerator != "none"
+    """Return the metadata of the kernel that predicts: a private one, without internet."""
+    return metadata(
+        target.kernel_ref,
+        [target.dataset_ref],
+        None if target.accelerator == "none" else target.accelerator,
+    ) | {"docker_image": target.docker_image, "competition_sources": [target.competition]}
+
+
+def metadata(
+    ref: str, datasets: Sequence[str], shape: str | None, *, internet: bool = False
+) -> dict[str, Any]:
+    """Return the metadata that Kaggle's client reads: a private kernel.
+
+    Args:
+      ref: owner and slug.
+      datasets: that it reads.
+      shape: Kaggle's name of a machine with an accelerator, None for one without.
+      internet: whether it reaches the network.
+    """
+    tpu = shape is not None and shape.startswith("Tpu")
     return {
-        "id": target.kernel_ref,
-        "title": title(target.kernel),
+        "id": ref,
+        "title": title(ref.partition("/")[2]),
         "code_file": CODE,
         "language": "python",
         "kernel_type": "script",
         "is_private": True,
-        "enable_gpu": gpu,
-        "enable_tpu": False,
-        "enable_internet": False,
-        "machine_shape": target.accelerator if gpu else None,
-        "docker_image": target.docker_image,
-        "dataset_sources": [target.dataset_ref],
-        "competition_sources": [target.competition],
+        "enable_gpu": shape is not None and not tpu,
+        "enable_tpu": tpu,
+        "enable_internet": internet,
+        "machine_shape": shape,
+        "docker_image": None,
+        "dataset_sources": list(datasets),
+        "competition_sources": [],
         "kernel_sources": [],
         "model_sources": [],
     }
@@ -61,17 +72,38 @@ def is_private(client: Client, ref: str) -> bool | None:
     return found.metadata is not None and found.metadata.is_private is True
 
 
-def push(client: Client, target: Target, script: str, folder: Path, patience: Patience) -> int:
+def newest(client: Client, ref: str) -> tuple[int, str] | None:
+    """Return the number and the text of a kernel's newest version; None where there is none."""
+    try:
+        found = client.call(f"look at kernel {ref}", lambda: _get(client, ref))
+    except RefusedError as error:
+        if error.status in ABSENT:
+            return None
+        raise
+    if found.metadata is None or found.blob is None:
+        return None
+    return int(found.metadata.current_version_number or 0), field(found.blob, "source")
+
+
+def push(
+    client: Client,
+    described: Mapping[str, Any],
+    script: str,
+    folder: Path,
+    patience: Patience,
+    there: Callable[[], int | None] = lambda: None,
+) -> int:
     """Push the kernel, which starts it, and check that it got all that it reads.
 
     Where all of the account's sessions are taken, it is pushed again until one is free.
 
     Args:
       client: signed in.
-      target: names.
+      described: its metadata, as Kaggle's client reads it.
       script: its text.
       folder: is made anew with what is pushed.
       patience: for a free session.
+      there: finds the version that a push has made whose answer got lost.
 
     Returns:
       The number of the version.
@@ -80,16 +112,26 @@ def push(client: Client, target: Target, script: str, folder: Path, patience: Pa
       FailedError: Kaggle runs it without one of its sources.
       UserError: Kaggle refuses it.
     """
-    ref = target.kernel_ref
+    ref = str(described["id"])
     with atomic_folder(folder) as temporary:
         (temporary / CODE).write_text(script, encoding="utf-8")
-        write_json(temporary / METADATA, kernel_metadata(target))
+        write_json(temporary / METADATA, described)
+
+    lost = False
+
+    def attempt() -> Any:
+        nonlocal lost
+        if lost and (version := there()) is not None:
+            return version
+        try:
+            return client.ask(lambda: client.api.kernels_push(str(folder)))
+        except (OSError, ValueError) as error:
+            lost = lost or perhaps_taken(error)
+            raise
 
     def look() -> tuple[str, Any]:
         try:
-            response = client.call(
-                f"push kernel {ref}", lambda: client.api.kernels_push(str(folder))
-            )
+            response = client.insist(f"push kernel {ref}", attempt)
         except RefusedError as error:
             if not _SESSIONS_TAKEN.search(error.message):
                 raise
@@ -98,6 +140,8 @@ def push(client: Client, target: Target, script: str, folder: Path, patience: Pa
         return (_waiting(said), None) if _SESSIONS_TAKEN.search(said) else ("pushed", response)
 
     response = wait(f"kernel {ref}", look, patience, offline=False)
+    if isinstance(response, int):
+        return response
     # A refusal may come as a field of a good answer, without any exception.
     error = field(response, "error")
     if error or not response.version_number:
@@ -108,7 +152,7 @@ def push(client: Client, target: Target, script: str, folder: Path, patience: Pa
         if invalid:
             raise FailedError(
                 f"kernel {ref} version {response.version_number}: Kaggle did not accept the {kind} "
-                f"{', '.join(invalid)} and runs the kernel without it; not submitted"
+                f"{', '.join(invalid)} and runs the kernel without it"
             )
     return int(response.version_number)
 
@@ -137,67 +181,37 @@ def wait_until_done(
     def look() -> tuple[str, bool | None]:
         answer = client.call(f"look at kernel {ref}", lambda: _status(client, ref, version))
         status = answer.status.name.lower().replace("_", " ")
-        if status in _UNDER_WAY:
+        if status in UNDER_WAY:
             return status, None
         if status != "complete":
             try:
-                tail = _tail(fetch_log(client, ref, version, folder))
+                end = tail(fetch_log(client, ref, version, folder))
             except UserError as error:
-                tail = str(error)
+                end = str(error)
             reason = field(answer, "failure_message") or "no reason given"
             raise FailedError(
                 f"kernel {ref} version {version}: ended with {status!r}: {reason}; log in "
-                f"{folder}, its end: {tail}"
+                f"{folder}, its end: {end}"
             )
         return status, True
 
     wait(f"kernel {ref} version {version}", look, patience)
 
 
-def fetch_log(client: Client, ref: str, version: int, folder: Path) -> list[str]:
-    """Fetch a version's log into `folder`; return its lines."""
-    listed = client.call(f"fetch the log of kernel {ref}", lambda: _list(client, ref, version))
-    return _save_log(listed[0], folder)
+def status(client: Client, ref: str, version: int) -> str:
+    """Return the state of a version's run in Kaggle's words."""
+    answer = client.call(f"look at kernel {ref}", lambda: _status(client, ref, version))
+    return answer.status.name.lower().replace("_", " ")
 
 
-def fetch_output(
-    client: Client, ref: str, version: int, order: Sequence[str], folder: Path
-) -> Path:
-    """Fetch a version's log, its report and submission.csv, and check the latter.
-
-    Args:
-      client: signed in.
-      ref: owner and slug.
-      version: of the kernel.
-      order: the ids of the competition's visible sample.
-      folder: is made anew.
+def log_events(client: Client, ref: str, version: int) -> Iterator[str]:
+    """Yield the text of a run's log from its beginning, live while it runs.
 
     Raises:
-      FailedError: there is no submission.csv, or it is not one of these ids.
+      OSError, ValueError: there is none yet, or the connection broke off.
     """
-    path = folder / OUTPUT
-
-    def fetch(temporary: Path) -> list[str]:
-        log, files = _list(client, ref, version)
-        for name in (name for name in (OUTPUT, REPORT) if name in files):
-            with requests.get(files[name], stream=True, timeout=_SECONDS) as response:
-                response.raise_for_status()
-                target = str(temporary / name)
-                client.api.download_file(response, target, None, quiet=True, max_retries=0)
-        return _save_log(log, temporary)
-
-    with atomic_folder(folder) as temporary:
-        lines = client.call(f"fetch the output of kernel {ref}", lambda: fetch(temporary))
-    if not path.is_file():
-        raise FailedError(
-            f"kernel {ref} version {version}: wrote no {OUTPUT}; log in {folder}, its end: "
-            f"{_tail(lines)}"
-        )
-    try:
-        check_submission(path, order)
-    except UserError as error:
-        raise FailedError(f"kernel {ref} version {version}: {error}; not submitted") from None
-    return path
+    for event in client.api.kernels_logs_stream(f"{ref}/{version}"):
+        yield str(event.get("data", ""))
 
 
 # The client's own methods for these take a refused token for a wrong name.
@@ -208,7 +222,7 @@ def _status(client: Client, ref: str, version: int) -> Any:
 
     request = ApiGetKernelSessionStatusRequest()
     request.user_name, request.kernel_slug = ref.split("/")
-    request.version_label = _label(version)
+    request.version_label = label(version)
     with client.api.build_kaggle_client() as kaggle:
         return kaggle.kernels.kernels_api_client.get_kernel_session_status(request)
 
@@ -220,45 +234,3 @@ def _get(client: Client, ref: str) -> Any:
     request.user_name, request.kernel_slug = ref.split("/")
     with client.api.build_kaggle_client() as kaggle:
         return kaggle.kernels.kernels_api_client.get_kernel(request)
-
-
-def _list(client: Client, ref: str, version: int) -> tuple[str, dict[str, str]]:
-    """Return the log of a version's run, and the addresses of its files by name."""
-    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
-
-    request = ApiListKernelSessionOutputRequest()
-    request.user_name, request.kernel_slug = ref.split("/")
-    request.version_label = _label(version)
-    files: dict[str, str] = {}
-    with client.api.build_kaggle_client() as kaggle:
-        while True:
-            page = kaggle.kernels.kernels_api_client.list_kernel_session_output(request)
-            files |= {file.file_name: file.url for file in page.files or [] if file}
-            if not page.next_page_token:
-                return page.log or "", files
-            request.page_token = page.next_page_token
-
-
-def _label(version: int) -> str:
-    """Write a version as Kaggle's service has it; the bare number is answered with 404."""
-    return f"v{version}"
-
-
-def _save_log(raw: str, folder: Path) -> list[str]:
-    lines = _lines(raw)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return lines
-
-
-def _lines(raw: str) -> list[str]:
-    """Split a log into lines; Kaggle keeps it as JSON with the stream and the time."""
-    try:
-        text = "".join(str(entry["data"]) for entry in json.loads(raw))
-    except (ValueError, TypeError, KeyError):
-        text = raw
-    return text.splitlines()
-
-
-def _tail(lines: Sequence[str]) -> str:
-    return " / ".join(line.strip() for line in lines[-_TAIL:] if line.strip()) or "(empty)"

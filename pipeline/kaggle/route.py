@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.files import sha256
-from pipeline.kaggle import datasets, evidence, kernel_runs, ledger
+from pipeline.kaggle import datasets, evidence, kernel_output, kernel_runs, ledger
 from pipeline.kaggle.client import Client
 from pipeline.kaggle.journal import Journal
 from pipeline.kaggle.once import (
@@ -27,7 +27,6 @@ from pipeline.kaggle.twice import Guard
 from pipeline.progress import say
 
 _PUSHES = 3
-_DATASET_HOURS = 2.0  # Kaggle takes minutes; what takes longer is stuck
 _DATASET = ("dataset", "ready")
 _AFTER_DATASET = ("pushed", "output", "submitting")
 
@@ -119,7 +118,7 @@ class Route:
         if ready and datasets.current_version(self.client, ref) != ready["version"]:
             say(f"dataset {ref}: version {ready['version']} is not the current one any more")
             self.journal.forget(*_DATASET)
-        patience = replace(self.patience, hours=min(self.patience.hours, _DATASET_HOURS))
+        patience = replace(self.patience, hours=min(self.patience.hours, datasets.HOURS))
         done = self.journal.get("dataset") or self._publish(patience)
         if self.journal.get("ready"):
             return
@@ -155,7 +154,8 @@ class Route:
             return done["version"]
         folder = self.folder / "kernel"
         try:
-            version = kernel_runs.push(self.client, self.target, self.script, folder, self.patience)
+            metadata = kernel_runs.kernel_metadata(self.target)
+            version = kernel_runs.push(self.client, metadata, self.script, folder, self.patience)
         except FailedError:  # the dataset may have been removed since
             self.journal.forget(*_DATASET)
             raise
@@ -186,7 +186,7 @@ class Route:
         ref, output = self.target.kernel_ref, self.folder / "output"
         run = f"kernel {ref} version {version}"
         kernel_runs.wait_until_done(self.client, ref, version, self.patience, output)
-        path = kernel_runs.fetch_output(self.client, ref, version, self.order, output)
+        path = kernel_output.fetch_output(self.client, ref, version, self.order, output)
         uploaded = self.journal.get("packed") or {}
         # Kaggle's kernels name no version of a dataset, so only the log tells which one was read.
         evidence.check_bundle(uploaded["manifest"], run, output)

@@ -38,9 +38,9 @@ class Run(Protocol):
         ...
 
 
-def checkpoints(train: params.Train, weights: float) -> float:
+def checkpoints(train: params.Train, weights: float, kept: int = _AT_ONCE) -> float:
     """Return the most bytes that a run's checkpoints take, for `weights` bytes of parameters."""
-    return _AT_ONCE * (_PARTS + (train.select == "best")) * weights
+    return kept * (_PARTS + (train.select == "best")) * weights
 
 
 def check_room(runs: Mapping[Path, Run]) -> None:

@@ -42,7 +42,7 @@ def test_the_doctor_comes_before_dvc(target: str):
     "target",
     ["data", "submit", "bundle", "kaggle", "prune", "mend", "plots", "queue", "code",
      "experiments", "compare", "try", "report",
-     "graph", "demo"],
+     "graph", "demo", "train-on-kaggle"],
 )  # fmt: skip
 def test_params_yaml_is_checked_before_dvc_resolves_its_graph(target: str):
     commands = _commands(target, "STAGE=train")
@@ -75,6 +75,11 @@ def test_a_path_is_one_word_for_the_shell(target: str, variable: str, command: s
     [
         ("compare", {"A": "--a", "B": "--b", "FOLD": "--fold"}, "commands.compare"),
         ("try", {"SET": "--set", "FOLD": "--fold", "MODEL": "--model"}, "commands.trial"),
+        (
+            "train-on-kaggle",
+            {"MODEL": "--model", "ACCELERATOR": "--accelerator", "FOLDS": "--folds"},
+            "commands.train_on_kaggle",
+        ),
     ],
 )
 @pytest.mark.parametrize("word", WORDS)

@@ -67,7 +67,7 @@ def test_what_a_target_runs_is_run_by_a_test_or_by_ci(command: str):
     assert f"make {target}" in gate or all(map(_tested, modules)), modules
     # What calls DVC or another tool directly stands in the gate, or DVC itself has tests for it.
     assert modules or target in {"test", "test-slow", "check", "code", "parity", "compat", "peers",
-                                 "tpu-check", "gpu-check"}  # fmt: skip
+                                 "tpu-check", "gpu-check", "train-on-kaggle-check"}  # fmt: skip
 
 
 def test_recipes_exist():

@@ -82,13 +82,13 @@ RUNS = [
         "invalid dataset source (a warning of Kaggle's own command)",
         dataset_vanishes,
         f"kernel {KERNEL} version 1: Kaggle did not accept the dataset {DATASET} and runs the "
-        "kernel without it; not submitted",
+        "kernel without it",
     ),
     Case(
         "invalid competition source",
         lambda _: None,
         f"kernel {KERNEL} version 1: Kaggle did not accept the competition feedback-price and runs "
-        "the kernel without it; not submitted",
+        "the kernel without it",
         ("--competition", "feedback-price"),
     ),
     Case(

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from tests.kaggle.stand_in.services import METHODS
-from tests.kaggle.stand_in.world import Fault, RefusalError, World
+from tests.kaggle.stand_in.services import METHODS, find_run
+from tests.kaggle.stand_in.world import Fault, RefusalError, World, as_log
 
 HERE = ("localhost", "127.0.0.1")
 
@@ -160,6 +160,10 @@ class Handler(BaseHTTPRequestHandler):
         path = self.arrive()
         if path is None:
             return
+        stream = re.fullmatch(r"/api/v1/kernels/logs/stream/([^/]+)/([^/]+)", path)
+        if stream:
+            self.stream_log(stream[1], stream[2])
+            return
         kernel = re.fullmatch(r"/storage/kernel/(.+)/(\d+)/([^/]+)", path)
         archive = re.fullmatch(r"/storage/([^/]+)/archive\.zip", path)
         if kernel:
@@ -173,6 +177,39 @@ class Handler(BaseHTTPRequestHandler):
         self.send_data(data)
 
     do_HEAD = do_GET  # noqa: N815
+
+    def stream_log(self, owner: str, slug: str) -> None:
+        """Send a run's log as it grows, or all of it where it has ended."""
+        label = parse_qs(urlsplit(self.path).query)["versionLabel"][0]
+        body = {"userName": owner, "kernelSlug": slug, "versionLabel": label}
+        try:
+            if not self.signed_in():
+                raise RefusalError(401, "Unauthenticated")
+            run = find_run(self.world, body)
+        except RefusalError as error:
+            self.refuse(error.status, error.message)
+            return
+        if run.live is None or run.live.output is not None:
+            log = run.output.log if run.output else "".join(run.live.log if run.live else [])
+            self.answer(200, as_log(log).encode())
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        sent = 0
+        while run.live.output is None or sent < len(run.live.log):
+            for piece in run.live.log[sent:]:
+                event = json.dumps({"stream_name": "stdout", "time": 1.0, "data": piece})
+                self.wfile.write(f"data: {event}\n\n".encode())
+                sent += 1
+            fault = self.world.next_fault("stream")
+            if fault:
+                self.cut()
+                return
+            time.sleep(0.05)
+        self.wfile.write(b"data: END_OF_LOG\n\n")
 
     def send_data(self, data: bytes) -> None:
         """Send a stored file, or what follows a given place in it."""

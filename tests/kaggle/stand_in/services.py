@@ -158,7 +158,8 @@ def save_kernel(world: World, body: Body, _: str) -> Body:
     if world.kernel_error:
         return {"error": world.kernel_error}
     runs = world.kernels.setdefault(body["slug"], [])
-    runs.append(Run(body))
+    live = world.start_kernel(world, body) if world.start_kernel else None
+    runs.append(Run(body, live=live))
     answer: Body = {"ref": f"/code/{body['slug']}", "versionNumber": len(runs), "kernelId": 1}
     known = {"Dataset": world.datasets, "Competition": world.competitions}
     for kind, there in known.items():
@@ -169,7 +170,8 @@ def save_kernel(world: World, body: Body, _: str) -> Body:
     return answer
 
 
-def _run(world: World, body: Body) -> Run:
+def find_run(world: World, body: Body) -> Run:
+    """The version that a request names; the newest where it names none."""
     runs = world.kernels.get(f"{body['userName']}/{body['kernelSlug']}")
     if runs is None:
         raise RefusalError(403, "Permission 'kernels.get' was denied")
@@ -182,17 +184,21 @@ def _run(world: World, body: Body) -> Run:
 @method
 def get_kernel(world: World, body: Body, _: str) -> Body:
     """The newest version; as private as it was pushed."""
-    request = _run(world, body).request
+    request = find_run(world, body).request
     known = {key: request[key] for key in ("slug", "isPrivate") if key in request}
+    known["currentVersionNumber"] = len(world.kernels[request["slug"]])
     return {"metadata": known, "blob": {"source": request.get("text", "")}}
 
 
 @method
 def get_kernel_session_status(world: World, body: Body, _: str) -> Body:
-    run = _run(world, body)
+    run = find_run(world, body)
     run.looks += 1
     if run.looks == 1:
         return {"status": "QUEUED"}
+    if run.live is not None:
+        run.output = run.live.output
+        return {"status": run.live.status}
     if "kernel" not in world.never_done and run.output is None:
         run.output = world.run_kernel(world, run.request)
     if "kernel" in world.never_done or run.looks <= world.looks_until_done:
@@ -204,7 +210,7 @@ def get_kernel_session_status(world: World, body: Body, _: str) -> Body:
 
 @method
 def list_kernel_session_output(world: World, body: Body, base: str) -> Body:
-    run = _run(world, body)
+    run = find_run(world, body)
     if run.output is None:
         raise RefusalError(404, "Not found")
     address = f"{base}/storage/kernel/{run.request['slug']}"

@@ -8,7 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 Body = dict[str, Any]
 
@@ -89,6 +89,22 @@ class Output:
     log: str = "wrote submission.csv\n"
 
 
+class Live(Protocol):
+    """A run that goes on while it is looked at."""
+
+    log: list[str]  # pieces, in order
+
+    @property
+    def output(self) -> Output | None:
+        """What it left; None while it runs."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """As the service has it."""
+        ...
+
+
 @dataclass
 class Run:
     """One version of a kernel: what was pushed, and its run."""
@@ -96,6 +112,7 @@ class Run:
     request: Body
     looks: int = 0
     output: Output | None = None
+    live: Live | None = None
 
 
 @dataclass
@@ -147,6 +164,7 @@ class World:
             "limit": 32400.0,
             "done": {"large": 2, "tiny": 2},
         }
+        self.start_kernel: Callable[[World, Body], Live] | None = None  # in place of run_kernel
         self.run_kernel: Callable[[World, Body], Output] = uniform
         self.numbers = itertools.count(1000)
 

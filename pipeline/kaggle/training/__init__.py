@@ -1,0 +1,1 @@
+"""Folds trained on Kaggle's machines: what is sent, the kernel, what comes back."""
