@@ -20,6 +20,7 @@ from pipeline.platforms import rows_per_device
 from pipeline.pretraining.job import PretrainJob
 from pipeline.training.encoder_settings import encoder_settings
 from pipeline.training.history import Validation
+from pipeline.training.loss_scale import LossScale
 from pipeline.training.optimizer import adamw
 from pipeline.training.step import LossSum, Step, TrainState, step_of
 
@@ -65,7 +66,8 @@ class PretrainModel:
         """Make the state before the first of `total` steps, replicated."""
         params = masked_heads.load(self._backbone, self.classifier, self._job.seed("head"))
         seed = self._job.seed("dropout")
-        state = TrainState.create(params, self._optimizer, total, seed)
+        scaling = LossScale.create(self._job.compute.dtype)
+        state = TrainState.create(params, self._optimizer, total, seed, scaling)
         return machine.replicate(state, self.devices)
 
     def step(self) -> Step:

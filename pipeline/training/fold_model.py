@@ -16,6 +16,7 @@ from pipeline.platforms import rows_per_device
 from pipeline.training.encoder_settings import encoder_settings
 from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
+from pipeline.training.loss_scale import LossScale
 from pipeline.training.masking import read_masking
 from pipeline.training.optimizer import adamw
 from pipeline.training.step import Step, TrainState, train_step
@@ -58,7 +59,8 @@ class FoldModel:
         """Make the state before the first of `total` steps, replicated."""
         job = self.job
         params = load_backbone(paths.backbone(job.model), self.model, job.seed("head"))
-        state = TrainState.create(params, self._optimizer, total, job.seed("dropout"))
+        scaling = LossScale.create(job.compute.dtype)
+        state = TrainState.create(params, self._optimizer, total, job.seed("dropout"), scaling)
         return machine.replicate(state, self.devices)
 
     def step(self) -> Step:

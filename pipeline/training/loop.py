@@ -17,6 +17,7 @@ from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.history import History, Validation
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.loggers.loggers import Loggers
+from pipeline.training.loss_scale import LEAST
 from pipeline.training.optimizer import schedule as share_of_peak
 from pipeline.training.schedule import Schedule
 from pipeline.training.step import Step, StepMetrics, TrainState
@@ -106,7 +107,8 @@ class Loop:
         """Train from `state`, or from the last checkpoint if there is one.
 
         Raises:
-          UserError: a loss is not finite; the last checkpoint stays.
+          UserError: a loss is not finite, under no scale of it where there is one; the last
+            checkpoint stays.
           Stopped: a signal or the session's limit; the state is saved.
         """
         state, history = self._begin(state, checkpoints)
@@ -149,6 +151,11 @@ class Loop:
                     )
                 self.meter.pause()
             self._note(pending, history, bar)
+        if state.scaling is not None:
+            progress.say(
+                f"{self.name}: {int(state.scaling.skipped)} of {total} steps skipped, for their "
+                f"gradient overflowed; the loss's scale ends at {float(state.scaling.scale):g}"
+            )
         return state, history
 
     def _begin(self, state: TrainState, checkpoints: Checkpoints) -> tuple[TrainState, History]:
@@ -216,15 +223,19 @@ class Loop:
             return
         step, metrics, tokens = pending
         loss, norm = float(metrics.loss), float(metrics.norm)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
+        finite, scaling = math.isfinite(loss) and math.isfinite(norm), metrics.scaling
+        if not finite and (scaling is None or scaling.exhausted):
+            tried = f", whatever scale down to {LEAST:.1g} it has" if scaling else ""
             raise UserError(
                 f"{self.name}: the loss or its gradient is not finite at step {step} "
-                f"(loss {loss}); nothing is published, the last checkpoint stays. "
+                f"(loss {loss}){tried}; nothing is published, the last checkpoint stays. "
                 f"Try a lower rate or compute.dtype float32"
             )
         self.meter.count(tokens)
+        bar.update(1)
+        if not finite:
+            return  # skipped, so the curves have no point of it
         history.train(step, self.schedule.epoch(step), loss, norm)
         if self.loggers:
             self.loggers.step(step, loss, norm, self._shares[step - 1], self.meter.rate)
-        bar.update(1)
         bar.set_postfix_str(f"loss {loss:.4f}, {self.meter.rate:,.0f} tokens/s", refresh=False)

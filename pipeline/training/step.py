@@ -20,6 +20,7 @@ from pipeline.encoders.weights.folders import table
 from pipeline.inputs.packing import Batch
 from pipeline.params import Perturbation, Train
 from pipeline.training import perturbation
+from pipeline.training.loss_scale import LossScale, chosen, differentiated
 from pipeline.training.masking import Masking
 
 
@@ -32,6 +33,7 @@ class TrainState(NamedTuple):
       key: raw data of the key that every dropout key is folded from.
       params: float32 whatever the activations are.
       moments: the optimizer's own state.
+      scaling: of the loss, where activations are float16; else None, which has no leaves.
     """
 
     step: Int[Array, ""]
@@ -39,10 +41,16 @@ class TrainState(NamedTuple):
     key: UInt32[Array, "2"]
     params: Any
     moments: Any
+    scaling: LossScale | None = None
 
     @classmethod
     def create(
-        cls, params: Any, optimizer: optax.GradientTransformation, total: int, seed: int
+        cls,
+        params: Any,
+        optimizer: optax.GradientTransformation,
+        total: int,
+        seed: int,
+        scaling: LossScale | None = None,
     ) -> "TrainState":
         """Make the state before the first step."""
         return cls(
@@ -51,6 +59,7 @@ class TrainState(NamedTuple):
             key=jax.random.key_data(jax.random.key(seed)),
             params=params,
             moments=jax.jit(optimizer.init)(params),  # eagerly, each shape would compile
+            scaling=scaling,
         )
 
 
@@ -59,6 +68,7 @@ class StepMetrics(NamedTuple):
 
     loss: Float[Array, ""]  # weighted mean over the whole global batch
     norm: Float[Array, ""]  # global norm of the gradient before clipping
+    scaling: LossScale | None = None  # after the step; one with a figure not finite was skipped
 
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
@@ -125,10 +135,11 @@ def step_of(
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
         # The step's number is in the state, so a resumed run draws what it would have drawn.
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+        scaling = state.scaling
 
         def part(params: Any, batch: Batch) -> Any:
             """Loss, weight and gradient, summed over the rows of one part."""
-            differentiate = jax.value_and_grad(loss_sum, has_aux=True)
+            differentiate = differentiated(loss_sum, scaling)
             (loss, weight), gradient = differentiate(params, batch, key)
             return loss, weight, gradient
 
@@ -140,7 +151,8 @@ def step_of(
             loss, weight, gradient = jax.lax.psum(sums, AXIS)
             # A batch whose elements all weigh nothing must not become a division by zero.
             weight = jnp.maximum(weight, 1e-6)
-            return loss, weight, jax.tree.map(lambda leaf: leaf / weight, gradient)
+            over = weight if scaling is None else weight * scaling.scale
+            return loss, weight, jax.tree.map(lambda leaf: leaf / over, gradient)
 
         if perturb is None:
             loss, weight, gradient = mean(state.params)
@@ -154,7 +166,16 @@ def step_of(
         )
         params = optax.apply_updates(state.params, changes)
         metrics = StepMetrics(loss / weight, optax.tree.norm(gradient))
-        return state._replace(step=state.step + 1, params=params, moments=moments), metrics
+        if scaling is not None:
+            # One entry that is not finite, in whichever part and on whichever device, makes the sum
+            # and so the norm not finite, and that on all devices.
+            finite = jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.norm)
+            params = chosen(finite, params, state.params)
+            moments = chosen(finite, moments, state.moments)
+            scaling = scaling.after(finite)
+            metrics = metrics._replace(scaling=scaling)
+        state = state._replace(step=state.step + 1, params=params, moments=moments, scaling=scaling)
+        return state, metrics
 
     return step
 
