@@ -75,7 +75,7 @@ def pretrain(job: PretrainJob, task: Task) -> Validation:
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
             found = validate(params)
-        _publish(job, model, jax.device_get(params), found, step, figures(state.scaling))
+        _publish(job, model, jax.device_get(params), found, step, figures(state.moments))
         write_curves(paths.pretraining(job.key), history.points)
         took = timing(job.compute, loop, devices, started)
         files.write_json(paths.pretraining_time(job.key), took)
@@ -104,7 +104,7 @@ def _publish(
     params: Any,
     found: Validation,
     step: int,
-    of_scaling: dict[str, Any],
+    of_scale: dict[str, Any],
 ) -> None:
     """Write the backbone's folder; nothing of the wall clock."""
     base = paths.backbone(job.model)
@@ -117,7 +117,7 @@ def _publish(
             "masked_accuracy": round(found.accuracy or 0.0, 6),
             "platform": job.compute.platform,
             "dtype": job.compute.dtype,
-            **of_scaling,
+            **of_scale,
         }
         origin = files.read_json(base / "origin.json") | {"pretrained": trained}
         files.write_json(folder / "origin.json", origin)

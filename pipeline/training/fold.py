@@ -133,7 +133,7 @@ def train_fold(job: Job, task: Task, competition: str) -> dict[str, Any]:
         loop.loggers.close()
         took = timing(job.compute, loop, devices, started)
         describe = functools.partial(card, job, task, competition)
-        taken = {"step": step, "steps": loop.schedule.total, **loss_scale.figures(state.scaling)}
+        taken = {"step": step, "steps": loop.schedule.total, **loss_scale.figures(state.moments)}
         figures = _publish(model, data, params, probabilities, taken, history.points, describe)
         files.write_json(paths.timing(job.model, job.unit), took)
         # Last: until every output stands, a kill costs no more than the steps since the last save.

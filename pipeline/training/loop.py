@@ -13,11 +13,11 @@ import numpy as np
 from pipeline import devices as machine
 from pipeline import progress
 from pipeline.errors import Stopped, UserError
+from pipeline.training import loss_scale
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.history import History, Validation
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.loggers.loggers import Loggers
-from pipeline.training.loss_scale import LEAST
 from pipeline.training.optimizer import schedule as share_of_peak
 from pipeline.training.schedule import Schedule
 from pipeline.training.step import Step, StepMetrics, TrainState
@@ -151,10 +151,10 @@ class Loop:
                     )
                 self.meter.pause()
             self._note(pending, history, bar)
-        if state.scaling is not None:
+        if scaling := loss_scale.of(state.moments):
             progress.say(
-                f"{self.name}: {int(state.scaling.skipped)} of {total} steps skipped, for their "
-                f"gradient overflowed; the loss's scale ends at {float(state.scaling.scale):g}"
+                f"{self.name}: {int(scaling.skipped)} of {total} steps skipped, for their gradient "
+                f"overflowed; the loss's scale ends at {float(scaling.scale):g}"
             )
         return state, history
 
@@ -225,7 +225,7 @@ class Loop:
         loss, norm = float(metrics.loss), float(metrics.norm)
         finite, scaling = math.isfinite(loss) and math.isfinite(norm), metrics.scaling
         if not finite and (scaling is None or scaling.exhausted):
-            tried = f", whatever scale down to {LEAST:.1g} it has" if scaling else ""
+            tried = f", whatever scale down to {loss_scale.LEAST:.1g} it has" if scaling else ""
             raise UserError(
                 f"{self.name}: the loss or its gradient is not finite at step {step} "
                 f"(loss {loss}){tried}; nothing is published, the last checkpoint stays. "

@@ -13,13 +13,12 @@ of an accumulated step by itself. optax.apply_if_finite skips, but has no scale.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float, Int
-
-Tree = TypeVar("Tree")
 
 INITIAL = 2.0**16
 """As PyTorch's `GradScaler(init_scale=65536)` and NVIDIA Apex begin."""
@@ -44,22 +43,6 @@ class LossScale(NamedTuple):
     good: Int[Array, ""]
     skipped: Int[Array, ""]
 
-    @classmethod
-    def create(cls, dtype: str, initial: float = INITIAL) -> "LossScale | None":
-        """Make that of a run before its first step; None for a dtype that needs none.
-
-        Args:
-          dtype: of activations. bfloat16 has the range of float32.
-          initial: the scale, a power of two.
-        """
-        if dtype != "float16":
-            return None
-        return cls(
-            scale=jnp.asarray(initial, jnp.float32),
-            good=jnp.zeros((), jnp.int32),
-            skipped=jnp.zeros((), jnp.int32),
-        )
-
     def after(self, finite: Bool[Array, ""]) -> "LossScale":
         """Return the next step's: half after an overflow, twice after enough steps without."""
         good = self.good + 1
@@ -75,6 +58,61 @@ class LossScale(NamedTuple):
     def exhausted(self) -> bool:
         """True on the host where so many steps in a row were skipped that no scale will do."""
         return float(self.scale) < LEAST
+
+
+class Scaled(NamedTuple):
+    """The state of an optimizer that has a scale.
+
+    It stands in here, and not in the run's state, so that the checkpoints of runs without a scale
+    keep their form: a field of None would be noted in them.
+
+    Attributes:
+      scaling: of the loss.
+      inner: the optimizer's own state.
+    """
+
+    scaling: LossScale
+    inner: Any
+
+
+def scaled(
+    optimizer: optax.GradientTransformationExtraArgs, initial: float = INITIAL
+) -> optax.GradientTransformationExtraArgs:
+    """Wrap an optimizer: a gradient that is not finite changes nothing but the scale.
+
+    Args:
+      optimizer: takes the gradient that is divided by the scale already.
+      initial: the scale before the first step, a power of two.
+    """
+
+    def init(params: Any) -> Scaled:
+        zero = jnp.zeros((), jnp.int32)
+        scaling = LossScale(jnp.asarray(initial, jnp.float32), zero, zero)
+        return Scaled(scaling, optimizer.init(params))
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Scaled]:
+        # One entry that is not finite, in whichever part and on whichever device, makes the sum and
+        # so the norm not finite, and that on all devices.
+        finite = jnp.isfinite(optax.tree.norm(updates))
+        changes, inner = optimizer.update(updates, state.inner, params, **extra)
+        # Added to a number, -0.0 alone leaves each its bits, -0.0 among them.
+        changes = jax.tree.map(lambda leaf: jnp.where(finite, leaf, -0.0), changes)
+        inner = jax.tree.map(lambda new, old: jnp.where(finite, new, old), inner, state.inner)
+        return changes, Scaled(state.scaling.after(finite), inner)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def for_dtype(
+    optimizer: optax.GradientTransformationExtraArgs, dtype: str
+) -> optax.GradientTransformationExtraArgs:
+    """Give an optimizer a scale where activations are float16; bfloat16 has float32's range."""
+    return scaled(optimizer) if dtype == "float16" else optimizer
+
+
+def of(moments: Any) -> LossScale | None:
+    """Return the scale that an optimizer's state has, if it has any."""
+    return moments.scaling if isinstance(moments, Scaled) else None
 
 
 def differentiated(loss_sum: Callable[..., Any], scaling: LossScale | None) -> Callable[..., Any]:
@@ -101,11 +139,7 @@ def differentiated(loss_sum: Callable[..., Any], scaling: LossScale | None) -> C
     return both
 
 
-def chosen(finite: Bool[Array, ""], new: Tree, old: Tree) -> Tree:
-    """Return `new` where a step's figures are finite, else `old`, to the bit."""
-    return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
-
-
-def figures(found: LossScale | None) -> dict[str, Any]:
-    """Return the figures of a run that a record of it holds; none for a run without a scale."""
+def figures(moments: Any) -> dict[str, int]:
+    """Return what a run's record says of its scale; nothing for a run without one."""
+    found = of(moments)
     return {} if found is None else {"skipped": int(found.skipped)}

@@ -19,8 +19,7 @@ from pipeline.encoders.head import TokenClassifier, slot_means
 from pipeline.encoders.weights.folders import table
 from pipeline.inputs.packing import Batch
 from pipeline.params import Perturbation, Train
-from pipeline.training import perturbation
-from pipeline.training.loss_scale import LossScale, chosen, differentiated
+from pipeline.training import loss_scale, perturbation
 from pipeline.training.masking import Masking
 
 
@@ -32,8 +31,7 @@ class TrainState(NamedTuple):
       total: steps of all epochs, which the schedule needs.
       key: raw data of the key that every dropout key is folded from.
       params: float32 whatever the activations are.
-      moments: the optimizer's own state.
-      scaling: of the loss, where activations are float16; else None, which has no leaves.
+      moments: the optimizer's own state; with the scale of the loss where it has one.
     """
 
     step: Int[Array, ""]
@@ -41,16 +39,10 @@ class TrainState(NamedTuple):
     key: UInt32[Array, "2"]
     params: Any
     moments: Any
-    scaling: LossScale | None = None
 
     @classmethod
     def create(
-        cls,
-        params: Any,
-        optimizer: optax.GradientTransformation,
-        total: int,
-        seed: int,
-        scaling: LossScale | None = None,
+        cls, params: Any, optimizer: optax.GradientTransformation, total: int, seed: int
     ) -> "TrainState":
         """Make the state before the first step."""
         return cls(
@@ -59,7 +51,6 @@ class TrainState(NamedTuple):
             key=jax.random.key_data(jax.random.key(seed)),
             params=params,
             moments=jax.jit(optimizer.init)(params),  # eagerly, each shape would compile
-            scaling=scaling,
         )
 
 
@@ -68,7 +59,7 @@ class StepMetrics(NamedTuple):
 
     loss: Float[Array, ""]  # weighted mean over the whole global batch
     norm: Float[Array, ""]  # global norm of the gradient before clipping
-    scaling: LossScale | None = None  # after the step; one with a figure not finite was skipped
+    scaling: loss_scale.LossScale | None = None  # of the loss after the step, if it has any
 
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
@@ -135,11 +126,11 @@ def step_of(
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
         # The step's number is in the state, so a resumed run draws what it would have drawn.
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-        scaling = state.scaling
+        scaling = loss_scale.of(state.moments)
 
         def part(params: Any, batch: Batch) -> Any:
             """Loss, weight and gradient, summed over the rows of one part."""
-            differentiate = differentiated(loss_sum, scaling)
+            differentiate = loss_scale.differentiated(loss_sum, scaling)
             (loss, weight), gradient = differentiate(params, batch, key)
             return loss, weight, gradient
 
@@ -165,17 +156,10 @@ def step_of(
             gradient, state.moments, state.params, step=state.step, total=state.total
         )
         params = optax.apply_updates(state.params, changes)
-        metrics = StepMetrics(loss / weight, optax.tree.norm(gradient))
-        if scaling is not None:
-            # One entry that is not finite, in whichever part and on whichever device, makes the sum
-            # and so the norm not finite, and that on all devices.
-            finite = jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.norm)
-            params = chosen(finite, params, state.params)
-            moments = chosen(finite, moments, state.moments)
-            scaling = scaling.after(finite)
-            metrics = metrics._replace(scaling=scaling)
-        state = state._replace(step=state.step + 1, params=params, moments=moments, scaling=scaling)
-        return state, metrics
+        metrics = StepMetrics(
+            loss / weight, optax.tree.norm(gradient), scaling=loss_scale.of(moments)
+        )
+        return state._replace(step=state.step + 1, params=params, moments=moments), metrics
 
     return step
 
