@@ -96,6 +96,7 @@ class Loop:
         self.meter = Meter()
         self.best = Best()
         self.resumed_from = 0
+        self.skipped: int | None = None
 
     def run(
         self,
@@ -122,6 +123,7 @@ class Loop:
         saved, pending = time.monotonic(), None
         done = self.resumed_from
         if done == total:
+            self._count_skipped(state)
             return state, history
         step = self._make_step()
         with progress.bar(total, "step", self.name, initial=done) as bar:
@@ -151,12 +153,17 @@ class Loop:
                     )
                 self.meter.pause()
             self._note(pending, history, bar)
-        if scaling := loss_scale.of(state.moments):
-            progress.say(
-                f"{self.name}: {int(scaling.skipped)} of {total} steps skipped, for their gradient "
-                f"overflowed; the loss's scale ends at {float(scaling.scale):g}"
-            )
+        self._count_skipped(state)
         return state, history
+
+    def _count_skipped(self, state: TrainState) -> None:
+        """Say how many steps of the whole run were skipped, where its loss is scaled."""
+        if scaling := loss_scale.of(state.moments):
+            self.skipped = int(scaling.skipped)
+            progress.say(
+                f"{self.name}: {self.skipped} of {self.schedule.total} steps skipped, for their "
+                f"gradient overflowed; the loss's scale ends at {float(scaling.scale):g}"
+            )
 
     def _begin(self, state: TrainState, checkpoints: Checkpoints) -> tuple[TrainState, History]:
         keep_best = self.schedule.options.select == "best"
