@@ -172,8 +172,13 @@ class Drawn(Schedule):
     def __init__(self, options: Train) -> None:
         object.__setattr__(self, "options", options)
 
-    total = cast(int, property(lambda self: 12))
-    evaluations = cast(set[int], property(lambda self: set()))
+    @property
+    def total(self) -> int:
+        return 12
+
+    @property
+    def evaluations(self) -> set[int]:
+        return set()
 
     def epoch(self, step: int) -> float:
         return step / 12
