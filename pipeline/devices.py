@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.params import Compute
-from pipeline.platforms import BUILDS, check_installed, installed
+from pipeline.platforms import BUILDS, check_dtype, check_installed, installed
 
 if TYPE_CHECKING:
     from jaxlib._jax import Device  # a type checker takes jax.Device for a variable
@@ -87,9 +87,10 @@ def start(compute: Compute) -> list[Device]:
     """Start JAX on the platform that training asks for, with the persistent compile cache.
 
     Raises:
-      UserError: the platform is not there, or has fewer devices than asked for; or the compile
-        cache is no folder.
+      UserError: the platform is not there, has fewer devices than asked for or does not compute
+        the dtype; or the compile cache is no folder.
     """
+    check_dtype(compute.platform, compute.dtype)
     check_installed(compute.platform)
     platform = BUILDS[compute.platform]
     jax.config.update("jax_platforms", platform)

@@ -60,8 +60,8 @@ class Compute:
     """Platform to compute on; one that is not there is an error."""
     devices: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
     """Number of devices; auto takes every one of the platform."""
-    dtype: Literal["float32", "bfloat16"]
-    """Type of activations; parameters and losses stay float32."""
+    dtype: Literal["float32", "bfloat16", "float16"]
+    """Type of activations; losses stay float32; float16, its loss scaled, is for older GPUs."""
 
 
 @frozen

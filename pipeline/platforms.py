@@ -43,6 +43,19 @@ def check_installed(platform: str) -> None:
         )
 
 
+def check_dtype(platform: str, dtype: str) -> None:
+    """Hold the dtype of a configuration's activations to its platform.
+
+    Raises:
+      UserError: the platform has another half.
+    """
+    if (platform, dtype) == ("tpu", "float16"):
+        raise UserError(
+            "params.yaml: compute.dtype: float16, which TPUs do not compute; expected bfloat16 or "
+            "float32"
+        )
+
+
 def check_asked(platform: str, accelerator: str | None) -> None:
     """Hold the platform of a configuration to the accelerator that make was asked for, if it was.
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline import devices as machine
 from pipeline.errors import UserError
 from pipeline.params import Compute
+from pipeline.platforms import check_dtype
 from tests.configurations import section
 
 
@@ -125,3 +126,14 @@ def test_short_memory_is_a_line_and_another_failure_stays_one() -> None:
         machine.told_if_short_of_memory(lambda: "too large"),
     ):
         raise jax.errors.JaxRuntimeError("INTERNAL: broken")
+
+
+def test_a_tpu_refuses_float16_in_one_line() -> None:
+    with pytest.raises(UserError) as told:
+        check_dtype("tpu", "float16")
+    assert str(told.value) == (
+        "params.yaml: compute.dtype: float16, which TPUs do not compute; expected bfloat16 or "
+        "float32"
+    )
+    for platform, dtype in (("gpu", "float16"), ("cpu", "float16"), ("tpu", "bfloat16")):
+        check_dtype(platform, dtype)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pipeline.doctor.findings import Finding, lines_of
 from pipeline.errors import UserError
 from pipeline.params import Compute, Model, Pretrain
-from pipeline.platforms import check_asked, check_installed, rows_per_device
+from pipeline.platforms import check_asked, check_dtype, check_installed, rows_per_device
 
 
 def examine(
@@ -33,6 +33,7 @@ def examine(
             )
         return
     try:
+        check_dtype(compute.platform, compute.dtype)
         check_asked(compute.platform, accelerator)
         check_installed(compute.platform)
         devices = _count(compute)

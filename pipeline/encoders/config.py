@@ -19,8 +19,8 @@ class Settings:
     """Choices of a run; a dropout rate of None takes the checkpoint's own.
 
     Attributes:
-      dtype: of activations, "float32", "bfloat16" or, in inference alone, "float16"; parameters and
-        logits are always float32.
+      dtype: of activations, "float32", "bfloat16" or "float16"; parameters and logits are always
+        float32.
       attention: the implementation, see `pipeline.encoders.attention.dispatch`.
       remat: the part of a layer that the backward pass computes again instead of keeping it:
         "none"; "selective", all but its products with weights; "full", all of it.

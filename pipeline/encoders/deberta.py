@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders import float16
 from pipeline.encoders.attention.dispatch import attend
 from pipeline.encoders.config import (
     FLAG,
@@ -32,6 +33,7 @@ from pipeline.encoders.layers import (
     ACTIVATION,
     Site,
     activation,
+    add_bias,
     after_attention,
     after_attention_tensors,
     by_head,
@@ -161,7 +163,11 @@ class Convolution(nn.Module):
         kernel = self.param("kernel", nn.initializers.normal(c.std), shape)
         bias = self.param("bias", nn.initializers.zeros, (c.hidden_size,))
         seen = _neighbours(embedded, segment, c.kernel)
-        convolved = jnp.einsum("rtki,kio->rto", seen, kernel.astype(dtype)) + bias.astype(dtype)
+        if seen.dtype == jnp.float16:
+            convolved = float16.product(seen, kernel)
+        else:
+            convolved = jnp.einsum("rtki,kio->rto", seen, kernel.astype(dtype))
+        convolved = add_bias(convolved, bias)
         convolved = dropout(convolved, site_keys(keys, Site.CONVOLUTION), c.hidden_dropout)
         change = activation(c.kernel_activation)(convolved)
         return layer_norm(c.epsilon, dtype, "norm")(output + change)

@@ -20,6 +20,7 @@ from pipeline.encoders.deberta_common import (
 )
 from pipeline.encoders.layers import (
     Site,
+    add_bias,
     after_attention,
     after_attention_tensors,
     by_head,
@@ -41,7 +42,7 @@ class Bias(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*tokens width"]) -> Float[Array, "*tokens width"]:
         """Add it."""
-        return x + self.param("bias", nn.initializers.zeros, x.shape[-1:]).astype(x.dtype)
+        return add_bias(x, self.param("bias", nn.initializers.zeros, x.shape[-1:]))
 
 
 class Layer(nn.Module):

@@ -16,6 +16,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
+from pipeline.encoders import float16
 from pipeline.encoders.config import Config, Kind, Settings
 from pipeline.encoders.dropout_masks import LEVELS, keep_mask, kept
 from pipeline.encoders.registry import Tensor, linear, norm
@@ -96,13 +97,19 @@ class Dense(nn.Module):
         flat = x.reshape(-1, x.shape[-1]).astype(self.dtype)
         # The form is chosen when the program is lowered, not by the machine that traces it: a CPU
         # that compiles for a TPU takes the TPU's form.
-        made = lax.platform_dependent(flat, kernel, bias, cpu=_affine, default=_plain)
+        plain = _plain_half if flat.dtype == jnp.float16 else _plain
+        made = lax.platform_dependent(flat, kernel, bias, cpu=_affine, default=plain)
         return made.reshape(*x.shape[:-1], self.features)
 
 
 def _plain(x: Any, kernel: Any, bias: Any) -> Array:
     product = x @ kernel.astype(x.dtype)
     return product if bias is None else product + bias.astype(x.dtype)
+
+
+def _plain_half(x: Any, kernel: Any, bias: Any) -> Array:
+    made = float16.product(x, kernel)
+    return made if bias is None else float16.add_bias(made, bias)
 
 
 @jax.custom_vjp
@@ -179,7 +186,15 @@ ACTIVATION = Kind(str, f"one of {', '.join(sorted(_ACTIVATIONS))}", lambda v: v 
 
 def activation(name: str) -> Callable[[Array], Array]:
     """Look an activation up by Hugging Face's name of it, an `ACTIVATION`."""
-    return _ACTIVATIONS[name]
+    found = _ACTIVATIONS[name]
+    return lambda x: float16.apply(found, x) if x.dtype == jnp.float16 else found(x)
+
+
+def add_bias(
+    x: Float[Array, "*batch features"], bias: Float[Array, "features"]
+) -> Float[Array, "*batch features"]:
+    """Add a float32 bias in the dtype of activations."""
+    return float16.add_bias(x, bias) if x.dtype == jnp.float16 else x + bias.astype(x.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from pipeline.encoders.weights.folders import table
 from pipeline.inputs.packing import Batch
 from pipeline.platforms import rows_per_device
 from pipeline.pretraining.job import PretrainJob
+from pipeline.training import loss_scale
 from pipeline.training.encoder_settings import encoder_settings
 from pipeline.training.history import Validation
 from pipeline.training.optimizer import adamw
@@ -57,7 +58,8 @@ class PretrainModel:
         config = self.classifier.config
         self.form, self.has_head = masked_heads.form_of(self._backbone, config)
         self.model = masked_language_model(self.classifier, self.form, self.settings)
-        self._optimizer = adamw(job.train.optimizer, table(self.classifier), config.layers)
+        optimizer = adamw(job.train.optimizer, table(self.classifier), config.layers)
+        self._optimizer = loss_scale.for_dtype(optimizer, job.compute.dtype)
         figures = figures_of(self.model)
         self._figures = machine.parallel(figures, devices, replicated_out=True)
 

@@ -21,6 +21,7 @@ from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.history import GRADIENT, Validation, write_history
 from pipeline.training.interruptions import Interruptions
 from pipeline.training.loop import Loop
+from pipeline.training.loss_scale import figures
 from pipeline.training.origin import Origin
 from pipeline.training.timing import timing
 
@@ -74,7 +75,7 @@ def pretrain(job: PretrainJob, task: Task) -> Validation:
         if job.train.select == "best" and loop.best.step != step:
             params, step = machine.replicate(loop.best.params, devices), loop.best.step
             found = validate(params)
-        _publish(job, model, jax.device_get(params), found, step)
+        _publish(job, model, jax.device_get(params), found, step, figures(state.moments))
         write_curves(paths.pretraining(job.key), history.points)
         took = timing(job.compute, loop, devices, started)
         files.write_json(paths.pretraining_time(job.key), took)
@@ -98,7 +99,12 @@ def _too_large(job: PretrainJob, devices: int) -> str:
 
 
 def _publish(
-    job: PretrainJob, model: PretrainModel, params: Any, found: Validation, step: int
+    job: PretrainJob,
+    model: PretrainModel,
+    params: Any,
+    found: Validation,
+    step: int,
+    of_scale: dict[str, Any],
 ) -> None:
     """Write the backbone's folder; nothing of the wall clock."""
     base = paths.backbone(job.model)
@@ -111,6 +117,7 @@ def _publish(
             "masked_accuracy": round(found.accuracy or 0.0, 6),
             "platform": job.compute.platform,
             "dtype": job.compute.dtype,
+            **of_scale,
         }
         origin = files.read_json(base / "origin.json") | {"pretrained": trained}
         files.write_json(folder / "origin.json", origin)

@@ -17,6 +17,7 @@ def encoder_settings(compute: Compute, train: Train, kind: str) -> Settings:
         attention = default_attention(compute.platform, kind, compute.dtype)
     if attention == "fused" and compute.platform != "tpu":
         raise UserError(f"params.yaml: attention: fused runs on tpu, not on {compute.platform}")
+    # cuDNN takes float16 too, but on the GPUs that also have bfloat16 alone.
     if attention == "cudnn" and (compute.platform, compute.dtype) != ("gpu", "bfloat16"):
         raise UserError(
             "params.yaml: attention: cudnn runs on gpu in bfloat16, "

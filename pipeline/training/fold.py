@@ -16,7 +16,7 @@ from pipeline import files, paths, progress
 from pipeline.encoders.weights.folders import save_fold
 from pipeline.tables.predictions import write_predictions
 from pipeline.task import Task
-from pipeline.training import needs
+from pipeline.training import loss_scale, needs
 from pipeline.training.card import card
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.fold_data import FoldData
@@ -133,7 +133,8 @@ def train_fold(job: Job, task: Task, competition: str) -> dict[str, Any]:
         loop.loggers.close()
         took = timing(job.compute, loop, devices, started)
         describe = functools.partial(card, job, task, competition)
-        figures = _publish(model, data, params, probabilities, step, history.points, describe)
+        taken = {"step": step, "steps": loop.schedule.total, **loss_scale.figures(state.moments)}
+        figures = _publish(model, data, params, probabilities, taken, history.points, describe)
         files.write_json(paths.timing(job.model, job.unit), took)
         # Last: until every output stands, a kill costs no more than the steps since the last save.
         checkpoints.remove()
@@ -168,22 +169,23 @@ def _publish(
     data: FoldData,
     params: Any,
     probabilities: Float[np.ndarray, "elements labels"] | None,
-    step: int,
+    taken: Mapping[str, int],
     points: list[list[Any]],
     describe: Callable[[Mapping[str, Any], Mapping[str, Any]], str],
 ) -> dict[str, Any]:
     """Write weights, out-of-fold predictions, curves and figures; nothing of the wall clock.
 
-    `describe` makes the model card from the backbone's record and the figures.
+    `taken` are figures of the steps; `describe` makes the model card from the backbone's record and
+    all figures.
     """
     job = model.job
     trained = {
         **job.unit.settings,
-        "step": step,
+        "step": taken["step"],
         "platform": job.compute.platform,
         "dtype": job.compute.dtype,
     }
-    figures = _figures(data, probabilities) | {"step": step, "steps": data.schedule.total}
+    figures = {**_figures(data, probabilities), **taken}
     backbone = paths.backbone(job.model)
     save_fold(
         paths.weights(job.model, job.unit),

@@ -13,6 +13,7 @@ from pipeline.encoders.head import build
 from pipeline.encoders.weights.folders import load_backbone, table
 from pipeline.inference.predictor import Predictor
 from pipeline.platforms import rows_per_device
+from pipeline.training import loss_scale
 from pipeline.training.encoder_settings import encoder_settings
 from pipeline.training.fold_data import FoldData
 from pipeline.training.job import Job
@@ -42,7 +43,8 @@ class FoldModel:
         self.pad_id = config.pad_token_id
         self.predictor = Predictor(self.model, devices, job.train.rows)
         self._masking = read_masking(paths.backbone(job.model), job.train.mask_share)
-        self._optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
+        optimizer = adamw(job.train.optimizer, table(self.model), config.layers)
+        self._optimizer = loss_scale.for_dtype(optimizer, job.compute.dtype)
 
     @property
     def attention(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from pipeline import devices as machine
 from pipeline import progress
 from pipeline.errors import Stopped, UserError
+from pipeline.training import loss_scale
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.history import History, Validation
 from pipeline.training.interruptions import Interruptions
@@ -95,6 +96,7 @@ class Loop:
         self.meter = Meter()
         self.best = Best()
         self.resumed_from = 0
+        self.skipped: int | None = None
 
     def run(
         self,
@@ -106,7 +108,8 @@ class Loop:
         """Train from `state`, or from the last checkpoint if there is one.
 
         Raises:
-          UserError: a loss is not finite; the last checkpoint stays.
+          UserError: a loss is not finite, under no scale of it where there is one; the last
+            checkpoint stays.
           Stopped: a signal or the session's limit; the state is saved.
         """
         state, history = self._begin(state, checkpoints)
@@ -120,6 +123,7 @@ class Loop:
         saved, pending = time.monotonic(), None
         done = self.resumed_from
         if done == total:
+            self._count_skipped(state)
             return state, history
         step = self._make_step()
         with progress.bar(total, "step", self.name, initial=done) as bar:
@@ -149,7 +153,17 @@ class Loop:
                     )
                 self.meter.pause()
             self._note(pending, history, bar)
+        self._count_skipped(state)
         return state, history
+
+    def _count_skipped(self, state: TrainState) -> None:
+        """Say how many steps of the whole run were skipped, where its loss is scaled."""
+        if scaling := loss_scale.of(state.moments):
+            self.skipped = int(scaling.skipped)
+            progress.say(
+                f"{self.name}: {self.skipped} of {self.schedule.total} steps skipped, for their "
+                f"gradient overflowed; the loss's scale ends at {float(scaling.scale):g}"
+            )
 
     def _begin(self, state: TrainState, checkpoints: Checkpoints) -> tuple[TrainState, History]:
         keep_best = self.schedule.options.select == "best"
@@ -216,15 +230,19 @@ class Loop:
             return
         step, metrics, tokens = pending
         loss, norm = float(metrics.loss), float(metrics.norm)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
+        finite, scaling = math.isfinite(loss) and math.isfinite(norm), metrics.scaling
+        if not finite and (scaling is None or scaling.exhausted):
+            tried = f", whatever scale down to {loss_scale.LEAST:.1g} it has" if scaling else ""
             raise UserError(
                 f"{self.name}: the loss or its gradient is not finite at step {step} "
-                f"(loss {loss}); nothing is published, the last checkpoint stays. "
+                f"(loss {loss}){tried}; nothing is published, the last checkpoint stays. "
                 f"Try a lower rate or compute.dtype float32"
             )
         self.meter.count(tokens)
+        bar.update(1)
+        if not finite:
+            return  # skipped, so the curves have no point of it
         history.train(step, self.schedule.epoch(step), loss, norm)
         if self.loggers:
             self.loggers.step(step, loss, norm, self._shares[step - 1], self.meter.rate)
-        bar.update(1)
         bar.set_postfix_str(f"loss {loss:.4f}, {self.meter.rate:,.0f} tokens/s", refresh=False)

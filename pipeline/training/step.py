@@ -19,7 +19,7 @@ from pipeline.encoders.head import TokenClassifier, slot_means
 from pipeline.encoders.weights.folders import table
 from pipeline.inputs.packing import Batch
 from pipeline.params import Perturbation, Train
-from pipeline.training import perturbation
+from pipeline.training import loss_scale, perturbation
 from pipeline.training.masking import Masking
 
 
@@ -31,7 +31,7 @@ class TrainState(NamedTuple):
       total: steps of all epochs, which the schedule needs.
       key: raw data of the key that every dropout key is folded from.
       params: float32 whatever the activations are.
-      moments: the optimizer's own state.
+      moments: the optimizer's own state; with the scale of the loss where it has one.
     """
 
     step: Int[Array, ""]
@@ -59,6 +59,7 @@ class StepMetrics(NamedTuple):
 
     loss: Float[Array, ""]  # weighted mean over the whole global batch
     norm: Float[Array, ""]  # global norm of the gradient before clipping
+    scaling: loss_scale.LossScale | None = None  # of the loss after the step, if it has any
 
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]
@@ -125,10 +126,11 @@ def step_of(
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
         # The step's number is in the state, so a resumed run draws what it would have drawn.
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+        scaling = loss_scale.of(state.moments)
 
         def part(params: Any, batch: Batch) -> Any:
             """Loss, weight and gradient, summed over the rows of one part."""
-            differentiate = jax.value_and_grad(loss_sum, has_aux=True)
+            differentiate = loss_scale.differentiated(loss_sum, scaling)
             (loss, weight), gradient = differentiate(params, batch, key)
             return loss, weight, gradient
 
@@ -140,7 +142,8 @@ def step_of(
             loss, weight, gradient = jax.lax.psum(sums, AXIS)
             # A batch whose elements all weigh nothing must not become a division by zero.
             weight = jnp.maximum(weight, 1e-6)
-            return loss, weight, jax.tree.map(lambda leaf: leaf / weight, gradient)
+            over = weight if scaling is None else weight * scaling.scale
+            return loss, weight, jax.tree.map(lambda leaf: leaf / over, gradient)
 
         if perturb is None:
             loss, weight, gradient = mean(state.params)
@@ -153,7 +156,9 @@ def step_of(
             gradient, state.moments, state.params, step=state.step, total=state.total
         )
         params = optax.apply_updates(state.params, changes)
-        metrics = StepMetrics(loss / weight, optax.tree.norm(gradient))
+        metrics = StepMetrics(
+            loss / weight, optax.tree.norm(gradient), scaling=loss_scale.of(moments)
+        )
         return state._replace(step=state.step + 1, params=params, moments=moments), metrics
 
     return step

@@ -35,4 +35,5 @@ def timing(
         "tokens_per_second": round(loop.meter.rate, 1),
         "resumed_from": loop.resumed_from,
         "peak_host_megabytes": round(peak_megabytes()),
+        **({} if loop.skipped is None else {"skipped_steps": loop.skipped}),
     }

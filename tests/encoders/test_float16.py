@@ -12,7 +12,7 @@ import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from pipeline.encoders.layers import activation
-from tests.encoders.test_every_encoder import forward, made, packed, written
+from tests.encoders.test_every_encoder import BATCH, forward, keys, made, packed, written
 from tests.encoders.tiny import CONFIGS
 
 EPSILON = float(jnp.finfo(jnp.float16).eps)
@@ -81,3 +81,44 @@ def test_activations_are_right_up_to_the_largest_number(name: str):
     exact = np.asarray(activation(name)(jnp.asarray(x, jnp.float32)))
     assert found.dtype == np.float16
     np.testing.assert_allclose(found, exact, rtol=2 * EPSILON, atol=2 * EPSILON)
+
+
+@pytest.mark.parametrize("name", ["gelu", "gelu_new", "relu", "silu", "tanh"])
+def test_derivatives_of_activations_are_right_up_to_the_largest_number(name: str):
+    """A cotangent times an activation overflows where the factor behind it is zero."""
+    x = np.array([-LARGEST, -3000.0, -50.0, -2.0, 0.5, 2.0, 50.0, 300.0, LARGEST], np.float16)
+
+    def slope(x: jax.Array, cotangent: float) -> np.ndarray:
+        _, pull = jax.vjp(activation(name), x)
+        return np.asarray(pull(jnp.full_like(x, cotangent))[0])
+
+    found, exact = slope(jnp.asarray(x), 64.0), slope(jnp.asarray(x, jnp.float32), 64.0)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, exact, rtol=EPSILON, atol=64 * EPSILON)
+
+
+def gradients(folder: Path, dtype: str, attention: str, factor: float, scale: float) -> Any:
+    """Gradients of a function of the logits, dropout on, by way of a loss that is scaled."""
+    model, params = made(folder, dtype=dtype, attention=attention)
+
+    def loss(params: Any) -> jax.Array:
+        logits = model.apply({"params": params}, *packed(), keys(2), rngs=BATCH)
+        return scale * jnp.sum(jnp.sin(jnp.asarray(logits)))
+
+    return jax.tree.map(lambda g: g / scale, jax.jit(jax.grad(loss))(grown(params, factor)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", ["xla", "blocked"])
+def test_gradients_are_near_those_of_float32(folder: Path, attention: str):
+    found = flatten_dict(gradients(folder, "float16", attention, 2.0**8, 2.0**6), sep="/")
+    whole = flatten_dict(gradients(folder, "float32", attention, 2.0**8, 1.0), sep="/")
+    layers = made(folder)[0].config.layers
+    for path, leaf in whole.items():
+        # A bias of the keys moves all scores of a query alike: its gradient is zero but for what
+        # is rounded.
+        largest = 1.0 if re.search(r"[/_]key/bias$", path) else np.abs(leaf).max()
+        error = np.abs(found[path] - leaf).max()
+        # Half an epsilon for each of the sixteen roundings of a layer's forward pass, and of its
+        # backward pass.
+        assert error < 16 * layers * EPSILON * largest, path
