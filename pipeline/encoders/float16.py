@@ -11,12 +11,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
 @jax.custom_vjp
 def product(
-    x: Float[Array, "*batch"], kernel: Float[Array, "*axes features"]
+    x: Float[Array, "*batch"], kernel: Float[Array | np.ndarray, "*axes features"]
 ) -> Float[Array, "*outer features"]:
     """Contract the last axes of float16 `x` with the first ones of a float32 kernel, in float16."""
     return jnp.tensordot(x, kernel.astype(x.dtype), kernel.ndim - 1)
@@ -38,7 +39,7 @@ product.defvjp(_product_forward, _product_backward)
 
 @jax.custom_vjp
 def add_bias(
-    x: Float[Array, "*batch features"], bias: Float[Array, "features"]
+    x: Float[Array, "*batch features"], bias: Float[Array | np.ndarray, "features"]
 ) -> Float[Array, "*batch features"]:
     """Add a float32 bias to float16 `x`, in float16."""
     return x + bias.astype(x.dtype)

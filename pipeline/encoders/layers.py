@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import lax
 from jax.typing import DTypeLike
@@ -191,7 +192,7 @@ def activation(name: str) -> Callable[[Array], Array]:
 
 
 def add_bias(
-    x: Float[Array, "*batch features"], bias: Float[Array, "features"]
+    x: Float[Array, "*batch features"], bias: Float[Array | np.ndarray, "features"]
 ) -> Float[Array, "*batch features"]:
     """Add a float32 bias in the dtype of activations."""
     return float16.add_bias(x, bias) if x.dtype == jnp.float16 else x + bias.astype(x.dtype)

@@ -210,7 +210,16 @@ class Loop:
         checkpoints.save(step, {"state": state, "best": best}, notes)
 
     def note_validation(self, params: Any, found: Validation, step: int, history: History) -> None:
-        """Record an evaluation and keep the best parameters where they are asked for."""
+        """Record an evaluation and keep the best parameters where they are asked for.
+
+        Raises:
+          UserError: the loss is not finite.
+        """
+        if not math.isfinite(found.loss):
+            raise UserError(
+                f"{self.name}: the validation loss is not finite at step {step} (loss "
+                f"{found.loss}); nothing is published. Try a lower rate or compute.dtype float32"
+            )
         history.validation(step, self.schedule.epoch(step), found)
         self.loggers.held_out(step, found)
         also = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"

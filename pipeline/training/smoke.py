@@ -103,7 +103,9 @@ def smoke(job: Job, profile: Path | None = None) -> Smoke:
     trace = Trace(profile, steps)
     for batch in track(itertools.islice(schedule.batches(0), steps), steps, "step", job.name):
         state, metrics = step(state, machine.split(batch, len(devices), job.train.accumulation))
-        if not math.isfinite(float(metrics.loss)):
+        # Under a scale of the loss a step may be skipped, as in training.
+        lost = metrics.scaling is None or metrics.scaling.exhausted
+        if lost and not math.isfinite(float(metrics.loss)):
             raise UserError(f"{job.name}: the loss is not finite after {int(state.step)} step(s)")
         meter.count(int(np.count_nonzero(batch.segment)))
         trace.done(int(state.step))

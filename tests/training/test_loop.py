@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 import tests.training.tiny as tiny
+from pipeline.errors import UserError
 from pipeline.inputs.tokens import Tokens, Window, _Chunk
 from pipeline.params import Session
+from pipeline.training.history import History, Validation
 from pipeline.training.interruptions import SIGNALS, Interruptions
+from pipeline.training.loop import Loop
 from pipeline.training.schedule import Schedule
 from tests.configurations import section
 
@@ -98,3 +101,14 @@ def test_a_signal_that_the_shell_ignores_stays_ignored(number: signal.Signals) -
 @pytest.mark.usefixtures("signals")
 def test_the_end_of_a_session_is_a_reason_to_stop() -> None:
     assert watching(1e-9).reason() == "session.stop_after_minutes (1e-09)"
+
+
+def test_a_validation_loss_that_is_not_finite_ends_the_run(schedule: Schedule) -> None:
+    """A float16 run may skip its last steps, whose losses nothing else would hold."""
+    loop = Loop("train@small-0", schedule, lambda: pytest.fail("no step"), None, [])
+    history = History(schedule.total)
+    loop.note_validation({}, Validation(1.0), 3, history)
+    with pytest.raises(
+        UserError, match=r"the validation loss is not finite at step 5 \(loss nan\)"
+    ):
+        loop.note_validation({}, Validation(float("nan")), 5, history)

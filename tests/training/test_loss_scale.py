@@ -99,6 +99,7 @@ def bits(tree: Any) -> list[bytes]:
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree)]
 
 
+@pytest.mark.slow
 def test_an_overflow_changes_nothing_but_the_scale_and_the_counts(half: Steps) -> None:
     state = half.start()
     negative = jax.tree.map(lambda leaf: jnp.where(leaf == 0.0, -0.0, leaf), state.params)
@@ -113,6 +114,7 @@ def test_an_overflow_changes_nothing_but_the_scale_and_the_counts(half: Steps) -
     assert metrics.scaling == after.moments.scaling
 
 
+@pytest.mark.slow
 def test_scales_of_real_overflows(half: Steps) -> None:
     """Halved until the gradient is finite; Adam's bias correction counts the steps taken."""
     state, scales = half.start(), []
@@ -128,6 +130,7 @@ def test_scales_of_real_overflows(half: Steps) -> None:
 SKIPPED = 8
 
 
+@pytest.mark.slow
 def test_an_overflow_in_one_part_of_one_device_skips_the_step_on_all(half: Steps) -> None:
     scaling = begin(2.0**8)
 
@@ -204,6 +207,7 @@ def run(steps: Steps, folder: Path, stop: int, state: TrainState) -> tuple[Train
         return loop.run(state, checkpoints, After(stop), 1e9)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_with_the_bits_of_a_whole_one(
     half: Steps, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,6 +230,7 @@ def test_a_stopped_run_ends_with_the_bits_of_a_whole_one(
     assert (captured.out + captured.err).count(told) == 2
 
 
+@pytest.mark.slow
 def test_where_no_scale_will_do_the_run_ends_in_one_line(half: Steps, tmp_path: Path) -> None:
     state = half.start()
     huge = jax.tree.map(lambda leaf: leaf * 1e6, state.params)
