@@ -22,7 +22,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
 	test-slow check parity compat bundle kaggle notebooks peers tpu-check gpu-check carry graph report demo smoke \
-	folds compare try prune \
+	folds spread spread-check compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -134,6 +134,19 @@ folds: doctor  ## train all folds of MODEL that are missing at once, one a devic
 	@python -m commands.lock
 	@python -m commands.inputs --model $(call quoted,$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
+
+# $(call option,name,value): --name=value, nothing where there is no value.
+option = $(if $(2), --$(1)=$(call quoted,$(2)))
+
+spread: checked  ## train over a Ray cluster, then submission.csv (ADDRESS=auto, SHARED=folder; Python 3.12)
+	@python -m commands.lock
+	@$(call installed,spread,spread,3.12); .venv-spread/bin/python -m commands.spread$(call \
+		option,address,$(ADDRESS))$(call option,shared,$(SHARED))$(call option,cpus,$(CPUS))$(call \
+		option,devices,$(DEVICES)) && python -m commands.lock --keep && python -m commands.summary
+
+spread-check: ready  ## make spread here, its nodes killed, held to the plain run (Python 3.12; KILLS=10)
+	@$(call installed,spread,spread,3.12); .venv-spread/bin/python -m commands.spread_check$(call \
+		option,kills,$(KILLS))$(call option,seed,$(SEED))
 
 compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one, PAGE=1: drawn)
 	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \

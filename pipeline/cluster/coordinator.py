@@ -116,7 +116,7 @@ class _Run:
 
     def _stop(self, view: View) -> None:
         """Have every task save and leave, and wait for it."""
-        say(f"spread: stops {len(self._pending)} stage(s), which takes until they are saved")
+        say("spread: stops, once what is at work is saved")
         for task in self._pending:
             self._cluster.cancel(task)
         left_over = _SAVING

@@ -76,7 +76,7 @@ def run(order: Order, board: Any, *before: Ending) -> Ending:
 
     Args:
       order: what to do.
-      board: a queue of events.
+      board: the actor of a queue of events.
       before: of the tasks that it waited for.
 
     Raises:
@@ -174,11 +174,15 @@ def _environment(folder: Path, order: Order) -> dict[str, str]:
 
 
 def _teller(board: Any) -> Callable[[Event], None]:
-    """Return a function that puts events on the board; without its driver a task ends anyway."""
+    """Return a function that puts events on the board.
+
+    It waits for no answer: while a task waits for one, Ray gives its CPUs to another. Without a
+    board, whose coordinator is gone, a task ends anyway.
+    """
 
     def tell(event: Event) -> None:
         with contextlib.suppress(Exception):
-            board.put_nowait(event)
+            board.put_nowait.remote(event)
 
     return tell
 

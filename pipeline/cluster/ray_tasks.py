@@ -1,24 +1,18 @@
 """The only place that talks to Ray: a cluster, tasks on it, and the events that they send."""
 
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.cluster.listening import Event
 from pipeline.cluster.node import Ending, Leaving, Order, run
+from pipeline.cluster.ray_settings import set_up
 from pipeline.errors import UserError, one_line
 
 # Patterns as git's. What git ignores is left out by Ray itself.
 _NOT_SHIPPED = [".git", ".venv*", ".dvc/cache", ".dvc/tmp", ".dvc/config.local", ".checkpoints"]
 _NOT_SHIPPED += [".cache", "/docs", "/tests", "/bench", "/notebooks"]
 _STORE = 100_000_000  # bytes; results are a few kilobytes
-_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anyone
-    # Of a machine that died Ray's own processes have much to say, which is no news here.
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-}
 
 
 class Cluster:
@@ -34,10 +28,7 @@ class Cluster:
         Raises:
           UserError: nothing answers, or it is of another version.
         """
-        os.environ.update({k: v for k, v in _ENVIRONMENT.items() if k not in os.environ})
-        if self._address is None and "RAY_AUTH_MODE" not in os.environ:
-            # Its ports are open to the network. A token of its own, which stands in no file.
-            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        set_up(starts_here=self._address is None)
         self._ray: Any = _imported()
         local: dict[str, Any] = {
             "include_dashboard": False,
@@ -73,7 +64,7 @@ class Cluster:
         task = self._run.options(
             name=order.stage, max_retries=-1, retry_exceptions=[Leaving], **options
         )
-        return task.remote(order, self._board, *before)
+        return task.remote(order, self._board.actor, *before)
 
     def events(self) -> list[Event]:
         """Take what tasks have sent since."""
