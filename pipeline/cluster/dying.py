@@ -47,13 +47,16 @@ class DyingCluster:
 
     def add(self) -> Any:
         """Bring up a node."""
-        folder = self._scratch / f"node{next(self._numbers)}"
+        name = f"node{next(self._numbers)}"
+        folder = self._scratch / name
         (folder / "environments").mkdir(parents=True)
         (folder / "environments" / self._name).symlink_to(self._environment)
         return self._cluster.add_node(
             num_cpus=1,
             object_store_memory=_STORE,
             env_vars={environment.FOLDER: str(folder)},
+            # Else a new node would unpack the project where an older one's tasks have theirs.
+            runtime_env_dir_name=f"{name}_resources",
         )
 
     def stages(self, node: Any) -> list[str]:
