@@ -2,7 +2,7 @@
 
 import _thread
 import json
-import os
+import subprocess
 import sys
 import threading
 import time
@@ -187,10 +187,4 @@ def test_workers_need_the_standard_library_alone() -> None:
         "third = {'numpy', 'jax', 'dvc', 'pydantic', 'ruamel', 'filelock', 'psutil'}\n"
         "assert not third & set(sys.modules), third & set(sys.modules)"
     )
-    command = [
-        sys.executable,
-        "-I",
-        "-c",
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}",
-    ]
-    assert os.spawnv(os.P_WAIT, sys.executable, command) == 0
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

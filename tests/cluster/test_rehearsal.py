@@ -30,7 +30,7 @@ def test_what_was_saved_is_gone_on_from(lines: list[str]) -> None:
         ([BEGINS], "went on from its beginning$"),
         (
             [BEGINS, "train@tiny-1: resumed at step 13 of 54"],
-            "saved at step 14, went on at step 13",
+            "at step 14, went on at step 13$",
         ),
         ([BEGINS, "train@tiny-11: resumed at step 14 of 54"], "from its beginning"),
     ],
