@@ -1,7 +1,6 @@
 """A Ray cluster on this machine whose nodes can die as machines do: for `make spread-check`."""
 
 import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ from typing import Any
 import psutil
 
 from pipeline.cluster import environment
+from pipeline.cluster.workspace import ORDER
+from pipeline.files import read_json
 
 _STORE = 80_000_000  # bytes
 
@@ -31,6 +32,7 @@ class DyingCluster:
         from ray.cluster_utils import Cluster  # type: ignore[import-not-found]
 
         self._scratch, self._numbers = scratch, itertools.count()
+        self._folders: dict[Any, Path] = {}
         self._name = environment.name(project, "cpu")
         self._environment = (project / ".venv").resolve()
         self._cluster: Any = Cluster(
@@ -51,25 +53,20 @@ class DyingCluster:
         folder = self._scratch / name
         (folder / "environments").mkdir(parents=True)
         (folder / "environments" / self._name).symlink_to(self._environment)
-        return self._cluster.add_node(
+        node = self._cluster.add_node(
             num_cpus=1,
             object_store_memory=_STORE,
             env_vars={environment.FOLDER: str(folder)},
             # Else a new node would unpack the project where an older one's tasks have theirs.
             runtime_env_dir_name=f"{name}_resources",
         )
+        self._folders[node] = folder
+        return node
 
     def stages(self, node: Any) -> list[str]:
-        """List the trainings that run on a node, as train@tiny-0."""
-        found = []
-        for process in _family(node):
-            try:
-                words = " ".join(process.cmdline())
-            except psutil.Error:
-                continue
-            if run := re.search(r"-m stages\.train --model (\S+) --fold (\d+)", words):
-                found.append(f"train@{run[1]}-{run[2]}")
-        return found
+        """List the stages that a node pulls for, runs or pushes."""
+        orders = self._folders[node].glob(f"workspaces/*/{ORDER}")
+        return [read_json(path)["stage"] for path in orders]
 
     def replace(self, node: Any) -> None:
         """Let a node die as when its machine loses power, and bring up another one."""

@@ -34,6 +34,7 @@ _SETTINGS: Mapping[str, Any] = {
 _NODES = 2
 _PATIENCE = 600.0  # seconds for one command
 _LOOK = 0.1
+_BETWEEN = (5.0, 45.0)  # seconds from one death to the next
 
 
 class Loss(NamedTuple):
@@ -232,7 +233,7 @@ def rehearse(source: Path, scratch: Path, kills: int, seed: int) -> None:
                 one.kill(one.until_saved(one.furthest() + 3))
                 done += 1
             while done < kills:
-                moment = time.monotonic() + drawn.uniform(5.0, 25.0)
+                moment = time.monotonic() + drawn.uniform(*_BETWEEN)
                 while time.monotonic() < moment and not one.is_over():
                     time.sleep(_LOOK)
                 if one.is_over():

@@ -47,7 +47,8 @@ class View:
         self._close(stage)
         again = stage in self._where
         self._where[stage] = where
-        progress.say(f"{stage}: {'its machine is gone, goes on' if again else 'begins'} on {where}")
+        told = f"its machine is gone; {where} takes it over" if again else f"begins on {where}"
+        progress.say(f"{stage}: {told}")
 
     def _reach(self, event: Reached) -> None:
         _, bar = self._bars.get(event.stage, (None, None))
