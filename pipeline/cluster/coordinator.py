@@ -1,5 +1,6 @@
 """The whole way: what stands before training here, the rest on the cluster, the end here again."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,14 @@ class _Run:
             before = [handed[name] for name in task.needs]
             handed[task.stage] = cluster.submit(order, options, before)
         self._pending = {task: stage for stage, task in handed.items()}
-        self._saved: list[str] = []
+        self._asks, self._alone_since = _told(options), time.monotonic()
 
     def to_the_end(self) -> None:
         with View(len(self._pending)) as view:
             while self._pending:
                 for ending in self._look(view):
                     self._take(ending, view)
+                self._tell_if_alone(view)
                 if reason := self._interruptions.reason():
                     self._stop(view)
                     raise Stopped(self._told(reason))
@@ -113,6 +115,15 @@ class _Run:
         elif ending.state == "failed":
             self._stop(view)
             raise UserError(ending.said)
+
+    def _tell_if_alone(self, view: View) -> None:
+        """Say so where tasks wait and no node takes one; Ray would wait without a word."""
+        now = time.monotonic()
+        if view.at_work:
+            self._alone_since = now
+        elif now - self._alone_since >= _ALONE:
+            self._alone_since = now
+            say(f"spread: waits for a node with {self._asks} free")
 
     def _stop(self, view: View) -> None:
         """Have every task save and leave, and wait for it."""

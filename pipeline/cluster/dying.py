@@ -1,5 +1,6 @@
 """A Ray cluster on this machine whose nodes can die as machines do: for `make spread-check`."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import psutil
 
 from pipeline.cluster import environment
 from pipeline.cluster.workspace import ORDER
+from pipeline.errors import UserError
 from pipeline.files import read_json
 
 _STORE = 80_000_000  # bytes
@@ -65,18 +67,20 @@ class DyingCluster:
 
     def stages(self, node: Any) -> list[str]:
         """List the stages that a node pulls for, runs or pushes."""
-        orders = self._folders[node].glob(f"workspaces/*/{ORDER}")
-        return [read_json(path)["stage"] for path in orders]
+        found = []
+        for path in self._folders[node].glob(f"workspaces/*/{ORDER}"):
+            # One that is being written or removed belongs to no stage at work.
+            with contextlib.suppress(OSError, UserError):
+                found.append(read_json(path)["stage"])
+        return found
 
     def replace(self, node: Any) -> None:
         """Let a node die as when its machine loses power, and bring up another one."""
         # Stopped first, so that no process sees another one die and acts on it.
         for signal_all in (psutil.Process.suspend, psutil.Process.suspend, psutil.Process.kill):
             for process in _family(node):
-                try:
+                with contextlib.suppress(psutil.NoSuchProcess):
                     signal_all(process)
-                except psutil.NoSuchProcess:
-                    continue
         self._cluster.remove_node(node, allow_graceful=False)
         self.nodes[self.nodes.index(node)] = self.add()
 

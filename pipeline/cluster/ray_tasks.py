@@ -28,6 +28,11 @@ class Cluster:
         Raises:
           UserError: nothing answers, or it is of another version.
         """
+        if self._address is not None and "://" in self._address:
+            raise UserError(
+                f"ADDRESS: expected auto or host:port, found {self._address!r}; run the command on "
+                "the cluster's head"
+            )
         set_up(starts_here=self._address is None)
         self._ray: Any = _imported()
         local: dict[str, Any] = {

@@ -27,6 +27,11 @@ class View:
             self._close(stage)
         self._stack.close()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a node has taken a stage that isn't done."""
+        return bool(self._where)
+
     def show(self, event: Event) -> None:
         """Draw one event."""
         match event:

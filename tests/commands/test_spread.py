@@ -47,6 +47,11 @@ def test_without_ray_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         Cluster("auto").__enter__()
 
 
+def test_an_address_of_ray_s_client_is_told() -> None:
+    with pytest.raises(UserError, match=r"^ADDRESS: expected auto or host:port, found 'ray://h:1'"):
+        Cluster("ray://h:1").__enter__()
+
+
 def test_the_check_knows_both_files() -> None:
     root = Path(__file__).parents[2]
     assert sorted(path.name for path in (root / "cluster").glob("*.yaml")) == [
