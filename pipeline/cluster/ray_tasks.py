@@ -49,7 +49,9 @@ class Cluster:
                 **(local if self._address is None else {}),
             )
         except (ConnectionError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
-            raise UserError(f"ADDRESS: {self._address or 'here'}: {_first_line(error)}") from None
+            raise UserError(
+                f"Ray at {self._address or 'this machine'}: {_first_line(error)}"
+            ) from None
         self._board = self._make_board()
         self._run = self._ray.remote(run)
         return self
