@@ -28,7 +28,7 @@ from pipeline.settings import with_settings
 _SETTINGS: Mapping[str, Any] = {
     "split.n_folds": 3,
     "folds": [0, 1, 2],
-    "models.tiny.train.epochs": 3,
+    "models.tiny.train.epochs": 2,
     "session.checkpoint_minutes": 0.02,
 }
 _NODES = 2
