@@ -1,7 +1,9 @@
 """A stage on a node, without Ray: the function that its workers call, on a toy graph."""
 
 import _thread
+import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -75,34 +77,40 @@ class Board:
         self.events.append(event)
 
 
-class Node:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose tokens are made and pushed, and a node beside it with nothing."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.project = without_git(folder / "project", "{}\n")
-        self.shared, self.folder = folder / "shared", folder / "node"
-        (self.shared).mkdir()
-        (self.shared / "mark").touch()
-        (self.project / "requirements").mkdir()
-        (self.project / "requirements/cpu-py3.11.txt").write_text("a==1\n")
-        monkeypatch.setenv(environment.FOLDER, str(self.folder))
-        monkeypatch.chdir(self.project)
-        (self.project / "dvc.yaml").write_text(GRAPH)
-        (self.project / "toy.py").write_text(TOY)
-        (self.project / "in").write_text("words")
-        dvc("remote", "add", "--local", "--default", "spread", str(self.shared / "remote"))
+    folder = tmp_path_factory.mktemp("prepared")
+    project, shared = without_git(folder / "project", "{}\n"), folder / "shared"
+    shared.mkdir()
+    (shared / "mark").touch()
+    (project / "requirements").mkdir()
+    (project / "requirements/cpu-py3.11.txt").write_text("a==1\n")
+    (project / "dvc.yaml").write_text(GRAPH)
+    (project / "toy.py").write_text(TOY)
+    (project / "in").write_text("words")
+    with contextlib.chdir(project):
+        dvc("remote", "add", "--local", "--default", "spread", str(shared / "remote"))
         dvc("repro", "--quiet", "tokens")
         dvc("push", "--quiet", "--run-cache", "tokens")
-        # As Ray ships it: without outputs and without a cache.
-        (self.project / ".dvc/config.local").unlink()
-        for made in ("tokens", ".dvc/cache", ".dvc/tmp"):
-            (self.project / made).rename(folder / made.replace("/", "-"))
-        # An environment that is there already.
-        place = self.folder / "environments" / environment.name(self.project, "cpu")
-        (place / "bin").mkdir(parents=True)
-        (place / ".installed-cpu").touch()
-        (place / "bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-        (place / "bin/python").chmod(0o755)
+    # As Ray ships it: without outputs and without a cache.
+    (project / ".dvc/config.local").unlink()
+    for made in ("tokens", ".dvc/cache", ".dvc/tmp"):
+        (project / made).rename(folder / made.replace("/", "-"))
+    # An environment that is there already.
+    place = folder / "node/environments" / environment.name(project, "cpu")
+    (place / "bin").mkdir(parents=True)
+    (place / ".installed-cpu").touch()
+    (place / "bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (place / "bin/python").chmod(0o755)
+    return folder
+
+
+class Node:
+    """A node, and the folder that it shares."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shared, self.folder = folder / "shared", folder / "node"
 
     def run(self, stage: str, *before: Ending, mark: str = "mark") -> tuple[Ending, Board]:
         remote = {"spread": {"url": str(self.shared / "remote")}}
@@ -118,8 +126,11 @@ class Node:
 
 
 @pytest.fixture
-def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
-    return Node(tmp_path, monkeypatch)
+def node(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    folder = shutil.copytree(prepared, tmp_path / "copy", symlinks=True)
+    monkeypatch.setenv(environment.FOLDER, str(folder / "node"))
+    monkeypatch.chdir(folder / "project")
+    return Node(folder)
 
 
 @pytest.mark.slow
