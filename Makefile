@@ -28,7 +28,7 @@ INSTALLED := .venv/.installed-$(ACCELERATOR)
 .DEFAULT_GOAL := help
 .PHONY: help venv ready checked recipe options doctor submission data submit leaderboard test \
 	test-slow check parity compat bundle kaggle notebooks peers tpu-check gpu-check carry graph report demo smoke \
-	folds train-on-kaggle train-on-kaggle-check compare try prune \
+	folds train-on-kaggle train-on-kaggle-check spread spread-check torture compare try prune \
 	mend checkpoints accept plots experiments queue code lock clean
 
 help:  ## list the targets
@@ -84,6 +84,11 @@ test: venv  ## the tests, but for the slow ones
 
 test-slow: venv  ## tests that train whole folds and graphs
 	@python -m pytest $(PARALLEL) -m "slow and not torture"
+
+torture: KILLS ?= 10
+torture:  ## hours: training on Kaggle's stand-in and over a cluster, killed at KILLS=10 random moments
+	@$(MAKE) train-on-kaggle-check KILLS=$(KILLS)
+	@$(MAKE) spread-check KILLS=$(KILLS)
 
 check: venv  ## linting, formatting, types, and the contracts of the graph
 	ruff check
@@ -141,15 +146,27 @@ folds: doctor  ## train all folds of MODEL that are missing at once, one a devic
 	@python -m commands.inputs --model $(call quoted,$(MODEL))
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m commands.folds --model $(call quoted,$(MODEL))
 
+# $(call option,name,value): --name=value, nothing where there is no value.
+option = $(if $(2), --$(1)=$(call quoted,$(2)))
+
 train-on-kaggle: MODEL ?= tiny
 train-on-kaggle: checked  ## MODEL's FOLDS="0 1" on Kaggle's ACCELERATOR=cpu|gpu|tpu (OPTIONS=--dry-run, ...)
-	@python -m commands.train_on_kaggle --model=$(call quoted,$(MODEL))$(if $(MACHINE), \
-		--accelerator=$(call quoted,$(MACHINE)))$(if $(FOLDS), \
-		--folds=$(call quoted,$(FOLDS))) $(OPTIONS)
+	@python -m commands.train_on_kaggle --model=$(call quoted,$(MODEL))$(call \
+		option,accelerator,$(MACHINE))$(call option,folds,$(FOLDS)) $(OPTIONS)
 
 train-on-kaggle-check: venv  ## the same against a stand-in, on the sample (KILLS=10 at random moments)
 	@python -m pytest -s tests/kaggle/test_training.py
 	@test -z '$(KILLS)' || KILLS='$(KILLS)' python -m pytest -s tests/kaggle/test_training_kills.py
+
+spread: checked  ## train over a Ray cluster, then submission.csv (ADDRESS=auto, SHARED=folder; Python 3.12)
+	@python -m commands.lock
+	@$(call installed,spread,spread,3.12); .venv-spread/bin/python -m commands.spread$(call \
+		option,address,$(ADDRESS))$(call option,shared,$(SHARED))$(call option,cpus,$(CPUS))$(call \
+		option,devices,$(DEVICES)) && python -m commands.lock --keep && python -m commands.summary
+
+spread-check: ready  ## make spread here, its nodes killed, held to the plain run (Python 3.12; KILLS=10)
+	@$(call installed,spread,spread,3.12); .venv-spread/bin/python -m commands.spread_check$(call \
+		option,kills,$(KILLS))$(call option,seed,$(SEED))
 
 compare: checked  ## A beside B: members, model:seed, commits, member@commit (FOLD=one, PAGE=1: drawn)
 	@python -m commands.compare --a=$(call quoted,$(A))$(if $(B), --b=$(call quoted,$(B)))$(if \

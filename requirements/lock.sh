@@ -20,3 +20,4 @@ lock cpu-py3.13 3.13 "${tests[@]}"
 lock tpu-py3.12 3.12 "${tests[@]}" tpu
 lock cuda-py3.12 3.12 "${tests[@]}" cuda
 lock demo-py3.12 3.12 demo
+lock spread-py3.12 3.12 spread

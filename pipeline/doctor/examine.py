@@ -13,13 +13,16 @@ from pipeline.teachers import students
 from pipeline.units import Unit
 
 
-def examine(path: Path, accelerator: str | None, model: str | None) -> list[Finding]:
+def examine(
+    path: Path, accelerator: str | None, model: str | None, trains_here: bool = True
+) -> list[Finding]:
     """List what keeps a configuration from running, and what is good to know before.
 
     Args:
       path: of the configuration.
       accelerator: the build of JAX that make was asked for; None where it was not.
       model: the only one that is to run, up to its training; None for the whole graph.
+      trains_here: False where other machines train, which are examined as they do.
     """
     wrong = lines_of(load_configuration, path)
     if wrong:
@@ -40,8 +43,12 @@ def examine(path: Path, accelerator: str | None, model: str | None) -> list[Find
         *requirements.examine_data(configuration.read("data", params.Data)),
         *requirements.examine_labels(configuration.read("labels", params.Labels)),
         *requirements.examine_session(configuration.read("session", params.Session)),
-        *machine.examine(
-            configuration.read("compute", params.Compute), to_train, unmade, accelerator
+        *(
+            machine.examine(
+                configuration.read("compute", params.Compute), to_train, unmade, accelerator
+            )
+            if trains_here
+            else ()
         ),
         *requirements.examine_models(models),
         *requirements.examine_pretraining(pretraining),

@@ -34,7 +34,7 @@ def is_unmade(repo: "Repo", stage: "PipelineStage") -> bool:
 
     if not stage.changed():
         return False
-    if not (stage.changed_stage() or stage.changed_deps()):
+    if is_locked(stage):
         return not stage.outs_cached()
     stage.save_deps()
     # Else DVC, which finds the dependencies as they were saved just now, takes the former outputs
@@ -45,3 +45,8 @@ def is_unmade(repo: "Repo", stage: "PipelineStage") -> bool:
     except RunCacheNotFoundError:
         return True
     return False
+
+
+def is_locked(stage: "PipelineStage") -> bool:
+    """Tell whether dvc.lock has a stage's command, dependencies and parameters as they are now."""
+    return not (stage.changed_stage() or stage.changed_deps())

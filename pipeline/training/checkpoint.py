@@ -17,6 +17,7 @@ from pipeline import file_lock, progress
 from pipeline.errors import Stopped, UserError
 from pipeline.files import read_json, sha256, write_json
 from pipeline.refusals import reason, refusal
+from pipeline.training import published
 from pipeline.training.background import tell_once
 from pipeline.training.needs import KEPT, STATE
 
@@ -170,12 +171,16 @@ class Checkpoints:
             self._lock.release()
 
     def remove(self) -> None:
-        """Delete what is saved: the fold is published."""
+        """Delete what is saved: the fold is published.
+
+        In a cluster whoever runs the stage does so, once the fold is pushed.
+        """
         # A save in the background would otherwise write into a folder that is being removed. Nobody
         # needs it any more.
         with contextlib.suppress(OSError):
             self._ask(self._manager.wait_until_finished)
-        shutil.rmtree(self.folder)
+        if not published.noted(self.folder):
+            shutil.rmtree(self.folder)
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Ask Orbax for something; what the system refuses it names the run's folder."""

@@ -20,6 +20,7 @@ TEXTS = [
             "docs/*",
             "notebooks/*",
             "requirements/*",
+            "cluster/*",
             ".ci/*",
         )
         for path in ROOT.glob(pattern)

@@ -32,6 +32,7 @@ FLOW = (
     "bundle",
     "kaggle",
     "doctor",
+    "cluster",
     "stages",
     "commands",
 )

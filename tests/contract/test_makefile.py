@@ -42,7 +42,7 @@ def test_the_doctor_comes_before_dvc(target: str):
     "target",
     ["data", "submit", "bundle", "kaggle", "prune", "mend", "plots", "queue", "code",
      "experiments", "compare", "try", "report",
-     "graph", "demo", "train-on-kaggle"],
+     "graph", "demo", "spread", "train-on-kaggle"],
 )  # fmt: skip
 def test_params_yaml_is_checked_before_dvc_resolves_its_graph(target: str):
     commands = _commands(target, "STAGE=train")
@@ -80,6 +80,11 @@ def test_a_path_is_one_word_for_the_shell(target: str, variable: str, command: s
             {"MODEL": "--model", "ACCELERATOR": "--accelerator", "FOLDS": "--folds"},
             "commands.train_on_kaggle",
         ),
+        (
+            "spread",
+            {"ADDRESS": "--address", "SHARED": "--shared", "CPUS": "--cpus"},
+            "commands.spread",
+        ),
     ],
 )
 @pytest.mark.parametrize("word", WORDS)
@@ -89,4 +94,7 @@ def test_a_setting_is_one_word_of_its_own_option(
     """With the equals sign, so that a word that begins with a dash is no option."""
     lines = _commands(target, *(f"{variable}={word}" for variable in variables))
     (found,) = [line for line in lines if command in line]
-    assert shlex.split(found)[3:] == [f"{option}={word}" for option in variables.values()]
+    words = shlex.split(found)
+    first = words.index(command) + 1
+    expected = [f"{option}={word}" for option in variables.values()]
+    assert words[first : first + len(expected)] == expected

@@ -44,6 +44,18 @@ def test_the_last_of_two_saves_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_what_is_published_stays_for_whoever_asked_to_remove_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKPOINT_NOTE", str(tmp_path / "note"))
+    with Checkpoints(tmp_path / "run") as first:
+        first.save(3, arrays(3.0), {})
+        first.remove()
+    assert (tmp_path / "note").read_text() == str(tmp_path / "run")
+    with Checkpoints(tmp_path / "run") as again:
+        assert again.last == 3, "a machine that dies before the push costs nothing"
+
+
 HOLD = """
 import sys, time
 from pathlib import Path
