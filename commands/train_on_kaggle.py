@@ -42,20 +42,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     accelerator = ACCELERATORS[wanted.accelerator or compute.platform]
     check_machine(compute, accelerator)
     _make_inputs(model)
+    try:
+        with alone(paths.KAGGLE_TRAINING, "training on Kaggle"):
+            clear_unfinished(paths.KAGGLE_TRAINING)
+            while left := _missing(jobs):
+                one_by_one = wanted.one_by_one
+                divided = shares(left, accelerator, wanted.kernels, one_by_one=one_by_one)
+                if not _collected_only(wanted, accelerator, divided):
+                    break
+    except KeyboardInterrupt:
+        raise Stopped(f"what runs on Kaggle runs on; {AGAIN}") from None
+
+
+def _missing(jobs: Sequence[Job]) -> list[Job]:
     missing = set(unmade(job.name for job in jobs))
     for job in jobs:
         if job.name not in missing:
             say(f"{job.name}: nothing to train")
-    left = [job for job in jobs if job.name in missing]
-    if not left:
-        return
-    divided = shares(left, accelerator, wanted.kernels, one_by_one=wanted.one_by_one)
-    try:
-        with alone(paths.KAGGLE_TRAINING, "training on Kaggle"):
-            clear_unfinished(paths.KAGGLE_TRAINING)
-            _train(wanted, accelerator, divided)
-    except KeyboardInterrupt:
-        raise Stopped(f"what runs on Kaggle runs on; {AGAIN}") from None
+    return [job for job in jobs if job.name in missing]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,13 +104,20 @@ def _make_inputs(model: str) -> None:
         raise SystemExit(status)
 
 
-def _train(wanted: argparse.Namespace, accelerator: Accelerator, divided: Sequence[Share]) -> None:
+def _collected_only(
+    wanted: argparse.Namespace, accelerator: Accelerator, divided: Sequence[Share]
+) -> bool:
+    """Train; True where it was only taken in what kernels had been told before this."""
     if wanted.dry_run:
         _show(Route(OWNER, accelerator, divided, wanted.hours))
-        return
+        return False
     client = connect(min(1.0, wanted.poll), wanted.timeout)
     route = Route(client.owner, accelerator, divided, wanted.hours)
-    _conclude(route.jobs, route.run(client, route.pack(), Patience(wanted.poll, _WEEK, 0.0)))
+    sent, patience = route.pack(), Patience(wanted.poll, _WEEK, 0.0)
+    if route.collect(client, sent, patience):
+        return True
+    _conclude(route.jobs, route.run(client, sent, patience))
+    return False
 
 
 def _show(route: Route) -> None:

@@ -1,5 +1,6 @@
 """What a training kernel does before and after it trains, and what is made of its output."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -326,6 +327,34 @@ def test_what_left_nothing_is_pushed_anew(session: Start, project: Project):
         first.run()
     session(report_json=report(), checkpoints_tar=b"tar").run()
     assert len(project.world.kernels[REF]) == 2
+
+
+def test_another_order_s_run_is_to_be_taken_in_first(session: Start):
+    """As after an edit, while a kernel trains."""
+    first = session(report_json=report(), checkpoints_tar=b"tar")
+    other = dataclasses.replace(first, order=dataclasses.replace(ORDER, minutes=60.0))
+    assert other.earlier() is None
+    first.run()
+    assert first.earlier() is None
+    found = other.earlier()
+    assert found is not None
+    assert found.order == ORDER
+    assert found.run().stages == {"train@tiny-0": "stopped"}
+    first.note_taken()
+    assert other.earlier() is None
+
+
+def test_what_an_order_needs_no_more_is_not_taken_in(session: Start):
+    first = session(report_json=report(), checkpoints_tar=b"tar")
+    first.run()
+    first.forget()
+    other = dataclasses.replace(first, order=dataclasses.replace(ORDER, minutes=60.0))
+    assert other.earlier() is None
+
+
+@pytest.mark.parametrize("text", ["", "ORDER: Final = 'x'\n", "ORDER: Final = '{}'\n"])
+def test_a_kernel_of_someone_else_s_has_no_order(text: str):
+    assert Order.of_script(text) is None
 
 
 @pytest.mark.parametrize(

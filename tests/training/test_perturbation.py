@@ -162,6 +162,7 @@ def test_the_step_takes_the_gradient_at_the_moved_weights(steps: Any) -> None:
     assert higher > loss + 0.01
 
 
+@pytest.mark.slow
 def test_before_its_start_the_step_is_the_plain_one(steps: Any) -> None:
     params, plain, moved = steps
     (expected, loss), (found, told) = plain(params, 1), moved(params, 1)

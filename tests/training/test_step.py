@@ -94,6 +94,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return prepare(tmp_path_factory.mktemp("model"), tiny.options())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remat", ["selective", "full"])
 def test_remat_changes_nothing(run: Run, tmp_path: Path, remat: str) -> None:
     again = prepare(tmp_path, tiny.options(), remat=remat)

@@ -1,8 +1,10 @@
 """The order of one kernel: what it is to train, on what, from which archives."""
 
+import ast
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from pipeline.kaggle.training import kernel
 
 _PLACE = 'ORDER: Final = "{}"\n'
+_LINE = re.compile(r"^ORDER: Final = ('.*')$", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,15 @@ class Order:
     devices: int
     minutes: float
     packs: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of_script(cls, script: str) -> "Order | None":
+        """Read the order that a kernel's text holds; None where it holds none."""
+        found = _LINE.search(script)
+        try:
+            return cls(**json.loads(ast.literal_eval(found[1]))) if found else None
+        except (ValueError, SyntaxError, TypeError):
+            return None
 
     @property
     def text(self) -> str:

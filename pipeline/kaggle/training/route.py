@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.configuration import read_text
+from pipeline.errors import UserError
 from pipeline.kaggle.accelerators import Accelerator
 from pipeline.kaggle.client import Client
 from pipeline.kaggle.patience import Patience
+from pipeline.kaggle.refusals import FailedError
 from pipeline.kaggle.training import intake, packs
 from pipeline.kaggle.training.onsite import CHECKPOINTS, REMOTE, TRAINED
 from pipeline.kaggle.training.order import Order
@@ -82,6 +84,26 @@ class Route:
         units = "-".join(f"{job.unit}" for job in share.jobs)
         return packs.slug("train", share.jobs[0].model, units)
 
+    def collect(self, client: Client, sent: Sequence[Pack], patience: Patience) -> bool:
+        """Take in what these kernels were told before this: by other code, parameters or options.
+
+        Returns:
+          Whether there was anything; what is missing is another question then.
+
+        Raises:
+          UserError: something is in the way.
+        """
+        sessions = self._sessions(client, sent, patience)
+        earlier = [one for session in sessions if (one := session.earlier())]
+        for session in earlier:
+            session.tell(f"kernel {session.ref}: its last order was another one, and comes first")
+        for ending in self._at_once(earlier, wanted=False):
+            if isinstance(ending, FailedError):
+                say(str(ending))
+            elif isinstance(ending, BaseException):
+                raise ending
+        return bool(earlier)
+
     def run(self, client: Client, sent: Sequence[Pack], patience: Patience) -> list[Ending]:
         """Send the packs, run the kernels, and take in what each left as soon as it is there.
 
@@ -95,6 +117,9 @@ class Route:
         # They may be large, and are made anew to be compared.
         for pack in sent:
             pack.path.unlink()
+        return self._at_once(list(self._sessions(client, sent, patience)), wanted=True)
+
+    def _at_once(self, sessions: Sequence[KernelSession], *, wanted: bool) -> list[Ending]:
         taking = threading.Lock()
         endings: queue.SimpleQueue[Ending] = queue.SimpleQueue()
 
@@ -103,15 +128,15 @@ class Route:
                 report = session.run()
                 # DVC and a bar on a terminal are for one at a time.
                 with taking:
-                    self._take_in(session, report)
+                    self._take_in(session, report, wanted=wanted)
                 endings.put(report)
             except BaseException as error:
                 endings.put(error)
 
         # They end with this process, and what runs on Kaggle runs on.
-        for session in self._sessions(client, sent, patience):
+        for session in sessions:
             threading.Thread(target=run, args=(session,), daemon=True).start()
-        return [endings.get() for _ in self.shares]
+        return [endings.get() for _ in sessions]
 
     def _sessions(
         self, client: Client, sent: Sequence[Pack], patience: Patience
@@ -142,18 +167,36 @@ class Route:
             packs={pack.name: pack.ordered for pack in sent},
         )
 
-    def _take_in(self, session: KernelSession, report: Report) -> None:
-        """Take in trained folds and checkpoints, and remove what is of no use any more."""
+    def _take_in(self, session: KernelSession, report: Report, *, wanted: bool) -> None:
+        """Take in trained folds and checkpoints, and remove what is of no use any more.
+
+        Args:
+          session: that reports.
+          report: of its run.
+          wanted: whether it was of the present order; of another one folds may not fit any more.
+
+        Raises:
+          UserError: trained folds don't fit what is here by now.
+        """
         trained = [stage for stage, state in report.stages.items() if state == TRAINED]
-        if trained:
-            intake.take_folds(session.output / REMOTE, trained)
-            for run in saved_runs(job for job in self.jobs if job.name in trained):
-                abandoned.remove(run)
+        strange = intake.take_folds(session.output / REMOTE, trained) if trained else []
+        for run in saved_runs(job for job in self.jobs if job.name in {*trained} - {*strange}):
+            abandoned.remove(run)
         if CHECKPOINTS in report.files:
             for run in intake.take_checkpoints(session.output / CHECKPOINTS):
                 session.tell(f"{paths.checkpoints() / run}: taken in")
         # What was stopped or failed is to run again, where nothing came back too.
-        if len(trained) < len(report.stages):
+        if len(trained) < len(report.stages) or not wanted:
             session.forget()
+        else:
+            session.note_taken()
         for name in (REMOTE, CHECKPOINTS):
             (session.output / name).unlink(missing_ok=True)
+        if strange:
+            told = (
+                f"{', '.join(strange)}: came back trained, but params.yaml, the code or the data "
+                "here have changed since they were sent"
+            )
+            if wanted:
+                raise UserError(f"{told}; make that undone, or train them anew")
+            session.tell(told)

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -87,6 +87,36 @@ class KernelSession:
         """Where what it left is fetched to."""
         return self.folder / "output"
 
+    def earlier(self) -> "KernelSession | None":
+        """Return the session of another order that this kernel was given and that nobody took in.
+
+        It may still be at work, and what it has saved is not to be trained again.
+        """
+        found = kernel_runs.newest(self.client, self.ref)
+        order = Order.of_script(found[1]) if found else None
+        if found is None or order is None or order.text == self.order.text:
+            return None
+        other = replace(self, order=order)
+        return None if found[0] <= max(other.spent, other.taken) else other
+
+    @property
+    def _journal(self) -> Journal:
+        return Journal(self.folder / NAME, {"kernel": self.ref, "order": self.order.digest})
+
+    @property
+    def spent(self) -> int:
+        """The newest version that the order needs no more; 0: none."""
+        return (self._journal.get("spent") or {"version": 0})["version"]
+
+    @property
+    def taken(self) -> int:
+        """The newest version whose output is here, all of it; 0: none."""
+        return (self._journal.get("taken") or {"version": 0})["version"]
+
+    def note_taken(self) -> None:
+        """Note that all that was ordered is here; the same order would fetch it once more."""
+        self._journal.note("taken", **(self._journal.get("pushed") or {"version": 0}))
+
     def run(self) -> Report:
         """Have the order carried out, once, and its output here.
 
@@ -94,8 +124,7 @@ class KernelSession:
           FailedError: it left nothing that can be taken in.
           UserError: whatever else is in the way; the same command goes on from there.
         """
-        journal = Journal(self.folder / NAME, {"kernel": self.ref, "order": self.order.digest})
-        version = self._pushed(journal)
+        version = self._pushed()
         self._follow(version)
         try:
             return self._fetch(version)
@@ -105,20 +134,20 @@ class KernelSession:
 
     def forget(self, version: int | None = None) -> None:
         """Have the order carried out anew the next time: this run left nothing to go on from."""
-        journal = Journal(self.folder / NAME, {"kernel": self.ref, "order": self.order.digest})
+        journal = self._journal
         pushed = journal.get("pushed")
         journal.note("spent", version=version or (pushed["version"] if pushed else 0))
         journal.forget("pushed")
         shutil.rmtree(self.output, ignore_errors=True)
 
-    def _pushed(self, journal: Journal) -> int:
+    def _pushed(self) -> int:
         """Push the kernel, unless a run of this order is there already; return its version."""
+        journal = self._journal
         pushed = journal.get("pushed")
         if pushed is not None:
             return pushed["version"]
         # A kill, or an answer that got lost, may have come between the push and its note.
-        spent = journal.get("spent")
-        version = self._there(spent["version"] if spent else 0)
+        version = self._there()
         if version is not None:
             self.tell(f"kernel {self.ref}: version {version} is of the same order already")
         else:
@@ -136,7 +165,7 @@ class KernelSession:
                 self.order.script,
                 self.folder / "kernel",
                 self.patience,
-                lambda: self._there(spent["version"] if spent else 0),
+                self._there,
             )
             self.tell(f"kernel {self.ref}: version {version} pushed, every source accepted")
         journal.note("pushed", version=version, time=ledger.now())
@@ -144,13 +173,13 @@ class KernelSession:
         shutil.rmtree(self.output, ignore_errors=True)
         return version
 
-    def _there(self, spent: int) -> int | None:
+    def _there(self) -> int | None:
         """Find the newest version, where it is of this order and came after the one that is spent.
 
         Of the text the order alone counts: it holds digests of all the rest.
         """
         found = kernel_runs.newest(self.client, self.ref)
-        same = found is not None and self.order.line in found[1] and found[0] > spent
+        same = found is not None and self.order.line in found[1] and found[0] > self.spent
         return found[0] if found and same else None
 
     def _follow(self, version: int) -> None:
