@@ -22,7 +22,7 @@ from pipeline.kaggle.training.saved import saved_runs
 from pipeline.kaggle.training.sending import send
 from pipeline.kaggle.training.session import KernelSession, Report
 from pipeline.platforms import BUILDS
-from pipeline.progress import say
+from pipeline.progress import say, view
 from pipeline.settings import with_settings
 from pipeline.training import abandoned
 from pipeline.training.job import Job
@@ -133,10 +133,11 @@ class Route:
             except BaseException as error:
                 endings.put(error)
 
-        # They end with this process, and what runs on Kaggle runs on.
-        for session in sessions:
-            threading.Thread(target=run, args=(session,), daemon=True).start()
-        return [endings.get() for _ in sessions]
+        with view():
+            # They end with this process, and what runs on Kaggle runs on.
+            for session in sessions:
+                threading.Thread(target=run, args=(session,), daemon=True).start()
+            return [endings.get() for _ in sessions]
 
     def _sessions(
         self, client: Client, sent: Sequence[Pack], patience: Patience
