@@ -109,10 +109,10 @@ def gradients(folder: Path, dtype: str, attention: str, factor: float, scale: fl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attention", ["xla", "blocked"])
-def test_gradients_are_near_those_of_float32(folder: Path, attention: str):
-    found = flatten_dict(gradients(folder, "float16", attention, 2.0**8, 2.0**6), sep="/")
-    whole = flatten_dict(gradients(folder, "float32", attention, 2.0**8, 1.0), sep="/")
+def test_gradients_are_near_those_of_float32(folder: Path):
+    """Under the attention that a T4 takes."""
+    found = flatten_dict(gradients(folder, "float16", "xla", 2.0**8, 2.0**6), sep="/")
+    whole = flatten_dict(gradients(folder, "float32", "xla", 2.0**8, 1.0), sep="/")
     layers = made(folder)[0].config.layers
     for path, leaf in whole.items():
         # A bias of the keys moves all scores of a query alike: its gradient is zero but for what
