@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.kaggle.training_project import TrainingProject, at_home, make, on_kaggle
+from pipeline.files import sha256
+from tests.configurations import changed
+from tests.contract.project import run_module
+from tests.kaggle.training_project import (
+    LONG,
+    MODEL,
+    TrainingProject,
+    at_home,
+    make,
+    on_kaggle,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -55,3 +65,21 @@ def test_two_kernels_a_killed_command_and_stopped_sessions(there: TrainingProjec
     found, expected = there.submission(), at_home(tmp_path / "at_home")
     print(f"submission.csv {found}, at home {expected}")
     assert found == expected
+
+
+@pytest.mark.torture
+def test_folds_at_once_have_the_bits_of_make_folds(tmp_path: Path):
+    """Two folds in one kernel, each on a device of its own."""
+    short = changed(LONG, {"compute": {"devices": 2}, "models": {MODEL: {"train": {"epochs": 3}}}})
+    with on_kaggle(make(tmp_path / "project", short), tmp_path / "home") as project:
+        status, out = project.train()
+        assert status == 0, out
+        (run,) = project.runs()
+        assert "2 folds, 2 at once, each on a cpu device alone" in "".join(run.log)
+        project.run("dvc", "repro", "--quiet", "ensemble")
+        found = project.submission()
+    home = make(tmp_path / "at_home", short)
+    run_module(home, "commands.inputs", "--model", MODEL)
+    run_module(home, "commands.folds", "--model", MODEL)
+    run_module(home, "dvc", "repro", "--quiet", "ensemble")
+    assert found == sha256(home / "submission.csv")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.files import sha256
 from tests.configurations import SMALL, changed, text
@@ -65,9 +66,9 @@ class TrainingProject:
         return sha256(self.folder / "submission.csv")
 
 
-def make(folder: Path) -> Path:
+def make(folder: Path, tree: Mapping[str, Any] = LONG) -> Path:
     """The project with a small configuration on a few essays."""
-    without_git(folder, text(LONG))
+    without_git(folder, text(tree))
     (folder / "requirements").symlink_to(ROOT / "requirements")
     few_essays(ROOT / "data/sample", folder / "data/sample", train=32, test=6)
     return folder
