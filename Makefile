@@ -12,6 +12,8 @@ PYTHON ?= python3 3.13 3.12 3.11
 OPTIONS ?=
 DTYPE ?= float32
 COMPAT := tests/training tests/encoders tests/backbones tests/kaggle
+# They train in the versions of the lock, and would make an environment of it for each kernel.
+ELSEWHERE := --ignore tests/kaggle/test_training.py --ignore tests/kaggle/test_training_kills.py
 # A file's tests stay together: they share what is dear to make.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -114,7 +116,7 @@ gpu-check:  ## what a GPU alone can show, on a machine with one (ACCELERATOR=cud
 	@JAX_PLATFORMS=cuda,cpu python -m pytest tests/gpu
 
 compat:  ## train, resume, export and submit with the oldest supported libraries (Python 3.12)
-	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(PARALLEL) $(COMPAT)
+	@$(call elsewhere,compat,3.12); .venv-compat/bin/python -m pytest $(PARALLEL) $(COMPAT) $(ELSEWHERE)
 
 bundle: checked  ## pack artifacts/bundle for Kaggle (DTYPE=float32|float16|bfloat16)
 	@python -m commands.bundle --dtype $(DTYPE)
