@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.arguments import count
 from pipeline.cluster.coordinator import spread
 from pipeline.cluster.shared import place
 from pipeline.configuration import ConfigurationError, load_configuration
@@ -29,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--address", help="of a Ray cluster, or auto; one on this machine if none")
     parser.add_argument("--shared", help="a folder that every node sees at the same path")
-    parser.add_argument("--cpus", type=_count, help="of a task; all of the smallest node if none")
-    parser.add_argument("--devices", type=_count, help="GPUs or TPU chips of a task, likewise")
+    parser.add_argument("--cpus", type=count, help="of a task; all of the smallest node if none")
+    parser.add_argument("--devices", type=count, help="GPUs or TPU chips of a task, likewise")
     wanted = parser.parse_args(argv)
     folder = place(wanted.shared, wanted.address)
     found = examine(Path("params.yaml"), None, None, trains_here=False)
@@ -39,12 +40,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     for finding in found:
         say(f"note: {finding.text}")
     spread(load_configuration(), wanted.address, folder, wanted.cpus, wanted.devices)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 on, found {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline import paths
+from pipeline.arguments import count
 from pipeline.configuration import load_configuration
 from pipeline.errors import Stopped, UserError, exit_with_message
 from pipeline.files import clear_unfinished
@@ -72,19 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", required=True, help="a key of models in params.yaml")
     add("--folds", type=str.split, default=[], help="numbers, or full, in one word; none: all")
     add("--accelerator", choices=ACCELERATORS, help="of the kernels; else compute.platform")
-    add("--kernels", type=_count, help="how many at once; else as many as Kaggle's sessions allow")
+    add("--kernels", type=count, help="how many at once; else as many as Kaggle's sessions allow")
     add("--one-by-one", action="store_true", help="each fold over all devices, one after another")
     add("--hours", type=_hours, help="of a session, after which training saves and ends")
     add("--dry-run", action="store_true", help="show all that would be sent; needs no account")
     add("--poll", type=float, default=15.0, help="seconds between two looks at Kaggle")
     add("--timeout", type=float, default=TIMEOUT, help="seconds of Kaggle's silence to bear")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 100, found {text!r}")
-    return int(text)
 
 
 def _hours(text: str) -> float:

@@ -63,26 +63,26 @@ def metadata(
 
 def is_private(client: Client, ref: str) -> bool | None:
     """Tell whether Kaggle calls the kernel private; None where there is none with a version."""
-    try:
-        found = client.call(f"look at kernel {ref}", lambda: _get(client, ref))
-    except RefusedError as error:
-        if error.status in ABSENT:
-            return None
-        raise
-    return found.metadata is not None and found.metadata.is_private is True
+    found = _look(client, ref)
+    return found and found.metadata is not None and found.metadata.is_private is True
 
 
 def newest(client: Client, ref: str) -> tuple[int, str] | None:
     """Return the number and the text of a kernel's newest version; None where there is none."""
+    found = _look(client, ref)
+    if found is None or found.metadata is None or found.blob is None:
+        return None
+    return int(found.metadata.current_version_number or 0), field(found.blob, "source")
+
+
+def _look(client: Client, ref: str) -> Any:
+    """Find a kernel's newest version; None where there is none."""
     try:
-        found = client.call(f"look at kernel {ref}", lambda: _get(client, ref))
+        return client.call(f"look at kernel {ref}", lambda: _get(client, ref))
     except RefusedError as error:
         if error.status in ABSENT:
             return None
         raise
-    if found.metadata is None or found.blob is None:
-        return None
-    return int(found.metadata.current_version_number or 0), field(found.blob, "source")
 
 
 def push(
