@@ -42,7 +42,7 @@ def pack(configuration: Configuration, models: Sequence[str], into: Path, *, hal
     files = {
         name / file.relative_to(path): file
         for name, path in _inputs(configuration, models)
-        for file in _files(path)
+        for file in files_of(path)
         if soft.isdisjoint(file.parents)
     }
     with (
@@ -94,7 +94,7 @@ def _code(root: Path) -> list[Path]:
     return [path for name in _CODE for path in sorted((root / name).rglob("*.py"))]
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
     """List an input's files.
 
     Raises:

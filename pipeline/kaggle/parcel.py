@@ -6,7 +6,6 @@ Kaggle's datasets take files only and unpack archives into folders of the same n
 import hashlib
 import json
 import shutil
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final
 from pipeline.bundle.kernel import FORMAT, MANIFEST
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, read_json, sha256, write_json
+from pipeline.kaggle.archive import write_archive
 from pipeline.kaggle.target import Target, title
 
 METADATA: Final = "dataset-metadata.json"
@@ -140,7 +140,9 @@ def pack(
             if names == [parcel]:
                 shutil.copyfile(bundle.folder / parcel, temporary / parcel)
             else:
-                _archive(bundle.folder, names, temporary / parcel)
+                # Names begin below the subfolder that the archive is of.
+                inside = ((name.partition("/")[2], bundle.folder / name) for name in names)
+                write_archive(temporary / parcel, inside)
         write_json(temporary / METADATA, dataset_metadata(target, bundle))
     return CheckedBundle(folder, bundle.manifest, bundle.digest)
 
@@ -171,24 +173,3 @@ def _is_only(folder: Path, names: set[str]) -> bool:
     there = list(folder.iterdir())
     regular = all(path.is_file() and not path.is_symlink() for path in there)
     return regular and {path.name for path in there} == names
-
-
-def _archive(folder: Path, names: Iterable[str], path: Path) -> None:
-    """Archive files of one subfolder; the same files give the same bytes.
-
-    Weights don't compress.
-
-    Args:
-      folder: above the subfolder.
-      names: of the files, relative to `folder`.
-      path: of the archive, in which names begin below the subfolder.
-    """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name in names:
-            # ZipInfo's default date keeps the files' own times out, so that the bytes repeat.
-            entry = zipfile.ZipInfo(name.partition("/")[2])
-            # The size decides about zip64.
-            entry.file_size = (folder / name).stat().st_size
-            entry.external_attr = 0o644 << 16
-            with (folder / name).open("rb") as stream, archive.open(entry, "w") as out:
-                shutil.copyfileobj(stream, out, 1 << 20)

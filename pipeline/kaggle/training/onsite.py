@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pipeline.errors import UserError
 from pipeline.files import sha256, write_json
+from pipeline.kaggle.training.last_step import last_step
 
 REPORT: Final = "report.json"
 REMOTE: Final = "remote.tar"
@@ -163,13 +164,10 @@ class Session:
         write_json(self.output / REPORT, report)
 
     def _last_steps(self) -> Iterator[tuple[Path, str]]:
-        """Yield the files of every run's last checkpoint: the one before is of no use at home."""
-        for run in sorted(self.checkpoints.glob("*/state")):
-            steps = [path for path in run.iterdir() if path.name.isdecimal()]
-            if steps:
-                last = max(steps, key=lambda path: int(path.name))
-                for path in (run.parent / "origin.json", *_files(last)):
-                    yield path, path.relative_to(self.checkpoints).as_posix()
+        """Yield the files of every run's last checkpoint."""
+        for run in sorted(self.checkpoints.glob("*")):
+            for path in last_step(run):
+                yield path, path.relative_to(self.checkpoints).as_posix()
 
     def _dvc(self, *arguments: str) -> None:
         if self._dvc_status(*arguments)[0]:
@@ -239,12 +237,8 @@ def differences(lock: str) -> Iterator[str]:
 
 
 def _all(folder: Path) -> Iterator[tuple[Path, str]]:
-    for path in _files(folder):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         yield path, path.relative_to(folder).as_posix()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _say(line: str) -> None:

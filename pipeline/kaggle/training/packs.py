@@ -7,21 +7,20 @@ dot is written nowhere: so they have an ending that it doesn't know.
 
 import hashlib
 import re
-import shutil
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline import file_lock, paths
+from pipeline.bundle.carried import files_of
 from pipeline.errors import UserError
 from pipeline.files import atomic_file, sha256, write_json
 from pipeline.graph.repository import opened
+from pipeline.kaggle.archive import write_archive
 from pipeline.kaggle.parcel import METADATA
 from pipeline.kaggle.target import title
-from pipeline.training.needs import STATE
-from pipeline.training.origin import FILE
+from pipeline.kaggle.training.last_step import last_step
 
 BASE: Final = "effective-arguments"
 _CODE = ("pipeline", "stages", "commands", "requirements")
@@ -84,17 +83,8 @@ def make(name: str, owner: str, model: str, files: Mapping[str, Path | str], roo
     folder = root / own
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.pack"
-    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for inside, content in sorted(files.items()):
-            # ZipInfo's default date keeps the files' own times out.
-            entry = zipfile.ZipInfo(inside)
-            entry.external_attr = 0o644 << 16
-            if isinstance(content, str):
-                archive.writestr(entry, content)
-                continue
-            entry.file_size = content.stat().st_size
-            with content.open("rb") as stream, archive.open(entry, "w") as out:
-                shutil.copyfileobj(stream, out, 1 << 20)
+    with atomic_file(path) as temporary:
+        write_archive(temporary, sorted(files.items()))
     metadata = {"id": f"{owner}/{own}", "title": title(own), "licenses": [{"name": "other"}]}
     write_json(folder / METADATA, metadata)
     return Pack(name, own, folder, sha256(path))
@@ -126,14 +116,8 @@ def input_files(stages: Iterable[str], further: Iterable[Path]) -> dict[str, Pat
         depended = {Path(dep.def_path) for name in stages for dep in by_name[name].deps}
     found: dict[str, Path] = {}
     for path in sorted(depended.union(further)):
-        if path.is_absolute() or ".." in path.parts:
-            raise UserError(f"{path}: lies outside the project, so it can't be sent; move it in")
-        if path.as_posix() == _PARAMETERS:
-            continue
-        if not path.exists():
-            raise UserError(f"{path}: not found, expected an output of the graph; run dvc repro")
-        files = path.rglob("*") if path.is_dir() else [path]
-        found |= {file.as_posix(): file for file in files if file.is_file()}
+        if path.as_posix() != _PARAMETERS:
+            found |= {file.as_posix(): file for file in files_of(path)}
     return found
 
 
@@ -149,15 +133,6 @@ def checkpoint_files(runs: Iterable[Path]) -> dict[str, Path]:
         if held is None:
             raise UserError(f"{run}: another process is training this; wait or end it")
         held.release()
-        for file in _last_step(run):
+        for file in last_step(run):
             found[file.relative_to(paths.checkpoints()).as_posix()] = file
     return found
-
-
-def _last_step(run: Path) -> Iterator[Path]:
-    state = run / STATE
-    steps = [path for path in state.iterdir() if path.name.isdecimal()] if state.is_dir() else []
-    if steps:
-        last = max(steps, key=lambda path: int(path.name))
-        yield run / FILE
-        yield from (path for path in last.rglob("*") if path.is_file())
