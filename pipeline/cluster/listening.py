@@ -1,4 +1,4 @@
-"""What a stage prints, told apart: how far it is, what it says, why it ended.
+"""A stage's lines, told apart: how far it is, what it says, why it ended.
 
 Standard library alone, as all that Ray's workers import.
 """
@@ -89,7 +89,7 @@ class Listener:
 
     @property
     def fault(self) -> str:
-        """Why it failed: its own line for a user, else DVC's, else the last one."""
+        """The reason of a failure: its own line for a user, else DVC's, else the last one."""
         if self._error is not None:
             return self._error
         told = [line for line in self._last if line.startswith("ERROR: ")]
@@ -98,7 +98,7 @@ class Listener:
 
     @property
     def stop(self) -> str | None:
-        """What it said as it was stopped."""
+        """Its word as it was stopped."""
         return self._stopped
 
     def _reached(self, own: str) -> Reached | None:

@@ -33,7 +33,7 @@ _RAYS = ("RAY_", "PYTHON", "OMP_NUM_THREADS", "VIRTUAL_ENV")
 
 @dataclass(frozen=True)
 class Order:
-    """What a node is to do.
+    """An order for a node.
 
     Attributes:
       stage: its name.
@@ -54,7 +54,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a task ended.
+    """The end of a task.
 
     Attributes:
       said: why it failed, or what it said as it stopped.

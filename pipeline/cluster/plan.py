@@ -1,4 +1,4 @@
-"""What a cluster has to run, read off the graph: training stages, and what stands between them."""
+"""A cluster's tasks, read off the graph: training stages, and what stands between them."""
 
 import graphlib
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What Ray reads off the environment as it is imported."""
+"""Settings that Ray reads off the environment as it is imported."""
 
 import os
 import secrets

@@ -60,7 +60,7 @@ class Cluster:
         self._ray.shutdown()
 
     def nodes(self) -> list[Mapping[str, float]]:
-        """What each node that is up announces."""
+        """List what each node that is up announces."""
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def submit(self, order: Order, options: Mapping[str, Any], before: Sequence[Any]) -> Any:

@@ -86,7 +86,7 @@ class Round:
         self._reader.start()
 
     def is_over(self) -> bool:
-        """Whether the command has ended.
+        """Tell whether the command has ended.
 
         Raises:
           UserError: it should have, long ago.

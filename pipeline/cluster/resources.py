@@ -1,4 +1,4 @@
-"""What a task asks of a node, by the platform that is trained on."""
+"""A task's demands on a node, by the platform that is trained on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

@@ -19,7 +19,7 @@ _ALONE = 60.0  # seconds without a task at work, after which it is told
 
 
 class Places(Protocol):
-    """Where tasks run; Ray's cluster is one."""
+    """A place where tasks run, such as Ray's cluster."""
 
     def submit(self, order: Order, options: Mapping[str, Any], before: Sequence[Any]) -> Any:
         """Hand in a task, to begin after others."""
@@ -43,7 +43,7 @@ class Places(Protocol):
 
 
 class Watch(Protocol):
-    """Who knows when to stop."""
+    """A source of reasons to stop."""
 
     def reason(self) -> str | None:
         """Return the reason to stop now, or None."""

@@ -8,7 +8,7 @@ from pipeline.cluster.listening import Begun, Event, Reached, Said
 
 
 class View:
-    """What a person sees of the cluster; off a terminal, lines."""
+    """A person's view of the cluster; off a terminal, lines."""
 
     def __init__(self, total: int) -> None:
         """Begin with no stage of `total` done."""
@@ -29,7 +29,7 @@ class View:
 
     @property
     def at_work(self) -> bool:
-        """Whether a node has taken a stage that isn't done."""
+        """Tell whether a node has taken a stage that isn't done."""
         return bool(self._where)
 
     def show(self, event: Event) -> None:

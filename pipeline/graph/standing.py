@@ -1,4 +1,4 @@
-"""How each stage of the graph stands, and what it reads: DVC's own word."""
+"""The standing of each stage, and what it reads: DVC's own word."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """How a stage stands."""
+    """A stage's standing."""
 
     DONE = "done"
     RUNNING = "running"

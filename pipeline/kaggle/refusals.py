@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from pathlib import Path
+from typing import Literal
 
 import requests
 
@@ -67,6 +68,15 @@ def no_credentials(source: str | None) -> UserError:
     if source:
         return UserError(f"the access token of {source} has expired or was revoked: {HOW}")
     return UserError(f"no Kaggle credentials: {HOW}")
+
+
+def not_private(kind: Literal["dataset", "kernel"], ref: str) -> UserError:
+    """Make the error of a name under which others see something already."""
+    place = {"dataset": "datasets", "kernel": "code"}[kind]
+    return UserError(
+        f"{kind} {ref}: there is one already, and Kaggle does not call it private; nothing was "
+        f"sent; make it private at https://www.kaggle.com/{place}/{ref}"
+    )
 
 
 def too_little_room(path: Path, needed: int, free: int) -> UserError:

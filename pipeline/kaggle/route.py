@@ -20,7 +20,7 @@ from pipeline.kaggle.once import (
 )
 from pipeline.kaggle.parcel import CheckedBundle, pack, packed_files
 from pipeline.kaggle.patience import Patience
-from pipeline.kaggle.refusals import FailedError
+from pipeline.kaggle.refusals import FailedError, not_private
 from pipeline.kaggle.submissions import NotSubmittableError
 from pipeline.kaggle.target import Target
 from pipeline.kaggle.twice import Guard
@@ -97,16 +97,12 @@ class Route:
         """
         if self.journal.get("pushed"):
             return
-        for kind, place, ref, private in (
-            ("dataset", "datasets", self.target.dataset_ref, datasets.is_private),
-            ("kernel", "code", self.target.kernel_ref, kernel_runs.is_private),
-        ):
-            if private(self.client, ref) is False:
-                raise UserError(
-                    f"{kind} {ref}: there is one already, and Kaggle does not call it private; "
-                    f"nothing was sent; make it private at https://www.kaggle.com/{place}/{ref}, "
-                    f"or take another name with --{kind}"
-                )
+        if datasets.is_private(self.client, self.target.dataset_ref) is False:
+            error = not_private("dataset", self.target.dataset_ref)
+            raise UserError(f"{error}, or take another name with --dataset")
+        if kernel_runs.is_private(self.client, self.target.kernel_ref) is False:
+            error = not_private("kernel", self.target.kernel_ref)
+            raise UserError(f"{error}, or take another name with --kernel")
 
     def _upload(self) -> None:
         """Have this bundle as the dataset's current version, as long as no kernel is pushed."""

@@ -39,7 +39,13 @@ class Run(Protocol):
 
 
 def checkpoints(train: params.Train, weights: float, kept: int = _AT_ONCE) -> float:
-    """Return the most bytes that a run's checkpoints take, for `weights` bytes of parameters."""
+    """Return the most bytes that a run's checkpoints take.
+
+    Args:
+      train: options of the run.
+      weights: bytes of its parameters.
+      kept: how many there are of it; as many as there are at any moment if not told.
+    """
     return kept * (_PARTS + (train.select == "best")) * weights
 
 

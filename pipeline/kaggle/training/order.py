@@ -17,7 +17,7 @@ _LINE = re.compile(r"^ORDER: Final = ('.*')$", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """What one kernel is told.
+    """The order of one kernel.
 
     Attributes:
       model: a key of models in params.yaml.

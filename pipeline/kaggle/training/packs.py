@@ -1,4 +1,4 @@
-"""What a training kernel reads: archives of the project, of a model's inputs, of checkpoints.
+"""The input of a training kernel: archives of the project, of a model's inputs, of checkpoints.
 
 Each is one file in a private dataset of its own, so that what hasn't changed is not sent again.
 Kaggle unpacks archives that it knows by their ending, and what it makes of names with a leading
@@ -54,7 +54,7 @@ class Pack:
 
     @property
     def ordered(self) -> Mapping[str, Any]:
-        """What the order says of it."""
+        """Its entry in the order."""
         return {"file": self.path.name, "sha256": self.digest}
 
 

@@ -1,4 +1,4 @@
-"""Which folds go to Kaggle, in how many kernels; what can't go is told before anything is sent."""
+"""The folds that go to Kaggle, shared among kernels; what can't go is told before any is sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _OUTPUT = 20e9  # bytes that Kaggle keeps of a kernel's output
 
 @dataclass(frozen=True)
 class Share:
-    """What one kernel trains.
+    """The share of one kernel.
 
     Attributes:
       jobs: its folds.

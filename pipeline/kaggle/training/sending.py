@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.errors import UserError
 from pipeline.kaggle import datasets, ledger
 from pipeline.kaggle.client import Client
 from pipeline.kaggle.journal import Journal
 from pipeline.kaggle.patience import Patience
-from pipeline.kaggle.refusals import FailedError
+from pipeline.kaggle.refusals import FailedError, not_private
 from pipeline.kaggle.training.packs import Pack
 from pipeline.progress import say
 
@@ -26,8 +25,11 @@ def send(client: Client, packs: Iterable[Pack], notes: Path, patience: Patience)
     Raises:
       UserError: Kaggle refuses it, or a dataset of this name isn't private.
     """
-    for pack in packs:
-        ref = f"{client.owner}/{pack.slug}"
+    by_ref = {f"{client.owner}/{pack.slug}": pack for pack in packs}
+    for ref in by_ref:
+        if datasets.is_private(client, ref) is False:
+            raise not_private("dataset", ref)
+    for ref, pack in by_ref.items():
         journal = Journal(notes, {"dataset": ref, "sha256": pack.digest})
         ready = journal.get("ready")
         if ready and datasets.current_version(client, ref) == ready["version"]:
@@ -37,11 +39,6 @@ def send(client: Client, packs: Iterable[Pack], notes: Path, patience: Patience)
 
 
 def _renew(client: Client, ref: str, pack: Pack, journal: Journal, patience: Patience) -> None:
-    if datasets.is_private(client, ref) is False:
-        raise UserError(
-            f"dataset {ref}: there is one already, and Kaggle does not call it private; nothing "
-            f"was sent; make it private at https://www.kaggle.com/datasets/{ref}"
-        )
     patience = replace(patience, hours=min(patience.hours, datasets.HOURS))
     done = journal.get("dataset")
     # What was current and no longer is has to be sent anew.

@@ -33,7 +33,7 @@ class File:
 
 @dataclass(frozen=True)
 class Report:
-    """What a kernel says of its run.
+    """A kernel's word on its run.
 
     Attributes:
       order: digest of what it was told.
@@ -84,7 +84,7 @@ class KernelSession:
 
     @property
     def output(self) -> Path:
-        """Where what it left is fetched to."""
+        """The folder that its output is fetched to."""
         return self.folder / "output"
 
     def earlier(self) -> "KernelSession | None":
